@@ -326,3 +326,18 @@ test('a byte order mark that a program writes stands in its output, as all else 
     },
     { argv: ['printf', '\ufeffname;price\n'], profile: { parameters: {}, before: 'none' } },
   ));
+
+test('where fewer are remembered than before, the oldest are gone at the start', () =>
+  withDeployments(
+    async ({ run, state, table }) => {
+      for (const module of ['a', 'b', 'c']) await run({ module }).next;
+      const store = new DeployStore({ state, onProblem: (error) => assert.fail(String(error)) }, { keep: 2 });
+      const ports: DeployPorts = { commit: undefined, checkpoint: undefined, restore: undefined, find: () => {} };
+      const next = new Deployments({ processes: table, store, ports, now: Date.now, log: () => {} }, { profiles: new Map(), keep: 2 });
+      assert.deepEqual(
+        next.list().map(({ parameters }) => parameters['module']),
+        ['c', 'b'],
+      );
+    },
+    { keep: 3 },
+  ));

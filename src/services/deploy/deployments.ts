@@ -82,7 +82,7 @@ export class Deployments {
     this.#dependencies = dependencies;
     this.#profiles = options.profiles;
     this.#keep = options.keep;
-    this.#all = dependencies.store.all();
+    this.#all = dependencies.store.all().slice(-options.keep);
     for (const deployment of this.#all) {
       if (deployment.state === 'succeeded' || deployment.state === 'failed') continue;
       Object.assign(deployment, {
