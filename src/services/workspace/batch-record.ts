@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { State } from '../state/state.ts';
@@ -8,6 +9,8 @@ import { removeTemporary } from './temporaries.ts';
 
 /** What is known of a batch under way, in the database. Once it is stored the batch is to be: `forward`, until something says `back`. */
 export interface BatchRecord {
+  /** Given when it is stored; a record of an older version has none. */
+  id?: string;
   /** clean: it is done and told; what it kept aside is to be removed. */
   phase: 'forward' | 'back' | 'clean';
   steps: BatchStep[];
@@ -18,13 +21,20 @@ export interface BatchRecord {
   asides: string[];
 }
 
+const BEGUN = '.';
 const OVER = 'x';
+const TO_COME = ' ';
+const ID_BYTES = 4;
 
-/** The record of the one batch under way, and beside the database a byte for each step that was begun. */
+/**
+ * The record of the one batch under way, and beside the database its id with a byte for each step that was begun. Room for these is there before the first, so
+ * that a disk that becomes full keeps neither a step nor the word that all is over from being noted.
+ */
 export class BatchLog {
   readonly #state: State;
   readonly #file: string;
   #descriptor: number | undefined;
+  #id = '';
   #begun = 0;
 
   constructor(state: State) {
@@ -35,14 +45,18 @@ export class BatchLog {
   /** Throws when the state can't be written; nothing is stored then. `synced`: it outlives a power cut. */
   begin(record: BatchRecord, synced: boolean): void {
     this.#closeSteps();
-    this.#descriptor = fs.openSync(this.#file, 'w', 0o600);
-    this.#begun = 0;
+    record.id = randomBytes(ID_BYTES).toString('hex');
+    // Until the new record is stored, what the file says of the one before counts.
+    const room = this.#reserve(record.id.length + record.steps.length + OVER.length);
     if (synced) this.#state.database.exec('PRAGMA synchronous = FULL');
     try {
       this.#state.transaction(() => this.store(record));
     } finally {
       if (synced) this.#state.database.exec('PRAGMA synchronous = NORMAL');
     }
+    this.#id = record.id;
+    this.#begun = 0;
+    this.#write(this.#id.padEnd(room, TO_COME), 0);
   }
 
   /** Within a transaction, or as one of its own. */
@@ -58,8 +72,7 @@ export class BatchLog {
   /** Before the step with this index. */
   stepping(index: number): void {
     if (index < this.#begun) return;
-    this.#descriptor ??= fs.openSync(this.#file, 'a', 0o600);
-    fs.writeSync(this.#descriptor, '.');
+    this.#note(BEGUN, index);
     this.#begun = index + 1;
   }
 
@@ -70,7 +83,7 @@ export class BatchLog {
       this.#closeSteps();
       fs.rmSync(this.#file, { force: true });
     } catch {
-      fs.writeFileSync(this.#file, OVER);
+      this.#note(OVER, this.#begun);
     }
   }
 
@@ -82,10 +95,39 @@ export class BatchLog {
   /** What a killed process left, and how many of its steps were begun. */
   left(): { record: BatchRecord; begun: number } | undefined {
     const row = this.#state.statement('SELECT record FROM batches').get() as { record: string } | undefined;
-    const steps = fs.existsSync(this.#file) ? fs.readFileSync(this.#file, 'utf8') : '';
-    if (row === undefined || steps.endsWith(OVER)) return undefined;
-    this.#begun = steps.length;
-    return { record: JSON.parse(row.record) as BatchRecord, begun: steps.length };
+    if (row === undefined) return undefined;
+    const record = JSON.parse(row.record) as BatchRecord;
+    const { id = '' } = record;
+    const noted = fs.existsSync(this.#file) ? fs.readFileSync(this.#file, 'utf8') : '';
+    const steps = noted.startsWith(id) ? noted.slice(id.length) : '';
+    if (steps.includes(OVER)) return undefined;
+    this.#id = id;
+    this.#begun = steps.lastIndexOf(BEGUN) + 1;
+    return { record, begun: this.#begun };
+  }
+
+  /** What the file holds stays. Gives how much it may hold. */
+  #reserve(bytes: number): number {
+    const descriptor = this.#open();
+    const { size } = fs.fstatSync(descriptor);
+    if (size < bytes) this.#write(TO_COME.repeat(bytes - size), size);
+    return Math.max(size, bytes);
+  }
+
+  #note(what: string, index: number): void {
+    // Begun by an earlier process, or before a power cut that took the file.
+    if (fs.fstatSync(this.#open()).size === 0) this.#write(this.#id, 0);
+    this.#write(what, this.#id.length + index);
+  }
+
+  #write(text: string, position: number): void {
+    const bytes = Buffer.from(text);
+    for (let done = 0; done < bytes.length; ) done += fs.writeSync(this.#open(), bytes, done, bytes.length - done, position + done);
+  }
+
+  #open(): number {
+    const { O_CREAT, O_RDWR } = fs.constants;
+    return (this.#descriptor ??= fs.openSync(this.#file, O_CREAT | O_RDWR, 0o600));
   }
 
   #closeSteps(): void {

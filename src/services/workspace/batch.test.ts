@@ -9,9 +9,10 @@ import type { BatchFailure } from './batch-plan.ts';
 import { hashBytes } from './content.ts';
 import { fileOperations } from './operations.ts';
 import type { WorkspaceOptions } from './workspace.ts';
+import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
 import { testSeed } from '../../../test/kit/seed.ts';
 import { withSmallDisk } from '../../../test/kit/small-disk.ts';
-import { call, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { call, fails, type Harness, openWorkspace, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 
 const MB = 1024 * 1024;
 const etag = (text: string | Uint8Array): string => `"${hashBytes(text)}"`;
@@ -339,6 +340,79 @@ test('a record that can not be stored is a reason to change nothing', () =>
     assert.deepEqual([tree(), told()], [{ a: 'old' }, []]);
     state.database.exec('CREATE TABLE batches(id INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT');
   }));
+
+describe('on a disk of the state that becomes full', () => {
+  /** The workspace is elsewhere. `fill` leaves no byte, `free` gives all of it back. */
+  const withStateDisk = (
+    context: { skip: (why: string) => void },
+    run: (folder: string, fill: () => void, free: () => void) => Promise<void>,
+  ): Promise<void> =>
+    withSmallDisk(context, 2048, (disk) =>
+      withScratchFolder('full', async (_, root) => {
+        const filler = path.join(disk, 'filler');
+        const fill = (): void => {
+          assert.throws(() => fs.writeFileSync(filler, Buffer.alloc(3 * MB)), { code: 'ENOSPC' });
+          assert.throws(() => fs.appendFileSync(filler, 'x'.repeat(5000)), { code: 'ENOSPC' });
+        };
+        fs.symlinkSync(root, path.join(disk, 'root'));
+        await run(disk, fill, () => fs.rmSync(filler, { force: true }));
+      }),
+    );
+
+  test('as soon as the record is stored, a batch is made all the same', (context) =>
+    withStateDisk(context, (folder, fill, free) =>
+      withBatches(
+        async (batch, { put, state, tree }) => {
+          put('a', 'old');
+          const transaction = state.transaction.bind(state);
+          state.transaction = (work) => {
+            const answer = transaction(work);
+            state.transaction = transaction;
+            fill();
+            return answer;
+          };
+          await batch([
+            { op: 'write', path: 'a', text: 'new' },
+            { op: 'write', path: 'b', text: 'b' },
+          ]);
+          assert.deepEqual(tree(), { a: 'new', b: 'b' });
+          await fails('DISK_FULL', () => batch([{ op: 'remove', path: 'a' }]), /nothing was changed/);
+          free();
+          await batch([{ op: 'write', path: 'c', text: 'c' }]);
+          assert.deepEqual(tree(), { a: 'new', b: 'b', c: 'c' });
+        },
+        { folder },
+      ),
+    ));
+
+  test('a batch that is over is not begun again after the next one was refused', (context) =>
+    withStateDisk(context, async (folder, fill, free) => {
+      const root = fs.realpathSync(path.join(folder, 'root'));
+      await withWorkspace(
+        async ({ workspace, put }) => {
+          const operations = fileOperations(workspace, { maxTextBytes: MB, maxUploadBytes: MB });
+          const batch = (changes: object[]): Promise<unknown> =>
+            Promise.resolve(operations['files.batch'](table['files.batch'].input.parse({ changes }), call({})));
+          put('a', 'old');
+          put('b', 'old');
+          await batch([
+            { op: 'write', path: 'a', text: 'new' },
+            { op: 'write', path: 'b', text: 'new' },
+          ]);
+          await fails('DISK_FULL', () => batch([{ op: 'write', path: 'c', text: 'c' }]), /nothing was changed/);
+        },
+        { folder, beforeStep: (point) => (point === 'tell' ? fill() : undefined) },
+      );
+      fs.rmSync(path.join(root, 'b'));
+      fs.writeFileSync(path.join(root, 'b'), 'of somebody else');
+      free();
+      const { state, workspace } = openWorkspace(folder);
+      workspace.recover();
+      workspace.close();
+      state.close();
+      assert.deepEqual(treeOf(root), { a: 'new', b: 'of somebody else' });
+    }));
+});
 
 describe('of two batches at once', () => {
   test('with the same condition exactly one is made, whole', () =>
