@@ -11,7 +11,7 @@ export const gitChanges = {
     scope: 'workspace',
     input: () => z.object({ branch: z.string().min(1).max(250).optional().describe('Name of the first branch.') }),
     output: () => z.object({ created: z.boolean(), branch: z.string().nullable() }),
-    errors: ['TOOL_MISSING', 'GIT_FAILED', 'PROCESS_TIMEOUT', 'BAD_INPUT', 'READ_ONLY', 'GIT_OUTSIDE'],
+    errors: ['TOOL_MISSING', 'GIT_FAILED', 'PROCESS_TIMEOUT', 'BAD_INPUT', 'DISK_FULL', 'READ_ONLY', 'GIT_OUTSIDE'],
   }),
   'git.stage': operation({
     summary: 'Put changes of the work tree into the index: whole files, or hunks of them. Open documents are saved first.',

@@ -83,6 +83,7 @@ export const gitRemotes = {
       'NOT_A_DIRECTORY',
       'NAME_TOO_LONG',
       'PATH_ESCAPES',
+      'DISK_FULL',
       ...networkErrors,
     ],
   }),
@@ -99,7 +100,7 @@ export const gitRemotes = {
       }),
     item: progress,
     output: () => z.object({ remote: z.string(), updated: updated(), truncated: z.boolean() }),
-    errors: [...gitErrors, 'GIT_LOCKED', ...networkErrors],
+    errors: [...gitErrors, 'GIT_LOCKED', 'DISK_FULL', ...networkErrors],
   }),
   'git.pull': operation({
     summary: 'Fetch, then bring this branch up to date with its upstream. Conflicts are an answer. Streams progress.',

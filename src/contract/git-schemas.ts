@@ -7,7 +7,7 @@ import { once } from './once.ts';
 /** What any git command can meet. */
 export const gitErrors = ['TOOL_MISSING', 'NO_REPOSITORY', 'GIT_FAILED', 'PROCESS_TIMEOUT', 'BAD_INPUT'] as const satisfies ErrorReason[];
 /** What one can meet beyond that changes something. */
-export const gitWriteErrors = [...gitErrors, 'GIT_LOCKED', 'READ_ONLY'] as const satisfies ErrorReason[];
+export const gitWriteErrors = [...gitErrors, 'GIT_LOCKED', 'DISK_FULL', 'READ_ONLY'] as const satisfies ErrorReason[];
 /** The same where the work tree changes as a whole. */
 export const gitTreeErrors = [...gitWriteErrors, 'GIT_WOULD_OVERWRITE', 'GIT_OUTSIDE'] as const satisfies ErrorReason[];
 

@@ -11,6 +11,10 @@ test('what git says becomes a reason', () => {
     ['fatal: not a git repository: /gone/.git/worktrees/w', 'GIT_FAILED', /not a git repository: \/gone/],
     ["fatal: detected dubious ownership in repository at '/x'", 'GIT_FAILED', /safe\.directory/],
     ["warning: LF\nfatal: bad revision 'x'", 'GIT_FAILED', /diff: bad revision 'x'/],
+    ["fatal: sha1 file '.git/index.lock' write error. Out of diskspace", 'DISK_FULL', /disk of the repository is full/],
+    ['fatal: unable to write loose object file: No space left on device', 'DISK_FULL', /disk of the repository is full/],
+    ["error: copy-fd: write returned: Disk quota exceeded\nfatal: cannot copy 'a'", 'DISK_FULL', /disk of the repository is full/],
+    ['remote: fatal: write error: No space left on device\nerror: remote unpack failed', 'GIT_FAILED', /remote unpack failed/],
     ['', 'GIT_FAILED', /git ended with 7/],
   ];
   for (const [stderr, reason, message] of table) {

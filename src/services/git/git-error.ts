@@ -1,6 +1,8 @@
 import { OutriggerError } from '../../contract/errors.ts';
 
 const MAX_STDERR = 4000;
+/** Of the disk here: what the other side of a conversation says begins with its own word. */
+const NO_ROOM = /^(?!remote: ).*(?:No space left on device|Disk quota exceeded|Out of diskspace)/im;
 
 /** Why git said no, in our words. `stderr` is English: every call runs with LC_ALL=C. */
 export function gitError(action: string, exitCode: number | null, stderr: string): OutriggerError {
@@ -16,6 +18,11 @@ export function gitError(action: string, exitCode: number | null, stderr: string
       },
     );
   }
+  if (NO_ROOM.test(stderr))
+    return new OutriggerError('DISK_FULL', `${action}: the disk of the repository is full.`, {
+      details: { exitCode, stderr: said },
+      hint: 'Free space on the disk of the repository.',
+    });
   if (isNoRepository(stderr) || isBareRepository(stderr)) return new OutriggerError('NO_REPOSITORY', 'The folder is no git repository.');
   if (stderr.includes('detected dubious ownership')) {
     return new OutriggerError(
