@@ -95,6 +95,45 @@ test('a log that can not be begun anew on a full disk keeps what only it has', (
     await close(now);
   }));
 
+test('a document begins anew after a start at which the log is not whole, once, and keeps what is unsaved', () =>
+  withWorkspace(async ({ state, stateFolder }) => {
+    const open = (): DocumentStore =>
+      new DocumentStore({ state, now: Date.now }, { folder: path.join(stateFolder, 'documents'), textName: 'content' });
+    const facts = (store: DocumentStore): unknown[] => {
+      const { life, savedText, state: stored, isBehind } = store.open('unsaved.txt') ?? assert.fail('it is known');
+      const ydoc = new Y.Doc();
+      Y.applyUpdate(ydoc, stored);
+      return [life === 1, savedText, ydoc.getText('content').toString(), isBehind === true];
+    };
+    let store = open();
+    store.create('unsaved.txt', 1, firstState('one two', 'content'), 'hash of one', 'one');
+    store.create('saved.txt', 1, firstState('one', 'content'), 'hash of one', undefined);
+    const other = store.create('other.txt', 1, firstState('one', 'content'), 'hash of one', undefined);
+    store.commit();
+    store = open();
+    assert.deepEqual(facts(store), [true, 'one', 'one two', false]);
+    const query = (only: 'ON' | 'OFF'): void => state.database.exec(`PRAGMA query_only = ${only}`);
+    query('ON');
+    store.rename(other, 'moved.txt');
+    assert.match(store.problem ?? '', /can't be stored/);
+    query('OFF');
+
+    store = open();
+    assert.deepEqual(facts(store), [false, 'one', 'one two', true]);
+    store.commit();
+    // Whether it was opened before that or not.
+    for (let starts = 0; starts < 2; starts++) {
+      store = open();
+      assert.deepEqual(facts(store), [false, 'one', 'one two', false]);
+      assert.equal(store.open('saved.txt'), undefined);
+      store.create('saved.txt', 2, firstState('one', 'content'), 'hash of one', undefined);
+      store = open();
+      assert.equal(store.open('saved.txt')?.life, 2);
+      store.forget(store.open('saved.txt')?.id ?? 0);
+    }
+    await store.close({ forgets: false });
+  }));
+
 test('a save that a kill cut short is known, and what it was to put into the file, also where the log is begun anew before the document is opened', () =>
   withWorkspace(async ({ state, stateFolder }) => {
     const open = (): DocumentStore =>

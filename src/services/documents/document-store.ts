@@ -10,6 +10,10 @@ const SYNC_EVERY_MS = 50;
 const KEEP_DOCUMENTS = 5000;
 /** Name of the fact that says under which name the texts are stored. */
 const TEXT_NAME = 'documents.textName';
+/** Stands beside the database for as long as the log has all that anybody saw: it can be removed where nothing can be written. */
+const WHOLE = 'documents.whole';
+/** Name of the fact that says how far the log had come when it was not whole: rows that were written by then are of a life that is over. */
+const GAP = 'documents.gap';
 
 /** What is stored of a document. */
 export interface StoredDocument {
@@ -25,6 +29,8 @@ export interface StoredDocument {
   savedText: string;
   /** What a save that was cut short was to put into the file, and may have. */
   saving?: Saving;
+  /** The log had no room at the end: what the file holds may have come from here, and be unknown. */
+  isBehind?: boolean;
 }
 
 /** A save under way, by its number: the content id of the file that it makes, and the text in it. */
@@ -55,6 +61,10 @@ export class DocumentStore {
   /** By its row, where a document was moved to that could not be stored yet; undefined where it was forgotten. */
   readonly #places = new Map<number, string | undefined>();
   #problem: string | undefined;
+  /** The next start is told that the log is whole. */
+  #marked = false;
+  /** See GAP. */
+  #gap: number;
 
   constructor(dependencies: { state: State; now: () => number }, options: { folder: string; textName: string }) {
     this.#state = dependencies.state;
@@ -68,6 +78,9 @@ export class DocumentStore {
       else records.push(logged);
     }
     this.#keepToTextName();
+    this.#marked = this.#state.hasFile(WHOLE);
+    this.#gap = this.#marked || last === null ? Number(this.#state.get(GAP) ?? -1) : this.#log.sequence;
+    if (this.#log.sequence <= this.#gap) this.#log.skip();
   }
 
   /** The name of the text is a label only: under another one each document begins anew with what it held. */
@@ -76,25 +89,41 @@ export class DocumentStore {
     if (before === this.#textName) return;
     this.#state.transaction(() => {
       const rows = this.#state.statement('SELECT path FROM texts').all() as Pick<Row, 'path'>[];
-      for (const { path } of rows) this.#beginAnew(path, before ?? this.#textNameIn(path));
+      for (const { path } of rows) {
+        const textName = before ?? this.#textNameIn(path);
+        if (textName !== this.#textName) this.#beginAnew(path, textName);
+      }
       this.#state.set(TEXT_NAME, this.#textName);
     });
   }
 
+  /**
+   * What is stored of a document that is about to be opened. Where the log was not whole, people know more than it has, and files may hold that: under the ids of
+   * before it would stand there twice. Such a document begins anew, and what people and its file have is merged as text.
+   */
+  open(path: string): StoredDocument | undefined {
+    const stored = this.load(path);
+    if (stored === undefined || (this.#row(stored.id) as Row).sequence > this.#gap) return stored;
+    this.#state.transaction(() => this.#beginAnew(path, this.#textName));
+    const begun = this.load(path);
+    return begun === undefined ? undefined : { ...begun, isBehind: true };
+  }
+
   #beginAnew(path: string, textName: string): void {
-    const stored = textName === this.#textName ? undefined : this.load(path, textName);
+    const stored = this.load(path, textName);
     if (stored === undefined) return;
-    const { id, state, savedHash, savedText } = stored;
+    const { id: before, state, savedHash, savedText, saving } = stored;
     const text = textOf([state], textName);
-    this.#remove(id);
+    this.#remove(before);
     // Where nothing is unsaved, the file has it all.
     if (text === savedText) return;
     const life = newOwnId();
     const ydoc = docOf([firstState(savedText, this.#textName)]);
     beginLife(ydoc, life);
     applyTextEdits(ydoc, ydoc.getText(this.#textName), diffText(savedText, text), undefined);
-    this.create(path, life, Y.encodeStateAsUpdate(ydoc), savedHash, savedText);
+    const id = this.create(path, life, Y.encodeStateAsUpdate(ydoc), savedHash, savedText);
     ydoc.destroy();
+    if (saving !== undefined) this.#keepSaving(id, saving);
   }
 
   /** Versions before this one did not note the name: where there is no text under that of now, it is what the document began with. */
@@ -181,8 +210,31 @@ export class DocumentStore {
       this.#storePlaces();
       this.#log.write();
       this.#problem = undefined;
+      if (!this.#marked) this.#mark();
     } catch (error) {
+      this.#unmark();
       this.#problem = `Edits can't be stored: ${(error as Error).message}`;
+    }
+  }
+
+  #mark(): void {
+    if (!this.#state.writable) return;
+    try {
+      this.#state.set(GAP, String(this.#gap));
+      this.#state.writeFile(WHOLE, '');
+      this.#marked = true;
+    } catch {
+      // The disk is full again, or the state is lost: without it all documents begin anew, which loses nothing.
+    }
+  }
+
+  #unmark(): void {
+    if (!this.#marked) return;
+    this.#marked = false;
+    try {
+      this.#state.removeFile(WHOLE);
+    } catch {
+      // Of a folder that became read-only nothing can be said any more.
     }
   }
 
@@ -301,11 +353,21 @@ export class DocumentStore {
       this.#left.delete(id);
       return;
     }
+    if (row.sequence <= this.#gap) {
+      this.#beginAnew(row.path, this.#textName);
+      return;
+    }
     const stored = replay(row, records, this.#textName);
     const isSaved = textOf([stored.state], this.#textName) === stored.savedText;
     const { saving } = stored;
     this.checkpoint(id, stored.state, stored.savedHash, isSaved ? undefined : stored.savedText, saving);
     if (saving !== undefined) this.#left.set(id, [{ document: id, sequence: this.#log.sequence, record: { type: 'saving', ...saving } }]);
+  }
+
+  /** In a row that is new. */
+  #keepSaving(id: number, saving: Saving): void {
+    this.add(id, { type: 'saving', ...saving });
+    this.#left.set(id, [{ document: id, sequence: this.#log.sequence, record: { type: 'saving', ...saving } }]);
   }
 
   sync(): Promise<void> {

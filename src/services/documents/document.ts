@@ -149,7 +149,7 @@ export class Document {
     options: DocumentOptions,
   ): Promise<Document | undefined> {
     const { store } = dependencies;
-    const stored = store.load(path);
+    const stored = store.open(path);
     const begun = dependencies.workspace.journal.revision;
     const known = stored === undefined ? undefined : { content: stored.savedHash, text: stored.savedText };
     const maxBytes = stored === undefined ? options.maxBytes : mostBytes(options, Math.max(stored.savedText.length, stored.state.length));
@@ -187,7 +187,7 @@ export class Document {
         options,
       );
       if (document.#textNow() !== savedText) document.#touch();
-      if (disk !== undefined && !agreed) document.#takeDisk(disk);
+      if (disk !== undefined && !agreed) document.#takeDisk(disk, { apart: stored.isBehind });
       return notice(document);
     }
     // Whoever deleted the file while nobody edited it meant it: what comes under that name is another document.
@@ -315,7 +315,7 @@ export class Document {
               save: () => this.#save(undefined),
               refresh: () => this.#reconcile(),
               wrote: (raw, content) => {
-                this.#takeDisk({ raw, content }, true);
+                this.#takeDisk({ raw, content }, { whole: true });
                 this.#dependencies.changed(this);
               },
               release,
@@ -612,8 +612,11 @@ export class Document {
     this.#dependencies.astray(this);
   }
 
-  /** Merges the file's text into the document; waits for nothing. `whole`: it was made of the document's text as it is now. */
-  #takeDisk(disk: Omit<DiskText, 'place'>, whole = false): void {
+  /**
+   * Merges the file's text into the document; waits for nothing. `whole`: it was made of the document's text as it is now; `apart`: what is alike in both may be
+   * the same.
+   */
+  #takeDisk(disk: Omit<DiskText, 'place'>, { whole = false, apart: mayBeSame = false } = {}): void {
     const { store } = this.#dependencies;
     this.room.flush();
     const next = fileTextOf(disk.raw);
@@ -626,7 +629,7 @@ export class Document {
     }
     const clean = whole || !this.dirty;
     // Both sides began with nothing: two beginnings, of which what is alike must stand there once.
-    const apart = !clean && this.#savedText === '';
+    const apart = !clean && (mayBeSame || this.#savedText === '');
     const edits: TextEdit[] =
       clean || apart
         ? diffText(live, clean ? next.text : unionTexts(next.text, live))

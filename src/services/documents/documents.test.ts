@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import * as Y from 'yjs';
 import { FakeChannel } from '../../../test/kit/byte-channel.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
+import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
 import { unmounted, withSmallDisk } from '../../../test/kit/small-disk.ts';
 import { cause, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import type { Caller } from '../../contract/access.ts';
@@ -16,7 +17,7 @@ import type { ChangeDraft } from '../workspace/journal.ts';
 import { DocumentStore } from './document-store.ts';
 import { type Asking, Documents } from './documents.ts';
 import { firstState } from './lineage.ts';
-import { readMessage, step1Message, updateMessage } from './sync-protocol.ts';
+import { readMessage, step1Message, step2Message, updateMessage } from './sync-protocol.ts';
 
 const MiB = 1024 * 1024;
 const ada: Caller = { id: 'ada', name: 'Ada', kind: 'person', access: 'write' };
@@ -523,6 +524,53 @@ for (const { what, isBegunAnew, isOver } of [
         await killed.stop();
       }
     }));
+
+test('what is typed while the log has no room, and saved, stands there once after a kill, also when who typed it comes back', (context) =>
+  withSmallDisk(context, 4096, (disk) =>
+    withScratchFolder('elsewhere', async (_, elsewhere) => {
+      fs.symlinkSync(elsewhere, path.join(disk, 'root'));
+      await withWorkspace(
+        async ({ workspace, state, put, read }) => {
+          put('a.txt', 'one\n');
+          const killed = documentsOf({ workspace, state });
+          await killed.start();
+          const { channel, ydoc } = await personIn(killed, 'a.txt');
+          const type = (text: string): void => {
+            ydoc.getText('content').insert(0, text);
+            channel.say(step1Message(Y.encodeStateVector(ydoc)));
+          };
+          type('stored ');
+          const filler = path.join(disk, 'filler');
+          assert.throws(() => fs.writeFileSync(filler, Buffer.alloc(8 * MiB)), { code: 'ENOSPC' });
+          // Longer than what is left of a page.
+          const unstored = Array.from({ length: 2000 }, (_word, number) => `w${number} `).join('');
+          type(unstored);
+          await killed.flush('');
+          assert.match(killed.list()[0]?.problem ?? '', /can't be stored/);
+          const text = `${unstored}stored one\n`;
+          assert.equal(read('a.txt'), text);
+
+          fs.rmSync(filler);
+          const next = documentsOf({ workspace, state }, 'content', () => {});
+          await next.start();
+          try {
+            assert.equal(read('a.txt'), text);
+            const again = new FakeChannel();
+            await next.join('a.txt', again, asking);
+            again.say(step1Message(Y.encodeStateVector(ydoc)));
+            // It asks for what is new, and then for all.
+            for (let answers = 0; answers < 2; answers++) again.say(step2Message(Y.encodeStateAsUpdate(ydoc)));
+            await next.flush('');
+            assert.deepEqual([next.read('a.txt'), read('a.txt')], [{ raw: text, unsaved: false }, text]);
+          } finally {
+            await next.stop();
+            await killed.stop();
+          }
+        },
+        { folder: disk },
+      );
+    }),
+  ));
 
 test('a document that could not be saved is not told to have failed any more when its file holds the same text', () =>
   withWorkspace(async ({ workspace, state, put, at, outside: elsewhere }) => {

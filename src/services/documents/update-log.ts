@@ -76,6 +76,11 @@ export class UpdateLog {
     }
   }
 
+  /** No record gets the next number. */
+  skip(): void {
+    this.#sequence++;
+  }
+
   /** Queues a record for `write`. */
   add(document: number, record: LogRecord): void {
     this.#queue.push(encodeRecord(document, ++this.#sequence, record));
