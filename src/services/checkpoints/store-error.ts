@@ -9,7 +9,7 @@ const LOST =
 export function storeError(exitCode: number | null, stderr: string): OutriggerError {
   const said = stderr.trim().slice(0, MAX_STDERR);
   const details = { exitCode, stderr: said };
-  if (/No space left on device|Disk quota exceeded/i.test(said))
+  if (/No space left on device|Disk quota exceeded|Out of diskspace/i.test(said))
     return new OutriggerError('DISK_FULL', 'The disk is full, so no checkpoint was made; those made before are as they were.', {
       details,
       hint: 'Free space where the state lives, or set the option `state`; and on the disk of the repository.',
