@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { testSeed } from '../../../test/kit/seed.ts';
 import { State } from '../state/state.ts';
-import { type ChangeDraft, Journal } from './journal.ts';
+import { type ChangeDraft, Journal, REMOVED } from './journal.ts';
 import { cause, fails } from '../../../test/kit/workspace-harness.ts';
 
 interface Opened {
@@ -411,6 +411,56 @@ describe('while the state can not be written', () => {
       one.crash();
       one = open();
       assert.deepEqual(numbers(one.journal.since(cursor, 10)), [3]);
+    }));
+
+  for (const end of ['stop', 'crash'] as const)
+    test(`what was known meanwhile is known when it can be again, and after a ${end}, in folders that were moved or removed too`, () =>
+      withFolder((open) => {
+        let one = open();
+        const known = (): (string | undefined)[] => ['a', 'd/x', 'e/x', 'r/y', 'learned'].map((name) => one.journal.known(name));
+        for (const name of ['a', 'd/x', 'r/y']) one.journal.record([draft(name, { after: hash('old') })]);
+        fill(one);
+        one.journal.record([draft('a', { what: 'changed', after: hash('new') })]);
+        one.journal.record([draft('e', { kind: 'directory', what: 'moved', from: 'd', after: null })]);
+        one.journal.record([draft('r', { kind: 'directory', what: 'removed', after: null })]);
+        one.journal.learn('learned', hash('new'));
+        const expected = [hash('new'), REMOVED, hash('old'), REMOVED, hash('new')];
+        assert.deepEqual(known(), expected);
+        assert.deepEqual(one.journal.knownBelow('e'), [{ path: 'e/x', content: hash('old') }]);
+        free(one);
+        one.add();
+        assert.deepEqual(known(), expected);
+        one[end]();
+        one = open();
+        assert.deepEqual(known(), expected);
+      }));
+
+  for (const end of ['stop', 'crash'] as const)
+    test(`and it ends so, by a ${end}, nothing that was known before passes for known at the next start`, () =>
+      withFolder((open) => {
+        let one = open();
+        one.journal.record([draft('a', { after: hash('old') })]);
+        const { revision } = one.journal;
+        fill(one);
+        one.journal.record([draft('a', { what: 'changed', after: hash('new') })]);
+        one[end]();
+        one = open();
+        assert.deepEqual([one.journal.known('a'), one.journal.touchedSince(revision)], [undefined, undefined]);
+      }));
+
+  test('of more than is held of what is known meanwhile nothing is known any more, so that nothing passes for known', () =>
+    withFolder((open) => {
+      let one = open();
+      one.journal.record([draft('a', { after: hash('old') })]);
+      fill(one);
+      one.journal.record([draft('a', { what: 'changed', after: hash('new') })]);
+      one.add(12_000);
+      assert.deepEqual([one.journal.known('a'), one.journal.known('f11999')], [undefined, 'a'.repeat(64)]);
+      free(one);
+      one.add();
+      one.crash();
+      one = open();
+      assert.deepEqual([one.journal.known('a'), one.journal.known('f11999')], [undefined, 'a'.repeat(64)]);
     }));
 
   test('a state of a version that did not say whether it is whole is answered with resync, once', () =>

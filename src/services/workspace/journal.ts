@@ -10,6 +10,7 @@ const RECENT = 2048;
 const REPLACES = 'ON CONFLICT(path) DO UPDATE SET hash = excluded.hash, revision = excluded.revision';
 const PRUNE_EVERY = 1000;
 const MAX_MOVES = 20;
+const MAX_UNSTORED = 10_000;
 /** Stands beside the database for as long as that holds all that was told of its epoch: it can be removed where nothing can be written. */
 const WHOLE = 'journal.whole';
 
@@ -99,9 +100,15 @@ export class Journal {
   #memoryOnly = false;
   /** The next start is told that the database is whole. */
   #marked = false;
+  /** What was known before this start may be of a time before other changes. */
+  #hasForgotten = false;
   readonly #recent = new RingBuffer<Change>(RECENT);
   readonly #listeners = new Set<Listener>();
   readonly #known = new Map<string, string>();
+  /** Of `known`, what could not be stored yet. */
+  readonly #unstored = new Map<string, string>();
+  /** That was too much to hold: of all that is stored in `known` nothing is sure. */
+  #isUnsure = false;
   readonly #state: State;
   readonly #keep: number;
   readonly #now: () => number;
@@ -131,7 +138,10 @@ export class Journal {
     this.#revision = last ?? Number(this.#state.get('revision') ?? 0);
     this.#oldest = first ?? this.#revision + 1;
     this.#begun = epoch !== undefined ? Number(this.#state.get('begun') ?? 0) : this.#revision;
+    this.#hasForgotten = epoch === undefined && last !== null;
     this.#state.transaction(() => {
+      // What passes for known would be taken for told.
+      if (this.#hasForgotten) this.#state.statement('DELETE FROM known').run();
       this.#state.set('epoch', this.#epoch);
       this.#state.set('begun', String(this.#begun));
       this.#state.set('file', file);
@@ -155,8 +165,8 @@ export class Journal {
 
   /** Content last known at a path: a hash, FOLDER, REMOVED, or undefined when nothing is known. */
   known(path: string): string | undefined {
-    const cached = this.#known.get(path);
-    if (cached !== undefined) return cached;
+    const cached = this.#unstored.get(path) ?? this.#known.get(path);
+    if (cached !== undefined || this.#isUnsure) return cached;
     const row = this.#state.statement('SELECT hash FROM known WHERE path = ?').get(path) as { hash: string } | undefined;
     return row?.hash;
   }
@@ -181,7 +191,11 @@ export class Journal {
     const rows = this.#state
       .statement('SELECT path, hash AS content FROM known WHERE path > ? AND path < ? LIMIT ?')
       .all(`${folder}/`, `${folder}0`, limit === undefined ? -1 : limit + 1);
-    return rows as unknown as { path: string; content: string }[];
+    const stored = (this.#isUnsure ? [] : rows) as unknown as { path: string; content: string }[];
+    if (this.#unstored.size === 0) return stored;
+    const below = new Map(stored.map(({ path, content }) => [path, content]));
+    for (const [path, content] of this.#unstored) if (path.startsWith(`${folder}/`)) below.set(path, content);
+    return [...below].map(([path, content]) => ({ path, content })).slice(0, limit === undefined ? undefined : limit + 1);
   }
 
   /** What was told to have left a folder after the folder itself, or what had its name before, was told last. */
@@ -192,7 +206,7 @@ export class Journal {
 
   /** Every path of which something else is known than at `revision`, in order; undefined where the journal does not reach back so far. */
   touchedSince(revision: number): string[] | undefined {
-    if (this.#memoryOnly || !this.#reachesBackTo(revision)) return undefined;
+    if (this.#memoryOnly || this.#hasForgotten || !this.#reachesBackTo(revision)) return undefined;
     const rows = this.#state.statement('SELECT path FROM known WHERE revision > ? ORDER BY path').all(revision) as { path: string }[];
     return rows.map(({ path }) => path);
   }
@@ -241,7 +255,7 @@ export class Journal {
   learn(path: string, hash: string): void {
     if (this.known(path) === hash) return;
     this.#rememberKnown(path, hash);
-    this.#store(() => this.#upsertKnown(path, hash));
+    if (!this.#store(() => this.#upsertKnown(path, hash))) this.#keepKnown(path, hash);
   }
 
   /**
@@ -488,6 +502,8 @@ export class Journal {
     try {
       this.#state.transaction(() => {
         if (this.#memoryOnly) this.#storeEpoch();
+        if (this.#isUnsure) this.#state.statement('DELETE FROM known').run();
+        for (const [path, content] of this.#unstored) this.#upsertKnown(path, content);
         work();
       });
     } catch (error) {
@@ -499,6 +515,8 @@ export class Journal {
     this.#failing = false;
     if (this.#memoryOnly) this.#oldest = this.#revision + 1;
     this.#memoryOnly = false;
+    this.#unstored.clear();
+    this.#isUnsure = false;
     this.#mark();
     return true;
   }
@@ -545,9 +563,26 @@ export class Journal {
   #keepInMemory(changes: readonly Change[], drafts: readonly ChangeDraft[]): void {
     this.#beginInMemory();
     for (const [index, change] of changes.entries()) {
-      if (change.from !== undefined) this.#rememberKnown(change.from, REMOVED);
-      this.#rememberKnown(change.path, drafts[index]?.content ?? contentOf(change));
+      const { path, from, kind, what } = change;
+      const left = from ?? (what === 'removed' ? path : undefined);
+      if (left !== undefined && kind === 'directory')
+        for (const below of this.knownBelow(left)) {
+          if (from !== undefined && below.content !== REMOVED) this.#keepKnown(path + below.path.slice(from.length), below.content);
+          this.#keepKnown(below.path, REMOVED);
+        }
+      if (from !== undefined) this.#keepKnown(from, REMOVED);
+      this.#keepKnown(path, drafts[index]?.content ?? contentOf(change));
     }
+  }
+
+  #keepKnown(path: string, content: string): void {
+    if (this.#unstored.size >= MAX_UNSTORED) {
+      this.#unstored.clear();
+      this.#known.clear();
+      this.#isUnsure = true;
+    }
+    this.#unstored.set(path, content);
+    this.#rememberKnown(path, content);
   }
 }
 
