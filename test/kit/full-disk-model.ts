@@ -388,7 +388,8 @@ export class FullDiskModel {
     if (this.#random.below(60) === 0) return person.cut();
     const { text } = person;
     const before = text.toString();
-    const there = before.match(wordPattern) ?? [];
+    // One that a call brings is not known to be there before the answer.
+    const there = (before.match(wordPattern) ?? []).filter((word) => words.get(word) === 'there');
     if (there.length > 8 && this.#random.below(5) === 0) {
       const word = this.#random.of(there);
       text.delete(before.indexOf(word), word.length + (before[before.indexOf(word) + word.length] === '\n' ? 1 : 0));
