@@ -76,6 +76,8 @@ export interface AgentSessionDependencies {
   wake: () => void;
   /** This agent could take more. */
   hasRoom: () => void;
+  /** Whoever looks on sees another state or room of this agent than before, though no task changed. */
+  differs: () => void;
   logged: (task: string, entry: AgentFrames['task_log']) => void;
   /** We closed the connection. */
   ended: () => void;
@@ -339,7 +341,7 @@ export class AgentSession {
       }
       case 'agent_restarting':
         this.draining = true;
-        return;
+        return this.#dependencies.differs();
       case 'wake_result':
       case 'resource_report':
         return;
@@ -445,18 +447,20 @@ export class AgentSession {
 
   /** It has less room than was thought: until it says more, it gets nothing more; one that never says has to be tried again some time. */
   #refuses(): void {
-    const { timers, hasRoom } = this.#dependencies;
+    const { timers, hasRoom, differs } = this.#dependencies;
     this.#capacity = this.#held.size;
     if (this.facts.features.has('leases')) return;
     this.#isBusy = true;
     timers.clear(this.#busyTimer);
     this.#busyTimer = timers.set(() => {
       this.#isBusy = false;
+      differs();
       hasRoom();
     }, BUSY_MS);
   }
 
   async #ping(frame: AgentFrames['ping']): Promise<void> {
+    const { credit } = this;
     if (frame.credit !== undefined) this.#capacity = capacityOf(frame);
     const held = frame.held ?? [...this.#held].map(([task_id, generation]): HeldTask => ({ task_id, generation, state: undefined }));
     // Results that wait are renewed as well where there are more of them than can be told: that takes its time.
@@ -465,6 +469,7 @@ export class AgentSession {
     const all = frame.held_more === true ? this.#dependencies.store.heldBy(this.facts.id) : [];
     const unnamed = all.filter((task) => isRunning(task) && !named.has(task.id)).map(asHeld);
     const nack = await this.#renew([...renewed, ...unnamed]);
+    if (this.credit !== credit) this.#dependencies.differs();
     if (this.credit > 0) this.#dependencies.hasRoom();
     const more = this.facts.features.has('leases') && nack.length > 0 ? { nack } : {};
     this.send({ type: 'pong', timestamp: this.#dependencies.now(), ...more });

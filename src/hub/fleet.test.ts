@@ -505,6 +505,26 @@ test('an agent that has not read eight megabytes of answers is closed', () =>
     }
   }));
 
+test('who looks on hears that an agent takes nothing more, and that it has more room, though no task changes', () => {
+  const clock = new FakeClock();
+  return scene(async (hub) => {
+    const agent = await hub.join('one');
+    await clock.advance(1000);
+    const told: unknown[] = [];
+    hub.fleet.follow(({ agents }) => told.push(...agents.map(({ state, credit }) => [state, credit])));
+    agent.say({ type: 'ping', credit: 3, held: [] });
+    await clock.advance(1000);
+    agent.say({ type: 'ping', credit: 3, held: [] });
+    await clock.advance(1000);
+    agent.say({ type: 'agent_restarting' });
+    await clock.advance(1000);
+    assert.deepEqual(told, [
+      ['online', 3],
+      ['draining', 0],
+    ]);
+  }, clock);
+});
+
 test('who looks on and takes nothing hears of the newest hundred changes when he does', () =>
   scene(async (hub) => {
     const told: unknown[] = [];

@@ -178,6 +178,7 @@ export class Fleet {
         changed: (task) => this.changed(task),
         wake: () => this.wake(),
         hasRoom: () => this.#wakeFor(agent),
+        differs: () => this.#tellAgent(agent),
         logged: (task, entry) => this.#dependencies.logs.add(task, entry),
         ended: () => this.#ended(session),
       },
