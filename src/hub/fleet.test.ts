@@ -525,6 +525,26 @@ test('who looks on hears that an agent takes nothing more, and that it has more 
   }, clock);
 });
 
+test('who looks on hears of an agent that is made known, gets a new secret, or loses all of them, though it is not connected', () => {
+  const clock = new FakeClock();
+  return scene(async (hub) => {
+    const told: unknown[] = [];
+    hub.fleet.follow(({ agents }) => told.push(...agents.map(({ id, secrets }) => [id, secrets])));
+    const operations = implementHub({ ...hub, now: () => clock.now, monotonic: () => clock.now, version: 'test' });
+    await operations['agents.register']({ agent: 'far' }, call());
+    await clock.advance(1000);
+    await operations['agents.rotate']({ agent: 'far' }, call());
+    await clock.advance(1000);
+    await operations['agents.revoke']({ agent: 'far' }, call());
+    await clock.advance(1000);
+    assert.deepEqual(told, [
+      ['far', 1],
+      ['far', 2],
+      ['far', 0],
+    ]);
+  }, clock);
+});
+
 test('who looks on and takes nothing hears of the newest hundred changes when he does', () =>
   scene(async (hub) => {
     const told: unknown[] = [];

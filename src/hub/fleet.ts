@@ -178,7 +178,7 @@ export class Fleet {
         changed: (task) => this.changed(task),
         wake: () => this.wake(),
         hasRoom: () => this.#wakeFor(agent),
-        differs: () => this.#tellAgent(agent),
+        differs: () => this.agentChanged(agent),
         logged: (task, entry) => this.#dependencies.logs.add(task, entry),
         ended: () => this.#ended(session),
       },
@@ -228,7 +228,7 @@ export class Fleet {
           };
     session.send({ type: 'identified', agent_id: agent, ...more });
     log('info', 'hub.agent-online', { agentId: agent, address, features: [...features].join(' ') });
-    this.#tellAgent(agent);
+    this.agentChanged(agent);
     this.#wakeFor(agent);
     return session;
   }
@@ -255,7 +255,7 @@ export class Fleet {
     this.#answering.delete(id);
     this.#left.set(id, { at: this.#dependencies.now(), seen: session.lastSeen });
     this.#dependencies.log('info', 'hub.agent-offline', { agentId: id });
-    this.#tellAgent(id);
+    this.agentChanged(id);
   }
 
   /** Ends the connection of an agent, wherever it is; false where there is none. */
@@ -310,6 +310,13 @@ export class Fleet {
       this.#tellSoon();
     }
     this.#planReap();
+  }
+
+  /** What is known of an agent changed: those who look on hear of it. */
+  agentChanged(id: string): void {
+    if (!this.#dependencies.bus.listened(NEWS)) return;
+    this.#changedAgents.add(id);
+    this.#tellSoon();
   }
 
   /** Tells the one who has it that a task is cancelled. */
@@ -522,12 +529,6 @@ export class Fleet {
       secrets: known?.secrets ?? 0,
       createdAt: known?.createdAt ?? 0,
     };
-  }
-
-  #tellAgent(id: string): void {
-    if (!this.#dependencies.bus.listened(NEWS)) return;
-    this.#changedAgents.add(id);
-    this.#tellSoon();
   }
 
   #tellSoon(): void {

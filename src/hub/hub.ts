@@ -268,7 +268,9 @@ async function open(dependencies: HubDependencies, options: HubOptions, opened: 
     ...named,
     enrol: (given, agent) => {
       if (lost) throw new OutriggerError('READ_ONLY', `No agent is enrolled: ${LOST}`);
-      return registry.enrolled(given, agent);
+      const secret = registry.enrolled(given, agent);
+      fleet.agentChanged(agent);
+      return secret;
     },
     cookieFor,
     metrics,

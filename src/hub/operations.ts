@@ -79,9 +79,14 @@ export function implementHub({
       const expires = now() + expiresInS * 1000;
       return { token: registry.enrol(agent, expires), expires };
     },
-    'agents.register': ({ agent }) => ({ agent, token: registry.register(agent) }),
+    'agents.register': ({ agent }) => {
+      const token = registry.register(agent);
+      fleet.agentChanged(agent);
+      return { agent, token };
+    },
     'agents.rotate': async ({ agent }) => {
       const token = registry.rotate(agent);
+      fleet.agentChanged(agent);
       // Before it leaves: a hub that is killed in between does not know that it did.
       registry.sent(token, true);
       const delivered = await fleet.deliver(agent, token);
@@ -90,6 +95,7 @@ export function implementHub({
     },
     'agents.revoke': async ({ agent }) => {
       const secrets = registry.revoke(agent);
+      fleet.agentChanged(agent);
       const connected = await fleet.cut(agent, hubCloseCodes.auth, 'token_revoked');
       const lost = store.heldBy(agent).map((task) => ({ task: task.id, event: { type: 'disown' as const, agent, fence: task.fence } }));
       for (const applied of await store.apply(lost)) if (applied.ok) fleet.changed(applied.task);
