@@ -100,6 +100,36 @@ test('when the news end they begin again, with a look at all of it; not where th
   fleet.stop();
 });
 
+test('what is told while all of it is read is not put back to what it was when that was asked for', async () => {
+  const hub = new FakeHub({ agents: [], tasks: [] });
+  const fleet = fleetOf(hub);
+  const isRead = Promise.withResolvers<void>();
+  const isTold = Promise.withResolvers<void>();
+  Object.assign(hub.client, {
+    call: async (name: string) => {
+      isRead.resolve();
+      await isTold.promise;
+      if (name === 'hub.info') return { version: '1', tasks: { ready: 2 } };
+      if (name === 'agents.list') return { agents: ['a', 'b'].map((id) => ({ id, state: 'online' })) };
+      return { tasks: ['t', 'u'].map((id) => ({ id, state: 'ready', createdAt: 1 })), more: false };
+    },
+    stream: async function* () {
+      await isRead.promise;
+      yield { agents: [{ id: 'a', state: 'draining' }], tasks: [{ id: 't', state: 'running', createdAt: 1 }] };
+      isTold.resolve();
+      await new Promise(() => {});
+    },
+  });
+  fleet.start();
+  hub.is('live');
+  await isTold.promise;
+  await settled();
+  fleet.stop();
+  const known = [...(fleet.agents.value?.values() ?? []), ...(fleet.tasks.value?.values() ?? [])];
+  assert.deepEqual(known.map(({ id, state }) => `${id} ${state}`).sort(), ['a draining', 'b online', 't running', 'u ready']);
+  assert.equal(fleet.total.value, 2);
+});
+
 test('where not all news were told, all of it is looked at again', async () => {
   const hub = new FakeHub({ agents: [], tasks: [], resync: 'More changed than waits.' });
   const fleet = fleetOf(hub);

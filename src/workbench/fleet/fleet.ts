@@ -41,6 +41,12 @@ export type FleetDialog =
   | { name: 'revoke'; agent: string; tasks: number }
   | { name: 'secret'; agent: string; token: string };
 
+/** Ids. */
+interface Told {
+  agents: Set<string>;
+  tasks: Set<string>;
+}
+
 /** All that the page of a hub knows and does. */
 export class Fleet {
   readonly client: HubClient;
@@ -69,6 +75,8 @@ export class Fleet {
   readonly #allTasks: ReadonlySignal<readonly HubTaskInfo[]>;
   readonly #since: Signal<number>;
   readonly #wasLive = signal(false);
+  /** Of each read that is under way, what was told meanwhile: that is newer than what the read brings, or what is newer still is told next. */
+  readonly #reads = new Set<Told>();
   #ahead = 0;
   #stop = new AbortController();
   #timers: ReturnType<typeof setInterval>[] = [];
@@ -184,6 +192,10 @@ export class Fleet {
       for await (const { agents, tasks, resync } of this.client.stream('hub.follow', {}, { signal })) {
         if (signal.aborted) return;
         if (resync !== undefined) void this.#load();
+        for (const told of this.#reads) {
+          for (const { id } of agents) told.agents.add(id);
+          for (const { id } of tasks) told.tasks.add(id);
+        }
         this.take(agents, tasks);
       }
     } catch (error) {
@@ -198,6 +210,7 @@ export class Fleet {
   }
 
   async #load(): Promise<void> {
+    const told = this.#beginRead();
     try {
       this.#ahead = await this.#dependencies.clockAhead().catch(() => this.#ahead);
       this.now.value = this.#dependencies.now() + this.#ahead;
@@ -208,32 +221,56 @@ export class Fleet {
         client.call('tasks.list', { states: ['offered', 'running'], limit: NEXT_PAGES }),
         client.call('tasks.list', { limit: FIRST_PAGE }),
       ]);
-      const found = new Map([...held.tasks, ...first.tasks].map((task) => [task.id, task]));
+      const found = [...held.tasks, ...first.tasks].filter(({ id }) => !told.tasks.has(id)).map((task) => [task.id, task] as const);
       batch(() => {
-        this.version.value = info.version;
-        this.total.value = sum(info.tasks);
-        this.agents.value = new Map(agents.map((agent) => [agent.id, agent]));
+        const known = [...(this.tasks.peek() ?? [])];
+        const total = sum(info.tasks);
         // Another hub may answer at this address, with tasks of its own.
-        if (this.total.peek() < (this.tasks.peek()?.size ?? 0)) this.tasks.value = found;
-        else this.tasks.value = new Map([...(this.tasks.peek() ?? []), ...found]);
+        const isOther = total + told.tasks.size < known.length;
+        this.version.value = info.version;
+        this.#haveAgents(agents, told);
+        this.tasks.value = new Map([...(isOther ? known.filter(([id]) => told.tasks.has(id)) : known), ...found]);
+        this.total.value = Math.max(total, this.tasks.peek()?.size ?? 0);
       });
       let { more } = first;
       let before = first.tasks.at(-1)?.id;
       for (let count = first.tasks.length; more && before !== undefined && count < MAX_TASKS; ) {
         const page = await client.call('tasks.list', { limit: NEXT_PAGES, before });
-        this.take([], page.tasks);
+        this.take(
+          [],
+          page.tasks.filter(({ id }) => !told.tasks.has(id)),
+        );
         count += page.tasks.length;
         before = page.tasks.at(-1)?.id;
         ({ more } = page);
       }
     } catch (error) {
       if (errorFacts(error).reason !== 'CONNECTION_LOST') this.toasts.fail('Agents and tasks could not be read', error);
+    } finally {
+      this.#reads.delete(told);
     }
   }
 
   async loadAgents(): Promise<void> {
-    const { agents } = await this.client.call('agents.list', {});
-    this.agents.value = new Map(agents.map((agent) => [agent.id, agent]));
+    const told = this.#beginRead();
+    try {
+      const { agents } = await this.client.call('agents.list', {});
+      this.#haveAgents(agents, told);
+    } finally {
+      this.#reads.delete(told);
+    }
+  }
+
+  #beginRead(): Told {
+    const told = { agents: new Set<string>(), tasks: new Set<string>() };
+    this.#reads.add(told);
+    return told;
+  }
+
+  #haveAgents(read: readonly HubAgentInfo[], told: Told): void {
+    const known = [...(this.agents.peek()?.values() ?? [])];
+    const all = [...read.filter(({ id }) => !told.agents.has(id)), ...known.filter(({ id }) => told.agents.has(id))];
+    this.agents.value = new Map(all.map((agent) => [agent.id, agent]));
   }
 
   /** What is held, and what the page takes to be held and may have missed the end of. */
