@@ -274,6 +274,31 @@ test('an agent gets a new secret, and loses all of them', { skip: noBrowser }, (
   }),
 );
 
+test('a task that says nothing has a name, and a long result can be read by keys', { skip: noBrowser }, () =>
+  withFleetPage(async (running, open) => {
+    const page = await open({ size: [360, 740] });
+    const id = await queue(running, ' \n ', { maxAttempts: 1 });
+    await page
+      .getByRole('button', { name: `Task ${id.slice(-6)}` })
+      .last()
+      .click();
+    await shows(panel(page).locator('.what'), `Task ${id.slice(-6)}`);
+    await shows(panel(page), '1 attempt at most');
+    const fixer = await running.agent('fixer-01', { features: all, credit: 1 });
+    const held = await accepted(fixer);
+    fixer.send({ type: 'task_complete', ...held, result: { output: 'many words '.repeat(2000) } });
+    await shows(panel(page).getByTestId('result'), 'many words');
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await panel(page).getByRole('group', { name: 'Result' }).focus();
+    await page.keyboard.press('End');
+    await eventually(() =>
+      panel(page)
+        .getByRole('group', { name: 'Result' })
+        .evaluate(({ scrollTop }) => scrollTop > 0),
+    );
+  }),
+);
+
 test(
   'a hub that goes is said to be gone, and one that comes back is followed again, with what happened meanwhile (long form)',
   { skip: noBrowser },

@@ -5,13 +5,15 @@ import { agentLabels, agentLoad, agentSign, lastSeen } from './agent-words.ts';
 import { FilterBar } from './filter-bar.tsx';
 import { rotateSecret } from './fleet-actions.ts';
 import { agentFilter, agentShortcuts } from './fleet-filter.ts';
-import { firstLine } from '../tasks/task-text.ts';
+import { taskTitle } from './task-words.ts';
 import { useFleet } from './use-fleet.ts';
 import { type Column, VirtualTable } from './virtual-table.tsx';
 import { RowSkeleton } from './row-skeleton.tsx';
 
 /** Of an agent's labels; the rest is in the title. */
 const SHOWN_LABELS = 4;
+/** Of what stands there when the pointer rests on it, characters. */
+const TITLE_LENGTH = 500;
 
 const columns: readonly Column<HubAgentInfo>[] = [
   { class: 'w-name', title: 'Agent', order: ({ id }) => id },
@@ -160,11 +162,18 @@ function CurrentWork({ agent: { state, tasks }, tabIndex }: { agent: HubAgentInf
   const fleet = useFleet();
   const [first] = tasks;
   if (first === undefined) return <span class="faint">{state === 'offline' ? 'no link' : 'idle'}</span>;
-  const { description = first.id } = fleet.tasks.value?.get(first.id) ?? {};
+  const task = fleet.tasks.value?.get(first.id);
   return (
     <span class="row">
-      <button type="button" class="cmd link ell" tabIndex={tabIndex} title={description} onClick={() => fleet.show(first.id)}>
-        {firstLine(description)}
+      <button
+        type="button"
+        class="cmd link ell"
+        tabIndex={tabIndex}
+        dir="auto"
+        title={task?.description.slice(0, TITLE_LENGTH)}
+        onClick={() => fleet.show(first.id)}
+      >
+        {taskTitle(task ?? { id: first.id, description: '' })}
       </button>
       {tasks.length > 1 && <span class="xs faint">+{tasks.length - 1}</span>}
     </span>

@@ -100,3 +100,7 @@ test('an event of a newer hub does not break the list', () => {
   assert.deepEqual(told(audit([create, 'ready', 0], [{ type: 'blessed' }, 'ready', 0])).length, 1);
   assert.equal(leaseLength([]), undefined);
 });
+
+test('what ends while nobody has it begins with a capital letter as all else', () => {
+  assert.deepEqual(told(audit([create, 'ready', 0], [{ type: 'tick' }, 'failed', 0]))[0], ['Failed', 'bad', 'Its deadline is over.']);
+});

@@ -46,7 +46,7 @@ export function happenings(entries: readonly HubAuditEntry[], task: Pick<HubTask
     return happening;
   };
   const end = (entry: HubAuditEntry, words: string, tone: Happening['tone'], text: string): void => {
-    if (attempt === undefined) return void tell(entry, words, tone, text);
+    if (attempt === undefined) return void tell(entry, `${words.charAt(0).toUpperCase()}${words.slice(1)}`, tone, text);
     attempt.title = attempt.number > 0 ? `${attemptWords(attempt)}, ${words}` : `Offer to ${attempt.agent}, ${words}`;
     attempt.tone = tone;
     attempt.text = text;

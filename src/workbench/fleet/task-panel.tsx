@@ -2,14 +2,14 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { HubTaskDetail, HubTaskInfo } from '../../contract/hub-operations.ts';
 import { copyText } from '../shell/copy-text.ts';
 import { Icon } from '../shell/icon.tsx';
-import { clockTime, longTime, shortAge } from '../words.ts';
+import { clockTime, count, longTime, shortAge } from '../words.ts';
 import { type Happening, happenings, leaseLength } from './attempts.ts';
 import { cancelTask, retryTask } from './fleet-actions.ts';
 import { LogBox } from '../tasks/log-box.tsx';
 import { TaskOutcome } from './task-outcome.tsx';
 import type { TaskDetail } from './task-detail.ts';
 import { firstLine, shortId } from '../tasks/task-text.ts';
-import { isHeld, isOver, leaseWords, minutes, nextWords, soon, taskSign } from './task-words.ts';
+import { isHeld, isOver, leaseWords, minutes, nextWords, soon, taskSign, taskTitle } from './task-words.ts';
 import { useFleet } from './use-fleet.ts';
 
 const signs: Record<Happening['tone'], string> = { plain: 'plus', running: 'run', good: 'check', bad: 'x', warn: 'warn' };
@@ -48,7 +48,12 @@ export function TaskPanel({ detail }: { detail: TaskDetail }) {
         {task !== undefined && (
           <>
             <Timeline detail={detail} task={task} />
-            <LogBox log={detail} isLive={isHeld(task)} none="No log is kept of it." toasts={fleet.toasts} />
+            <LogBox
+              log={detail}
+              isLive={isHeld(task)}
+              none={isOver(task) ? 'No log is kept of it.' : 'Nothing was written yet.'}
+              toasts={fleet.toasts}
+            />
             <TaskOutcome task={task} />
           </>
         )}
@@ -63,13 +68,19 @@ function Facts({ task, detail }: { task: HubTaskInfo; detail: TaskDetail }) {
   const { id, description, holder, attempt, maxAttempts, generation, needs, priority, deadline, runAt, createdBy, createdAt, cancelBy } =
     task;
   const sign = taskSign(task);
-  const title = firstLine(description);
-  const more = description.slice(description.indexOf(title) + title.length).trim();
+  const begin = firstLine(description);
+  const more = description.slice(description.indexOf(begin) + begin.length).trim();
   const canRetry = task.state === 'failed' || task.state === 'dead' || task.state === 'cancelled';
   return (
     <div class="blk">
-      <p class="what">{title}</p>
-      {more !== '' && <p class="more dim">{more}</p>}
+      <p class="what" dir="auto">
+        {taskTitle(task)}
+      </p>
+      {more !== '' && (
+        <p class="more dim" dir="auto">
+          {more}
+        </p>
+      )}
       <dl class="kv">
         <dt>State</dt>
         <dd>
@@ -82,7 +93,7 @@ function Facts({ task, detail }: { task: HubTaskInfo; detail: TaskDetail }) {
         <dt>Agent</dt>
         <dd>
           {holder ?? 'none yet'}{' '}
-          <span class="dim">{attempt === 0 ? `${maxAttempts} attempts at most` : `attempt ${attempt} of ${maxAttempts}`}</span>
+          <span class="dim">{attempt === 0 ? `${count(maxAttempts, 'attempt')} at most` : `attempt ${attempt} of ${maxAttempts}`}</span>
         </dd>
         {task.state === 'running' && <Lease task={task} detail={detail} />}
         {task.state === 'running' && task.progress !== null && (

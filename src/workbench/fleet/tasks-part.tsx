@@ -4,8 +4,8 @@ import { Icon } from '../shell/icon.tsx';
 import { longTime, shortAge } from '../words.ts';
 import { FilterBar } from './filter-bar.tsx';
 import { taskFilter, taskShortcuts } from './fleet-filter.ts';
-import { firstLine, shortId } from '../tasks/task-text.ts';
-import { nextWords, taskSign } from './task-words.ts';
+import { shortId } from '../tasks/task-text.ts';
+import { nextWords, taskSign, taskTitle } from './task-words.ts';
 import { useFleet } from './use-fleet.ts';
 import { RowSkeleton } from './row-skeleton.tsx';
 import { type Column, VirtualTable } from './virtual-table.tsx';
@@ -15,7 +15,7 @@ const TITLE_LENGTH = 500;
 
 const columns: readonly Column<HubTaskInfo>[] = [
   { class: 'w-id', title: 'Id' },
-  { class: '', title: 'Task', order: ({ description }) => firstLine(description) },
+  { class: '', title: 'Task', order: taskTitle },
   { class: 'w-state', title: 'State', order: (task) => taskSign(task).word },
   { class: 'w-name hide-m', title: 'Agent', order: ({ holder }) => holder ?? '' },
   { class: 'w-number r hide-m', title: 'Attempt', order: ({ attempt }) => attempt },
@@ -95,7 +95,7 @@ function TaskCells({ task, tabIndex }: { task: HubTaskInfo; tabIndex: 0 | -1 }) 
       <td class="ell">
         <span class="row">
           <button type="button" class="cmd ell" dir="auto" data-stop tabIndex={tabIndex} title={description.slice(0, TITLE_LENGTH)}>
-            {firstLine(description)}
+            {taskTitle(task)}
           </button>
           {(priority === 'urgent' || priority === 'high') && <span class={`chip${priority === 'urgent' ? ' warn' : ''}`}>{priority}</span>}
         </span>

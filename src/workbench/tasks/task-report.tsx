@@ -9,7 +9,7 @@ export function Shown({ title, value, testId }: { title: string; value: unknown;
   return (
     <div class="blk" data-testid={testId}>
       <h3 class="lab">{title}</h3>
-      <pre class="out">
+      <pre class="out" tabIndex={0} role="group" aria-label={title}>
         {text.slice(0, MAX_SHOWN)}
         {text.length > MAX_SHOWN && '…'}
       </pre>
