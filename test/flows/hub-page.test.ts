@@ -274,6 +274,53 @@ test('an agent gets a new secret, and loses all of them', { skip: noBrowser }, (
   }),
 );
 
+test(
+  'what has the focus may go at any time: something near has it then, in the dialog, the panel or the table that one is in',
+  { skip: noBrowser },
+  () =>
+    withFleetPage(async (running, open) => {
+      const page = await open();
+      const has = (what: Locator): Promise<void> =>
+        eventually(async () => assert.equal(await what.evaluate((element) => element === document.activeElement), true));
+      // The first task takes the place of the button that was there to add one.
+      const first = page.locator('.nothing').getByRole('button', { name: 'Add a task' });
+      await first.focus();
+      await queue(running, 'Water the plants');
+      await has(page.getByRole('button', { name: 'Water the plants' }));
+      // The form gives way to what came of it.
+      await page.getByRole('banner').getByRole('button', { name: 'Enrol an agent' }).press('Enter');
+      await page.getByRole('textbox', { name: 'Agent id' }).press('Enter');
+      await has(page.getByRole('dialog').getByRole('button', { name: 'Copy command' }));
+      await page.keyboard.press('Escape');
+      // A button is gone when it was pressed; then the panel with all that is in it.
+      await page.getByRole('button', { name: 'Water the plants' }).press('Enter');
+      await panel(page).getByRole('button', { name: 'Cancel task' }).press('Enter');
+      await has(panel(page).getByRole('group', { name: 'About this task' }));
+      const [before = ''] = (await running.client.call('tasks.list', {})).tasks.map(({ id }) => id);
+      await queue(running, 'Mow the lawn', { after: [before] });
+      await page.getByRole('button', { name: 'Mow the lawn' }).press('Enter');
+      await panel(page).locator('.link').press('Enter');
+      await shows(panel(page), 'Water the plants');
+      await has(panel(page).getByRole('group', { name: 'About this task' }));
+      await panel(page).getByRole('button', { name: 'Close' }).press('Enter');
+      await has(page.getByRole('button', { name: 'Water the plants' }));
+      await page.keyboard.press('/');
+      await page.keyboard.type('lawn');
+      await page.keyboard.press('ArrowDown');
+      await has(page.getByRole('button', { name: 'Mow the lawn' }));
+      // What is read stays in its place, also at the top.
+      await page.getByRole('searchbox', { name: 'Filter tasks' }).press('Escape');
+      await page.getByRole('button', { name: 'Mow the lawn' }).focus();
+      for (let times = 0; times < 2; times++) {
+        const many = Array.from({ length: 60 }, (_, index) => ({ description: `Job ${times} ${index}` }));
+        await running.client.call('tasks.create', { tasks: many });
+        await page.getByText(`${times * 60 + 62} tasks`).waitFor();
+        await has(page.getByRole('button', { name: 'Mow the lawn' }));
+        assert.equal(await page.getByRole('button', { name: 'Mow the lawn' }).isVisible(), true);
+      }
+    }),
+);
+
 test('a task that says nothing has a name, and a long result can be read by keys', { skip: noBrowser }, () =>
   withFleetPage(async (running, open) => {
     const page = await open({ size: [360, 740] });

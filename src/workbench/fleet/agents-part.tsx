@@ -63,6 +63,7 @@ export function AgentsPart() {
           label="Agents"
           columns={columns}
           rows={rows}
+          filter={agentText.value}
           keyOf={({ id }) => id}
           cells={(agent, tabIndex) => <AgentCells agent={agent} tabIndex={tabIndex} />}
         />

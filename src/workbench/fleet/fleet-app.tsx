@@ -10,9 +10,10 @@ import { EnrolDialog } from './enrol-dialog.tsx';
 import { Figures } from './figures.tsx';
 import type { Fleet } from './fleet.ts';
 import { HubTokenView } from './hub-token-view.tsx';
-import { TaskPanel, useBackToRow } from './task-panel.tsx';
+import { TaskPanel } from './task-panel.tsx';
 import { TasksPart } from './tasks-part.tsx';
 import { useFleet } from './use-fleet.ts';
+import { useFocusPlace } from './use-focus-place.ts';
 
 /** The page of a hub. */
 export function FleetApp() {
@@ -24,7 +25,7 @@ export function FleetApp() {
     return () => removeEventListener('keydown', onKey);
   }, [fleet]);
   useTheme(theme);
-  useBackToRow(detail.value?.id);
+  useFocusPlace();
   if (link.value.name === 'refused') return <HubTokenView />;
   const { tone, chip, notice } = linkWords.value;
   const isKnown = agents.value !== undefined && tasks.value !== undefined;

@@ -1,4 +1,3 @@
-import { useEffect, useRef } from 'preact/hooks';
 import type { HubTaskDetail, HubTaskInfo } from '../../contract/hub-operations.ts';
 import { copyText } from '../shell/copy-text.ts';
 import { Icon } from '../shell/icon.tsx';
@@ -24,7 +23,7 @@ export function TaskPanel({ detail }: { detail: TaskDetail }) {
   const problem = detail.problem.value;
   const shown = task ?? news;
   return (
-    <aside class="drw" aria-label={`Task ${shortId(detail.id)}`} data-testid="task-panel">
+    <aside class="drw" aria-label={`Task ${shortId(detail.id)}`} data-task={detail.id} data-testid="task-panel">
       <div class="rh">
         <h2 class="ell">
           Task <span class="mono">{shortId(detail.id)}</span>
@@ -228,17 +227,4 @@ function Timeline({ detail, task }: { detail: TaskDetail; task: HubTaskDetail })
 
 function copyLink({ toasts }: ReturnType<typeof useFleet>): Promise<boolean> {
   return copyText(toasts, location.href, 'Copied the link to this task');
-}
-
-/** Gives the focus to the row of the task again when the panel goes, and to nothing else. */
-export function useBackToRow(id: string | undefined): void {
-  const last = useRef<string | undefined>(undefined);
-  useEffect(() => {
-    const before = last.current;
-    last.current = id;
-    if (id !== undefined || before === undefined) return;
-    const { activeElement } = document;
-    if (activeElement !== document.body && activeElement !== null) return;
-    document.querySelector<HTMLElement>(`[data-row="${CSS.escape(before)}"] [data-stop]`)?.focus();
-  }, [id]);
 }

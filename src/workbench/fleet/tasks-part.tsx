@@ -71,6 +71,7 @@ export function TasksPart() {
           label="Tasks"
           columns={columns}
           rows={rows}
+          filter={taskText.value}
           keyOf={({ id }) => id}
           current={detail.value?.id}
           onOpen={({ id }) => fleet.show(id)}

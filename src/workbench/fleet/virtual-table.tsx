@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { Icon } from '../shell/icon.tsx';
 import { useScroll } from '../use-scroll.ts';
+import { keptTop } from './kept-place.ts';
 import { scrollToShow, virtualWindow } from '../virtual-window.ts';
 
 export interface Column<Row> {
@@ -29,10 +30,15 @@ export interface VirtualTableProps<Row> {
   /** Of the row that is shown elsewhere. */
   current?: string | undefined;
   onOpen?: (row: Row) => void;
+  /** What the rows were chosen by: with another one they are seen from the first. */
+  filter: string;
 }
 
-/** A table of which only what can be seen is drawn. Arrows, Home, End, Page Up and Page Down move through its rows. */
-export function VirtualTable<Row>({ label, columns, rows: given, keyOf, cells, current, onOpen }: VirtualTableProps<Row>) {
+/**
+ * A table of which only what can be seen is drawn. Arrows, Home, End, Page Up and Page Down move through its rows. What one reads stays in place when rows
+ * come and go above it, and so does the row that has the focus.
+ */
+export function VirtualTable<Row>({ label, columns, rows: given, keyOf, cells, current, onOpen, filter }: VirtualTableProps<Row>) {
   const scroll = useScroll();
   const sort = useSignal<{ title: string; down: boolean } | undefined>(undefined);
   const { value: sorted } = sort;
@@ -41,12 +47,28 @@ export function VirtualTable<Row>({ label, columns, rows: given, keyOf, cells, c
   const sortBy = (title: string): void => {
     if (sort.value?.title !== title) sort.value = { title, down: false };
     else sort.value = sort.value.down ? undefined : { title, down: true };
-    if (scroll.box.current !== null) scroll.box.current.scrollTop = 0;
   };
   const cursor = useSignal<string | undefined>(undefined);
   const wanted = useRef<string | undefined>(undefined);
   const rowPx = rowHeight();
-  const { start, end } = virtualWindow(scroll.top, scroll.height, rowPx, rows.length);
+  const shown = useRef({ rows, sorted, filter });
+  const before = shown.current;
+  const { box } = scroll;
+  const { top: told, height } = scroll;
+  // Where it is now: the event that tells so may be still to come.
+  let top = box.current?.scrollTop ?? told;
+  if (before.filter !== filter || before.sorted !== sorted) top = 0;
+  else if (before.rows !== rows) {
+    const hasFocus = box.current?.querySelector('tbody')?.contains(document.activeElement) === true;
+    const focused = hasFocus ? cursor.value : undefined;
+    top = keptTop({ keys: before.rows.map(keyOf), top, height, rowPx, isSorted: sorted !== undefined, focused }, rows.map(keyOf));
+  }
+  useLayoutEffect(() => {
+    const isOther = before.rows !== rows || before.sorted !== sorted || before.filter !== filter;
+    shown.current = { rows, sorted, filter };
+    if (isOther && box.current !== null && box.current.scrollTop !== top) box.current.scrollTop = top;
+  });
+  const { start, end } = virtualWindow(top, height, rowPx, rows.length);
   const drawn = rows.slice(start, end);
   const stop = drawn.some((row) => keyOf(row) === cursor.value) ? cursor.value : drawn[0] === undefined ? undefined : keyOf(drawn[0]);
   useLayoutEffect(() => {
