@@ -492,14 +492,11 @@ export class AgentSession {
 
   async #settle(id: string, fence: number, failed: string, event: TaskEvent): Promise<void> {
     this.#dropProgress(id);
-    const applied = await this.#apply(id, event);
+    // What came too late is kept, and those who look on hear of it.
+    const applied = await this.#apply(id, event, true);
     this.#letGo(id, fence);
     if (!this.facts.features.has('leases')) this.#dependencies.wake();
-    if (!applied.ok) {
-      // What came too late is kept, and those who look on hear of it.
-      if (applied.task !== undefined) this.#dependencies.changed(applied.task);
-      return this.#refused(id, fence, failed, applied);
-    }
+    if (!applied.ok) return this.#refused(id, fence, failed, applied);
     this.send({ type: 'task_ack', task_id: id, status: statusOf(applied.task), ...this.#generation(fence) });
     this.#dependencies.wake();
   }
@@ -544,10 +541,11 @@ export class AgentSession {
     this.#progress.delete(id);
   }
 
-  async #apply(task: string, event: TaskEvent): Promise<Applied> {
+  /** Those who look on hear of it right after the store: later, it would stand over what came of the event after it. */
+  async #apply(task: string, event: TaskEvent, isToldRefused = false): Promise<Applied> {
     const [applied] = await this.#dependencies.store.apply([{ task, event }]);
     const answer = applied as Applied;
-    if (answer.ok && !answer.again) this.#dependencies.changed(answer.task);
+    if (answer.ok ? !answer.again : isToldRefused && answer.task !== undefined) this.#dependencies.changed(answer.task as TaskBrief);
     return answer;
   }
 

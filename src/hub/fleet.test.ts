@@ -525,6 +525,22 @@ test('who looks on hears that an agent takes nothing more, and that it has more 
   }, clock);
 });
 
+test('who looks on hears last how a task stands last, also where a report that is refused comes right before the one that counts', () => {
+  const clock = new FakeClock();
+  return scene(async (hub) => {
+    const agent = await hub.join('one');
+    await hub.create('t');
+    await clock.advance(0);
+    agent.say({ type: 'task_accepted', task_id: 't', generation: 1 });
+    await clock.advance(1000);
+    const told: string[] = [];
+    hub.fleet.follow(({ tasks }) => told.push(...tasks.map(({ state }) => state)));
+    for (const generation of [0, 1]) agent.say({ type: 'task_complete', task_id: 't', generation, result: {} });
+    await clock.advance(1000);
+    assert.deepEqual(told, ['succeeded']);
+  }, clock);
+});
+
 test('who looks on hears of an agent that is made known, gets a new secret, or loses all of them, though it is not connected', () => {
   const clock = new FakeClock();
   return scene(async (hub) => {
