@@ -657,7 +657,7 @@ export class HubPageModel {
     for (const place of before) {
       const same = now.find(({ part }) => part === place.part);
       // Where rows come and go by what happens to them, what stands first may be one that went.
-      if (same === undefined || place.isMoved || place.top === 0) continue;
+      if (same === undefined || same.isEnd || place.isMoved || place.top === 0) continue;
       assert.equal(
         same.first,
         place.first,
@@ -927,6 +927,8 @@ interface Place {
   part: string;
   top: number;
   first: string | undefined;
+  /** No further: as the other table becomes smaller, more of this one is in sight. */
+  isEnd: boolean;
   /** What is there, or its order, depends on what happens. */
   isMoved: boolean;
 }
@@ -943,7 +945,8 @@ async function scrollPlaces(page: Page): Promise<Place[]> {
       const first = rows.find((row) => row.getBoundingClientRect().bottom > head + 1)?.dataset['row'];
       const filter = section.querySelector<HTMLInputElement>('[data-filter]')?.value ?? '';
       const isSorted = box.querySelector('[aria-sort]') !== null;
-      return [{ part: section.dataset['part'] ?? '', top: box.scrollTop, first, isMoved: isSorted || filter !== '' }];
+      const isEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 1;
+      return [{ part: section.dataset['part'] ?? '', top: box.scrollTop, first, isEnd, isMoved: isSorted || filter !== '' }];
     });
   });
 }
@@ -997,10 +1000,12 @@ function usableNow(): Usable {
 function healthNow(): { nodes: number; evil: string; over: number } {
   const markup = document.querySelector('[data-evil], img[src="x"], td script')?.outerHTML ?? '';
   const { documentElement: root, body } = document;
+  // What is wider than one of these can't be seen.
+  const boxes = [root, body, ...document.querySelectorAll('main, .drw, .drw > .scroll')];
   return {
     nodes: document.querySelectorAll('*').length,
     evil: 'evil' in globalThis ? 'what an agent said was run' : markup,
-    over: Math.max(0, root.scrollWidth - root.clientWidth, body.scrollWidth - body.clientWidth, root.scrollLeft),
+    over: Math.max(root.scrollLeft, ...boxes.map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)),
   };
 }
 
