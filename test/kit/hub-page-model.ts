@@ -442,7 +442,7 @@ export class HubPageModel {
 
   // What somebody does with a page.
 
-  async #use(looker: Looker): Promise<void> {
+  async #use(looker: Looker): Promise<unknown> {
     const { page } = looker;
     const random = this.#random;
     const state = await page.evaluate(usableNow);
@@ -515,7 +515,7 @@ export class HubPageModel {
       case 'revoke':
         return this.#revoke(looker);
       case 'enrol':
-        await this.#press(looker, page.getByRole('banner').getByRole('button', { name: 'Enrol' }));
+        if (!(await this.#press(looker, page.getByRole('banner').getByRole('button', { name: 'Enrol' })))) return;
         await page.getByRole('dialog').waitFor();
         await page.keyboard.insertText(random.of(['', 'no way', 'new-1', 'fixer-1']));
         return this.#keys(looker, 'Enter');
@@ -583,7 +583,7 @@ export class HubPageModel {
     const { page } = looker;
     const random = this.#random;
     const buttons = page.getByRole('button', { name: 'Add a task' });
-    await this.#press(looker, random.below(2) === 0 ? buttons.first() : buttons.last());
+    if (!(await this.#press(looker, random.below(2) === 0 ? buttons.first() : buttons.last()))) return;
     await page.getByRole('dialog').waitFor();
     await page.keyboard.insertText(random.of(texts));
     if (random.below(3) === 0) {
@@ -596,7 +596,7 @@ export class HubPageModel {
 
   async #revoke(looker: Looker): Promise<void> {
     const { page } = looker;
-    await this.#press(looker, page.locator('[data-part=agents] .acts .ib + .ib').filter({ visible: true }).first());
+    if (!(await this.#press(looker, page.locator('[data-part=agents] .acts .ib + .ib').filter({ visible: true }).first()))) return;
     const dialog = page.getByRole('dialog');
     await dialog.waitFor();
     const button = dialog.getByRole('button', { name: this.#random.of(['Keep it', 'Revoke']) });
@@ -607,22 +607,26 @@ export class HubPageModel {
     if (worker !== undefined && isRevoked && this.#isUp) Object.assign(worker, { token: undefined });
   }
 
-  /** By keys, or by the mouse where no message lies over it. */
-  async #press(looker: Looker, what: Locator): Promise<void> {
+  /** By keys, or by the mouse where no message lies over it; false where it went before. */
+  async #press(looker: Looker, what: Locator): Promise<boolean> {
     const { page } = looker;
     const byMouse = this.#random.below(3) === 0 && (await page.locator('.toast, .banner').count()) === 0;
     try {
       if (byMouse) {
         looker.hasFocus = false;
-        return await what.click({ timeout: 1500 });
+        await what.click({ timeout: 1500 });
+        return true;
       }
       await what.focus({ timeout: 1500 });
     } catch (error) {
       // It went meanwhile.
-      if ((await what.count()) === 0 || !(await what.first().isVisible())) return;
+      if ((await what.count()) === 0 || !(await what.first().isVisible())) return false;
       throw error;
     }
-    await this.#keys(looker, this.#random.of(['Enter', ' ']));
+    const key = this.#random.of(['Enter', ' ']);
+    const isThere = (await what.count()) > 0 && (await what.first().evaluate((element) => element === document.activeElement));
+    if (isThere) await this.#keys(looker, key);
+    return isThere;
   }
 
   async #keys(looker: Looker, key: string): Promise<void> {
