@@ -321,6 +321,19 @@ test(
     }),
 );
 
+test('in a narrow window the columns of many tasks fill it', { skip: noBrowser }, () =>
+  withFleetPage(async (running, open) => {
+    await running.client.call('tasks.create', { tasks: Array.from({ length: 60 }, (_, index) => ({ description: `Job ${index}` })) });
+    const page = await open({ size: [360, 740] });
+    await row(page, 'Job 59').waitFor();
+    const columns = await page
+      .getByRole('table', { name: 'Tasks' })
+      .getByRole('columnheader')
+      .evaluateAll((cells) => cells.map((cell) => cell.getBoundingClientRect().width));
+    assert.equal(Math.round(columns.reduce((sum, width) => sum + width, 0)), 360, JSON.stringify(columns));
+  }),
+);
+
 test('a task that says nothing has a name, and a long result can be read by keys', { skip: noBrowser }, () =>
   withFleetPage(async (running, open) => {
     const page = await open({ size: [360, 740] });

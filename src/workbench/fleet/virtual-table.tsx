@@ -133,7 +133,7 @@ export function VirtualTable<Row>({ label, columns, rows: given, keyOf, cells, c
           </tr>
         </thead>
         <tbody>
-          {start > 0 && <Gap px={start * rowPx} columns={columns.length} />}
+          {start > 0 && <Gap px={start * rowPx} />}
           {drawn.map((row, index) => {
             const key = keyOf(row);
             return (
@@ -149,7 +149,7 @@ export function VirtualTable<Row>({ label, columns, rows: given, keyOf, cells, c
               </tr>
             );
           })}
-          {end < rows.length && <Gap px={(rows.length - end) * rowPx} columns={columns.length} />}
+          {end < rows.length && <Gap px={(rows.length - end) * rowPx} />}
         </tbody>
       </table>
     </div>
@@ -165,11 +165,11 @@ function inOrder<Row>(rows: readonly Row[], order: ((row: Row) => string | numbe
   return keyed.map(({ row }) => row);
 }
 
-/** In place of rows that are not drawn. */
-function Gap({ px, columns }: { px: number; columns: number }) {
+/** In place of rows that are not drawn. One cell: across columns that a narrow window hides it would make new ones. */
+function Gap({ px }: { px: number }) {
   return (
     <tr aria-hidden="true" class="gap">
-      <td colSpan={columns} style={{ height: `${px}px` }} />
+      <td style={{ height: `${px}px` }} />
     </tr>
   );
 }
