@@ -68,6 +68,7 @@
 // Who was refused in the midst of what he sends hears why, if he goes on reading: a socket that is closed over unread bytes says only that it is gone.
 #define LINGER_MS 500
 #define LOOK_AGAIN_MS 500
+#define LOOK_FOR_LEFT_MS 10
 #define DEFAULT_MAX_PROGRAMS 64u
 #define MOST_PROGRAMS 1024u
 #define MAX_SEEN 65536u
@@ -287,6 +288,7 @@ static struct program *free_place(struct connection *c) {
 }
 
 static uint32_t *running_here;
+static pid_t keeper;
 
 static int take_turn(void) {
   if (__atomic_add_fetch(&shared->running, 1, __ATOMIC_SEQ_CST) > options.max_programs) {
@@ -298,6 +300,8 @@ static int take_turn(void) {
 }
 
 static void give_turn_back(void) {
+  // Where the keeper was killed the agent counts down all at once.
+  if (getppid() != keeper) return;
   __atomic_sub_fetch(running_here, 1, __ATOMIC_SEQ_CST);
   __atomic_sub_fetch(&shared->running, 1, __ATOMIC_SEQ_CST);
 }
@@ -766,11 +770,8 @@ static void mark_below(struct seen *seen, uint32_t count) {
   }
 }
 
-// Ends all that programs of this connection started, in whatever group and session. It is called again until nothing is left, as
-// some may be started while it looks.
-static void kill_all(struct connection *c) {
-  for (uint32_t at = 0; at < options.max_programs; at++)
-    if (c->programs[at].pid != 0) signal_group(&c->programs[at], SIGKILL);
+// Ends all that is below us, in whatever group and session. It is called again until nothing is left, as some may be started while it looks.
+static void kill_below(void) {
   struct seen *seen = malloc(MAX_SEEN * sizeof *seen);
   if (seen == NULL) return;
   uint32_t count = list_processes(seen);
@@ -781,6 +782,13 @@ static void kill_all(struct connection *c) {
   for (uint32_t at = 0; at < count; at++)
     if (seen[at].below) kill(seen[at].pid, SIGKILL);
   free(seen);
+}
+
+// Ends all that programs of this connection started.
+static void kill_all(struct connection *c) {
+  for (uint32_t at = 0; at < options.max_programs; at++)
+    if (c->programs[at].pid != 0) signal_group(&c->programs[at], SIGKILL);
+  kill_below();
 }
 
 // Whether all is done: no process is left, and what can be sent was sent.
@@ -869,6 +877,7 @@ static void free_connection(struct connection *c) {
 static void serve(int socket, int place, pid_t parent) {
   struct connection c = {.socket = socket};
   running_here = &shared->running_of[place];
+  keeper = parent;
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) exit(EXIT_OWN_FAILURE);
@@ -893,6 +902,37 @@ static void serve(int socket, int place, pid_t parent) {
     if (c.ending != 0 && end_on(&c, children)) break;
   }
   free_connection(&c);
+  exit(0);
+}
+
+// Between the agent and the process of a connection. Where that is killed, for want of memory, what its programs started is left to this one, which
+// ends it. It reads nothing that others send.
+static void keep(int socket, int place, pid_t parent) {
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) exit(EXIT_OWN_FAILURE);
+  int signals = open_signals();
+  pid_t self = getpid(), server = signals < 0 ? -1 : fork();
+  if (server < 0) {
+    complain("connection", "");
+    exit(EXIT_OWN_FAILURE);
+  }
+  if (server == 0) {
+    close(signals);
+    serve(socket, place, self);
+  }
+  close(socket);
+  for (int64_t gone = 0; gone == 0 || now_ms() - gone < GIVE_UP_AFTER_MS;) {
+    struct pollfd polled = {signals, POLLIN, 0};
+    poll(&polled, 1, gone == 0 ? -1 : LOOK_FOR_LEFT_MS);
+    for (int number; (number = next_signal(signals)) != 0;)
+      if (number == SIGTERM && gone == 0) kill(server, SIGTERM);
+    pid_t pid;
+    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+      if (pid == server) gone = now_ms();
+    if (pid < 0 && errno == ECHILD) break;
+    if (gone != 0) kill_below();
+  }
   exit(0);
 }
 
@@ -964,7 +1004,7 @@ static void admit(struct newcomer *n, int listener, int signals) {
     for (int at = 0; at < MAX_NEWCOMERS; at++) drop(&newcomers[at]);
     close(listener);
     close(signals);
-    serve(socket, place, parent);
+    keep(socket, place, parent);
   }
   if (pid < 0) {
     refuse(n, NO_ROOM, "no process for it");

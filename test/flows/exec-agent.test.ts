@@ -331,19 +331,38 @@ describe('in a container with a root, processes and a user of its own, and no No
     });
   });
 
-  test('a connection’s process that is killed takes its programs with it, and the host connects again', async () => {
-    await withAgent(
-      built,
-      async ({ host, connections, programs }) => {
-        const program = await host.start({ argv: ['sleep', '1000'], cwd: '/', env: {} });
-        process.kill(connections()[0] as number, 'SIGKILL');
-        assert.equal((await program.exit).lost, true);
-        await eventually(() => assert.deepEqual(programs(), []));
-        for (let more = 0; more < 3; more++) await host.start({ argv: ['sleep', '1000'], cwd: '/', env: {} });
-      },
-      { args: ['--max-processes', '3'] },
-    );
-  });
+  for (const [which, exitSignal] of [
+    ['connections', undefined],
+    ['keepers', 'SIGKILL'],
+  ] as const)
+    test(`where ${which === 'connections' ? 'a connection’s process' : 'the one that keeps it'} is killed all that was started ends, and the host connects again`, async () => {
+      await withAgent(
+        built,
+        async (container) => {
+          const { host, programs, keepers } = container;
+          const program = await host.start({ argv: ['sh', '-c', stubborn], cwd: '/', env: {} });
+          await heard(program.stdout).until(/up/);
+          await eventually(() => ['1001', '1002', '1003'].every((time) => programs().some(({ pid }) => argumentsOf(pid).includes(time))));
+          const again = { argv: ['sleep', '1000'], cwd: '/', env: {} } as const;
+          const gentle = await host.start({ ...again, argv: ['sh', '-c', 'echo up; exec sleep 1000'] });
+          gentle.stderr?.resume();
+          await heard(gentle.stdout).until(/up/);
+          process.kill(container[which]()[0] as number, 'SIGKILL');
+          const { exitSignal: how, lost } = await program.exit;
+          assert.deepEqual([how, lost], exitSignal === undefined ? [null, true] : [exitSignal, undefined]);
+          await eventually(() => assert.deepEqual([...programs(), ...keepers()], []));
+          // That the connection ended is heard a moment later.
+          await eventually(() => host.start(again));
+          await host.start(again);
+          // All connections share the limit, and what was killed counts no more, and no less.
+          const other = hostOf(container);
+          await other.start(again);
+          await fails('TOO_MANY_PROCESSES', () => other.start(again));
+          await other.close();
+        },
+        { args: ['--max-processes', '3'] },
+      );
+    });
 
   test('the call that starts a program can be canceled, before there is an agent and while it starts', async () => {
     const volume = agentVolume(built);

@@ -72,10 +72,12 @@ export interface AgentContainer extends AgentVolume {
   said(): string;
   /** The exit code of the container, or the signal. */
   readonly ended: Promise<number | string>;
-  /** Everything below the agent but the processes that serve connections, zombies included. */
+  /** Everything below the agent but the processes that serve and keep connections, zombies included. */
   programs(): { pid: number; name: string; state: string }[];
   /** The processes that serve connections. */
   connections(): number[];
+  /** Their parents, which end what is left when one is killed. */
+  keepers(): number[];
 }
 
 /** Runs with an agent in a container, and fails when something of it is left. */
@@ -144,22 +146,24 @@ function container(volume: AgentVolume): string[] {
   ];
 }
 
-async function seen(child: ChildProcess): Promise<Pick<AgentContainer, 'pid' | 'said' | 'ended' | 'programs' | 'connections'>> {
+async function seen(child: ChildProcess): Promise<Omit<AgentContainer, keyof AgentVolume | 'host'>> {
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (said += text));
   const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
   await eventually(() => assert.match(said, /serves at/));
   const [agent] = childrenOf(child.pid as number);
   assert.ok(agent !== undefined, said);
-  const connections = (): number[] =>
-    childrenOf(agent.pid)
+  const ownBelow = (parent: number): number[] =>
+    childrenOf(parent)
       .filter(({ pid }) => fs.existsSync(`/proc/${pid}/exe`) && commandOf(pid) === commandOf(agent.pid))
       .map(({ pid }) => pid);
+  const keepers = (): number[] => ownBelow(agent.pid);
+  const connections = (): number[] => keepers().flatMap(ownBelow);
   const programs = (): { pid: number; name: string; state: string }[] => {
-    const serving = connections();
-    return below(agent.pid).filter(({ pid }) => !serving.includes(pid));
+    const own = [...keepers(), ...connections()];
+    return below(agent.pid).filter(({ pid }) => !own.includes(pid));
   };
-  return { pid: agent.pid, said: () => said, ended, programs, connections };
+  return { pid: agent.pid, said: () => said, ended, programs, connections, keepers };
 }
 
 function commandOf(pid: number): string {
@@ -190,7 +194,8 @@ export function below(root: number): { pid: number; name: string; state: string 
   return [...all].filter(([pid]) => isBelow(pid)).map(([pid, { name, state }]) => ({ pid, name, state }));
 }
 
-function killQuietly(pid: number): void {
+/** What may have ended meanwhile. */
+export function killQuietly(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
