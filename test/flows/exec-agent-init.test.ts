@@ -53,10 +53,13 @@ describe('the exec agent as an init', { skip: requireTool('cc', 'bwrap') }, () =
     assert.deepEqual(fs.readdirSync(folder), ['agent']);
   });
 
-  for (const [says, init, mustReap] of [
-    ['takes what programs of the sidecar leave behind, passes SIGTERM on, and ends with its exit code', [agent, '--'], true],
+  // What starts programs for a sidecar takes what they leave behind as well.
+  const withoutStarter = ['--tmpfs', path.join(import.meta.dirname, '../../dist/bin')];
+  for (const [says, init, mustReap, more] of [
+    ['takes what programs of the sidecar leave behind, passes SIGTERM on, and ends with its exit code', [agent, '--'], true, []],
+    ['does so where the sidecar starts its programs itself', [agent, '--'], true, withoutStarter],
     // Or the test above would prove nothing.
-    ['is needed for that: Node as process 1 leaves zombies (long form)', [], false],
+    ['is needed for that: Node as process 1 leaves zombies (long form)', [], false, withoutStarter],
   ] as const) {
     test(says, async () => {
       const root = fs.mkdtempSync(path.join(folder, 'root-'));
@@ -76,6 +79,7 @@ describe('the exec agent as an init', { skip: requireTool('cc', 'bwrap') }, () =
           '/dev',
           '--proc',
           '/proc',
+          ...more,
           ...init,
           ...node,
         ],
