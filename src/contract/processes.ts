@@ -73,7 +73,9 @@ export const processInfo = once(() =>
     exitSignal: z.string().optional(),
     reason: endReason()
       .optional()
-      .describe('exit: by itself; stopped: by a call or with the sidecar; lost: the sidecar, or its host, went away before it ended.'),
+      .describe(
+        'exit: by itself; stopped: by a call or with the sidecar; lost: the sidecar, or its host, went away before it ended, or before all that it said had come.',
+      ),
     problem: z.string().optional().describe('Why it could not be started.'),
     restarts: z.int().nonnegative(),
     restart: z.enum(['never', 'on-failure', 'always']),

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
 import { after, describe, test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
+import { withTable } from '../../../test/kit/process-harness.ts';
 import { fails } from '../../../test/kit/workspace-harness.ts';
 import { AgentHost } from './agent-host.ts';
 
@@ -19,6 +20,8 @@ const frames = {
   welcome: Buffer.from('04000000420000000040000000', 'hex'),
   noRoom: Buffer.from('01000000430000000003', 'hex'),
   started: Buffer.from('04000000440100000001000000', 'hex'),
+  exited: Buffer.concat([Buffer.from('180000004a01000000', 'hex'), Buffer.alloc(24)]),
+  outputEnds: Buffer.from('0100000047010000000101000000470100000002', 'hex'),
   tooLong: Buffer.from('ffffffff4600000000', 'hex'),
 };
 const request = { argv: ['true'] as [string], cwd: '/', env: {} };
@@ -101,6 +104,29 @@ describe('a host', () => {
     dialled[0]?.side.write(frames.tooLong);
     assert.deepEqual(await program.exit, { exitCode: null, exitSignal: null, lost: true });
     await host.close();
+  });
+
+  test('calls what ended lost where the agent goes before all of its output came', async () => {
+    for (const [came, reason] of [
+      [frames.exited, 'lost'],
+      [Buffer.concat([frames.outputEnds, frames.exited]), 'exit'],
+    ] as const) {
+      const { host, dialled } = fake((side) => {
+        side.write(frames.welcome);
+        return undefined;
+      });
+      await withTable(
+        async ({ ask }) => {
+          const running = ask('processes.run', { argv: ['true'], host: 'app' });
+          await eventually(() => assert.equal(dialled[0]?.heard().includes('true'), true));
+          dialled[0]?.side.write(Buffer.concat([frames.started, came]));
+          setTimeout(() => dialled[0]?.side.write(frames.tooLong), 20);
+          const { process: ended } = await running;
+          assert.deepEqual([ended.reason, ended.exitCode], [reason, 0]);
+        },
+        { hosts: { app: host } },
+      );
+    }
   });
 
   test('gives an agent up that sends more than it was given credit for', async () => {

@@ -39,6 +39,7 @@ export class AgentProcess implements HostedProcess {
   readonly #input: AgentInput;
   #pid = 0;
   #exited = false;
+  #isCut = false;
 
   constructor(id: number, request: HostRequest, dependencies: AgentProcessDependencies) {
     this.id = id;
@@ -56,6 +57,10 @@ export class AgentProcess implements HostedProcess {
 
   get pid(): number {
     return this.#pid;
+  }
+
+  get isCut(): boolean {
+    return this.#isCut;
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -104,8 +109,9 @@ export class AgentProcess implements HostedProcess {
     }
   }
 
-  /** The connection is gone, and with it all that is known. */
+  /** The connection is gone, and with it all that is to come. */
   lost(cause: Error | undefined): void {
+    this.#isCut = true;
     this.#over(new OutriggerError('HOST_UNAVAILABLE', 'The connection to the exec agent ended.', { cause }), true);
   }
 

@@ -54,6 +54,8 @@ export interface HostedProcess {
   resize(size: TerminalSize): void;
   /** Never rejects. Streams may still hold output. */
   readonly exit: Promise<HostExit>;
+  /** The host went away before all of its output came, whatever is known of its end. */
+  readonly isCut?: boolean;
 }
 
 /** Where programs run: this machine, or another container behind its exec agent. */

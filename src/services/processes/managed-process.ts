@@ -358,7 +358,7 @@ export class ManagedProcess {
     hosted.stdout.destroy();
     hosted.stderr?.destroy();
     this.#run = undefined;
-    this.#exited(exit);
+    this.#exited(hosted.isCut === true ? { ...exit, lost: true } : exit);
   }
 
   /** Resolves when all output was read, or could have been for so long: time in which it is held back does not count until a stop. */
