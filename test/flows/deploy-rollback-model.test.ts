@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { DeployRollbackModel } from '../kit/deploy-rollback-model.ts';
+import { endings } from '../kit/marked-sidecar.ts';
 import { Random } from '../kit/random.ts';
 import { requireTool } from '../kit/require-tools.ts';
 import { withScratchFolder } from '../kit/scratch-folder.ts';
@@ -19,7 +20,7 @@ function rolledBackByChance(context: TestContext, ofSeed: number, steps: number)
       await model.start();
       await model.open();
       for (let step = 0; step < steps; step++) await model.step();
-      await model.restart(random.of(['stop', 'kill', 'kill all'] as const));
+      await model.restart(random.of(endings));
       await model.end();
       // One of these is of the beginning.
       if (steps > MANY_STEPS) assert.ok(model.rolledBack.size > 1, 'nothing was rolled back by chance');

@@ -3,14 +3,12 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, createClient } from '../../src/client/client.ts';
+import type { Client } from '../../src/client/client.ts';
 import type { Deployment } from '../../src/contract/deploy.ts';
 import type { Operations } from '../../src/contract/operations.ts';
-import { withEnvironment } from '../../src/services/processes/process-facts.ts';
 import { eventually } from './eventually.ts';
-import { below } from './exec-agent.ts';
+import { type Ending, endings, MarkedSidecar } from './marked-sidecar.ts';
 import type { Random } from './random.ts';
-import { processToken, type SidecarProcess, spawnSidecar } from './sidecar-process.ts';
 
 const KEEP = 12;
 const TIMEOUT_MS = 1200;
@@ -38,59 +36,72 @@ interface Asked {
   wasCanceled: boolean;
   /** The sidecar ended while it was under way, or before its answer came. */
   wasCut: boolean;
+  /** The connection to the agent ended while it was under way, or a moment before it was to begin. */
+  wasCutOff: boolean;
   wasRefused: boolean;
   isOver: boolean;
 }
 
+/** Where the programs run: beside the sidecar, or at an exec agent. */
+export interface DeployPlace {
+  /** The sidecar's folder. */
+  root: string;
+  /** Of the program and the ledger; the programs see it as `seenAs`. */
+  folder: string;
+  seenAs: string;
+  host: 'local' | 'app';
+  flags: Record<string, string>;
+  /** Ends the connection over which they were started. */
+  cut?: () => void;
+}
+
 export class DeployModel {
   readonly #random: Random;
-  readonly #folder: string;
-  readonly #mark: string;
+  readonly #place: DeployPlace;
+  readonly #sidecar: MarkedSidecar;
   readonly #asked = new Map<string, Asked>();
   readonly #answered = new Map<string, Deployment>();
   readonly #calls = new Set<Promise<void>>();
   readonly #watchers = new Set<Promise<void>>();
-  #sidecar: SidecarProcess | undefined;
-  #client: Client<Operations> | undefined;
   #isGoing = false;
+  /** The first that was asked for after the connection to the agent was cut, until one of these had a program. */
+  #cutFrom: number | undefined;
 
-  constructor(random: Random, folder: string) {
+  /** `folder` is for the sidecar's state. */
+  constructor(random: Random, folder: string, place: DeployPlace) {
     this.#random = random;
-    this.#folder = folder;
-    this.#mark = path.basename(folder);
-    fs.mkdirSync(path.join(folder, 'work'));
-    fs.writeFileSync(path.join(folder, 'program.sh'), program);
+    this.#place = place;
+    this.#sidecar = new MarkedSidecar(folder, place.root);
+    fs.writeFileSync(path.join(place.folder, 'program.sh'), program);
     fs.writeFileSync(this.#ledger, '');
+    // The agent's user is another one.
+    fs.chmodSync(this.#ledger, 0o666);
   }
 
   get #ledger(): string {
-    return path.join(this.#folder, 'ledger');
+    return path.join(this.#place.folder, 'ledger');
   }
 
   get client(): Client<Operations> {
-    assert.ok(this.#client !== undefined);
-    return this.#client;
+    return this.#sidecar.client;
   }
 
   async start(): Promise<void> {
+    const { host, seenAs, flags } = this.#place;
     const profile = {
-      argv: ['sh', path.join(this.#folder, 'program.sh'), '{habit}', '{word}', '{key}'],
+      host,
+      argv: ['sh', path.join(seenAs, 'program.sh'), '{habit}', '{word}', '{key}'],
       parameters: { habit: { type: 'choice', choices: habits }, word: { type: 'text' }, key: { type: 'name' } },
-      env: { LEDGER: this.#ledger, MARK: this.#mark },
+      env: { LEDGER: path.join(seenAs, 'ledger'), ...this.#sidecar.mark },
       timeoutMs: TIMEOUT_MS,
       before: 'none',
     };
-    this.#sidecar = await spawnSidecar({
-      root: path.join(this.#folder, 'work'),
-      state: path.join(this.#folder, 'state'),
-      port: 0,
-      flags: {
-        components: 'files,processes,deploy',
-        'deploy.profiles': JSON.stringify({ plain: profile, kept: { ...profile, before: 'checkpoint' } }),
-        'deploy.keep': String(KEEP),
-      },
+    await this.#sidecar.start({
+      components: 'files,processes,deploy',
+      'deploy.profiles': JSON.stringify({ plain: profile, kept: { ...profile, before: 'checkpoint' } }),
+      'deploy.keep': String(KEEP),
+      ...flags,
     });
-    this.#client = createClient<Operations>({ url: this.#sidecar.url, token: processToken });
     this.#isGoing = false;
   }
 
@@ -100,33 +111,25 @@ export class DeployModel {
     else if (chance < 65) await this.#cancel();
     else if (chance < 75) this.#watch();
     else if (chance < 82) await this.#askWrongly();
+    else if (chance < 86 && this.#place.cut !== undefined) this.#cut(this.#place.cut);
     else if (chance < 94) await sleep(this.#random.below(120));
-    else await this.restart(this.#random.of(['stop', 'kill', 'kill all'] as const));
+    else await this.restart(this.#random.of(endings));
     await this.#compare();
   }
 
-  async restart(how: 'stop' | 'kill' | 'kill all'): Promise<void> {
-    const sidecar = this.#sidecar;
-    assert.ok(sidecar !== undefined);
+  async restart(how: Ending): Promise<void> {
     this.#isGoing = true;
     for (const asked of this.#asked.values()) asked.wasCut ||= !asked.isOver;
-    if (how === 'stop') assert.equal(await sidecar.stop(), 0, sidecar.log());
-    else {
-      const pids = how === 'kill' ? [] : below(sidecar.child.pid as number).map(({ pid }) => pid);
-      const ended = sidecar.kill();
-      for (const pid of pids) killQuietly(pid);
-      await ended;
-    }
-    this.#client?.close();
+    await this.#sidecar.end(how);
     await Promise.all([...this.#calls, ...this.#watchers]);
-    if (how === 'stop') assert.deepEqual(withEnvironment(`MARK=${this.#mark}`), []);
+    if (how === 'stop') this.#sidecar.assertNothingRuns();
     await this.start();
     const { deployments } = await this.client.call('deploy.list', { limit: 1000 });
     for (const deployment of deployments) {
       assert.ok(['succeeded', 'failed'].includes(deployment.state), JSON.stringify(deployment));
       assert.ok(how !== 'stop' || !this.#isNewlyLost(deployment), JSON.stringify(deployment));
     }
-    await eventually(() => assert.deepEqual(withEnvironment(`MARK=${this.#mark}`), []));
+    await this.#sidecar.nothingRunsSoon();
     this.#compareEnded(deployments);
   }
 
@@ -135,17 +138,15 @@ export class DeployModel {
     await Promise.all(this.#calls);
     await eventually(async () => (await this.client.call('deploy.list', {})).deployments.every(({ endedAt }) => endedAt !== undefined));
     await this.#compare();
-    await eventually(() => assert.deepEqual(withEnvironment(`MARK=${this.#mark}`), []));
+    await this.#sidecar.nothingRunsSoon();
     await this.restart('stop');
     await this.close();
-    assert.deepEqual(fs.readdirSync(path.join(this.#folder, 'work')), []);
+    assert.deepEqual(fs.readdirSync(this.#place.root), []);
   }
 
   async close(): Promise<void> {
     this.#isGoing = true;
-    const sidecar = this.#sidecar;
-    this.#client?.close();
-    if (sidecar?.child.exitCode === null && sidecar.child.signalCode === null) await sidecar.kill();
+    await this.#sidecar.close();
     await Promise.all([...this.#calls, ...this.#watchers]);
   }
 
@@ -160,6 +161,7 @@ export class DeployModel {
       word: this.#random.of(words),
       wasCanceled: false,
       wasCut: false,
+      wasCutOff: this.#cutFrom !== undefined,
       wasRefused: false,
       isOver: false,
     };
@@ -190,6 +192,12 @@ export class DeployModel {
       asked.isOver ||= asked.wasRefused;
       if (!asked.wasRefused && !this.#isGoing && leaves?.aborted !== true) throw error;
     }
+  }
+
+  #cut(cut: () => void): void {
+    for (const asked of this.#asked.values()) asked.wasCutOff ||= !asked.isOver;
+    this.#cutFrom = this.#asked.size;
+    cut();
   }
 
   async #cancel(): Promise<void> {
@@ -265,6 +273,7 @@ export class DeployModel {
       if (known !== undefined) assert.deepEqual(deployment, known);
       this.#answered.set(deployment.id, deployment);
       asked.isOver = true;
+      if (this.#cutFrom !== undefined && deployment.process !== null && Number(key.slice(1)) >= this.#cutFrom) this.#cutFrom = undefined;
       assert.ok(endsOf(asked).includes(endOf(deployment)), JSON.stringify([deployment, asked]));
       if (deployment.state === 'succeeded') assert.ok(lines.includes(`end ${key}`), key);
     }
@@ -272,10 +281,16 @@ export class DeployModel {
 }
 
 /** What may have become of it. */
-function endsOf({ habit, wasCanceled, wasCut }: Asked): string[] {
+function endsOf({ habit, wasCanceled, wasCut, wasCutOff }: Asked): string[] {
   const own = { bad: 'failed exit 7', hangs: 'failed timeout', deaf: 'failed timeout' } as const;
   const byItself = own[habit as keyof typeof own] ?? 'succeeded exit 0';
-  return [byItself, ...(wasCanceled ? ['failed stopped'] : []), ...(wasCut ? ['failed lost', 'failed stopped'] : [])];
+  return [
+    byItself,
+    ...(wasCanceled ? ['failed stopped'] : []),
+    ...(wasCut ? ['failed lost', 'failed stopped'] : []),
+    // A program that was not known to have begun could not be started.
+    ...(wasCutOff ? ['failed lost', 'failed failed'] : []),
+  ];
 }
 
 function endOf({ state, reason, exitCode }: Deployment): string {
@@ -291,12 +306,4 @@ function outputOf({ habit, word }: Asked): string {
 function keptIn(all: Set<Promise<void>>, one: Promise<void>): void {
   all.add(one);
   one.catch(() => {});
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It is gone already.
-  }
 }

@@ -4,14 +4,12 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, createClient } from '../../src/client/client.ts';
+import type { Client } from '../../src/client/client.ts';
 import type { Deployment } from '../../src/contract/deploy.ts';
 import type { Operations } from '../../src/contract/operations.ts';
-import { withEnvironment } from '../../src/services/processes/process-facts.ts';
 import { eventually } from './eventually.ts';
-import { below } from './exec-agent.ts';
+import { type Ending, endings, MarkedSidecar } from './marked-sidecar.ts';
 import type { Random } from './random.ts';
-import { processToken, type SidecarProcess, spawnSidecar } from './sidecar-process.ts';
 
 const TIMEOUT_MS = 1200;
 /** Who asks for rollbacks: by the name their deployments are known from others. */
@@ -44,7 +42,7 @@ interface Begun {
 export class DeployRollbackModel {
   readonly #random: Random;
   readonly #folder: string;
-  readonly #mark: string;
+  readonly #sidecar: MarkedSidecar;
   readonly #calls = new Set<Promise<void>>();
   readonly #ended = new Map<string, Deployment>();
   readonly #canceled = new Set<string>();
@@ -61,14 +59,12 @@ export class DeployRollbackModel {
   #versions = 0;
   #secret: string | undefined;
   #backClient: Client<Operations> | undefined;
-  #sidecar: SidecarProcess | undefined;
-  #client: Client<Operations> | undefined;
   #isGoing = false;
 
   constructor(random: Random, folder: string) {
     this.#random = random;
     this.#folder = folder;
-    this.#mark = path.basename(folder);
+    this.#sidecar = new MarkedSidecar(folder, this.#in('work'));
     fs.mkdirSync(this.#in('work'));
     execFileSync('git', ['init', '-q', this.#in('work')]);
     fs.writeFileSync(this.#in('program.sh'), program);
@@ -82,30 +78,22 @@ export class DeployRollbackModel {
   }
 
   get client(): Client<Operations> {
-    assert.ok(this.#client !== undefined);
-    return this.#client;
+    return this.#sidecar.client;
   }
 
   async start(): Promise<void> {
     const site = {
       argv: ['sh', this.#in('program.sh')],
-      env: { LEDGER: this.#in('ledger'), MOOD: this.#in('mood'), MARK: this.#mark },
+      env: { LEDGER: this.#in('ledger'), MOOD: this.#in('mood'), ...this.#sidecar.mark },
       timeoutMs: TIMEOUT_MS,
       before: 'checkpoint',
     };
-    this.#sidecar = await spawnSidecar({
-      root: this.#in('work'),
-      state: this.#in('state'),
-      port: 0,
-      flags: {
-        components: 'files,git,checkpoints,processes,deploy',
-        'deploy.profiles': JSON.stringify({ site: { ...site, rollback: true }, plain: site }),
-      },
+    await this.#sidecar.start({
+      components: 'files,git,checkpoints,processes,deploy',
+      'deploy.profiles': JSON.stringify({ site: { ...site, rollback: true }, plain: site }),
     });
-    const { url } = this.#sidecar;
-    this.#client = createClient<Operations>({ url, token: processToken });
-    this.#secret ??= (await this.#client.call('tokens.create', { name: BACK, access: 'execute' })).secret;
-    this.#backClient = createClient<Operations>({ url, token: this.#secret });
+    this.#secret ??= (await this.client.call('tokens.create', { name: BACK, access: 'execute' })).secret;
+    this.#backClient = this.#sidecar.clientOf(this.#secret);
     this.#isGoing = false;
   }
 
@@ -115,7 +103,7 @@ export class DeployRollbackModel {
     else if (chance < 58) await this.#askBack();
     else if (chance < 64) await this.#cancel();
     else if (chance < 96) await sleep(this.#random.below(700));
-    else await this.restart(this.#random.of(['stop', 'kill', 'kill all'] as const));
+    else await this.restart(this.#random.of(endings));
     this.#compare(await this.#list());
   }
 
@@ -131,26 +119,17 @@ export class DeployRollbackModel {
     this.#compare(deployments);
   }
 
-  async restart(how: 'stop' | 'kill' | 'kill all'): Promise<void> {
-    const sidecar = this.#sidecar;
-    assert.ok(sidecar !== undefined);
+  async restart(how: Ending): Promise<void> {
     this.#isGoing = true;
-    if (how === 'stop') assert.equal(await sidecar.stop(), 0, sidecar.log());
-    else {
-      const pids = how === 'kill' ? [] : below(sidecar.child.pid as number).map(({ pid }) => pid);
-      const ended = sidecar.kill();
-      for (const pid of pids) killQuietly(pid);
-      await ended;
-    }
-    this.#hangUp();
+    await this.#sidecar.end(how);
     await Promise.all(this.#calls);
-    if (how === 'stop') assert.deepEqual(withEnvironment(`MARK=${this.#mark}`), []);
+    if (how === 'stop') this.#sidecar.assertNothingRuns();
     await this.start();
     const deployments = await this.#list();
     for (const deployment of deployments) assert.ok(deployment.endedAt !== undefined, JSON.stringify(deployment));
     const [newest] = deployments;
     if (newest !== undefined) this.#cut.add(newest.id);
-    await eventually(() => assert.deepEqual(withEnvironment(`MARK=${this.#mark}`), []));
+    await this.#sidecar.nothingRunsSoon();
     this.#compare(deployments);
   }
 
@@ -158,7 +137,7 @@ export class DeployRollbackModel {
   async end(): Promise<void> {
     await Promise.all(this.#calls);
     await eventually(async () => assert.ok((await this.#list()).every(({ endedAt }) => endedAt !== undefined)));
-    await eventually(() => assert.deepEqual(withEnvironment(`MARK=${this.#mark}`), []));
+    await this.#sidecar.nothingRunsSoon();
     this.#compare(await this.#list());
     await this.restart('stop');
     await this.close();
@@ -167,19 +146,12 @@ export class DeployRollbackModel {
 
   async close(): Promise<void> {
     this.#isGoing = true;
-    const sidecar = this.#sidecar;
-    this.#hangUp();
-    if (sidecar?.child.exitCode === null && sidecar.child.signalCode === null) await sidecar.kill();
+    await this.#sidecar.close();
     await Promise.all(this.#calls);
   }
 
   async #list(): Promise<Deployment[]> {
     return (await this.client.call('deploy.list', { limit: 1000 })).deployments;
-  }
-
-  #hangUp(): void {
-    this.#client?.close();
-    this.#backClient?.close();
   }
 
   /** A new version, once nothing is under way whose checkpoint would have it; or what is there, at any time. */
@@ -317,12 +289,4 @@ export class DeployRollbackModel {
 function begunOf(line: string): Begun {
   const [process = '', version = '', mood = ''] = line.split(' ');
   return { process, version, mood };
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It is gone already.
-  }
 }
