@@ -2,7 +2,7 @@ import { newTerminal, toggleBottom, toggleTerminal } from './bottom/terminal-act
 import { runFile, runSelection, showRun, stopRun } from './run/run-actions.ts';
 import { toggleHistory, toggleRight } from './shell/right-actions.ts';
 import { isRunning } from './processes/process-words.ts';
-import { firstLine } from './tasks/task-text.ts';
+import { taskTitle } from './tasks/task-text.ts';
 import type { Actor } from './actor.ts';
 import { bottomParts, type Part } from './parts.ts';
 import type { KeyName } from './shell/keys.ts';
@@ -583,7 +583,7 @@ export function stopCommands({ processes, canExecute }: Workbench): Command[] {
 /** Those for each task that is held, and for who may end it. */
 export function taskCommands({ tasks, isOwner }: Workbench): Command[] {
   return tasks.held.value.flatMap(({ id, description }): Command[] => {
-    const title = firstLine(description);
+    const title = taskTitle({ id, description });
     const common = { icon: 'tasks', keys: [], group: 'Programs' as const };
     const open: Command = {
       ...common,

@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
+import { shortId } from '../../src/workbench/tasks/task-text.ts';
 import { accessibilityProblems, git, noBrowser, noBrowserOrGit, type Workbenches, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type RunningHub, withHub } from '../kit/hub.ts';
@@ -222,6 +223,12 @@ test('by keys alone: a task is found, opened and cancelled, which asks first; th
     await hub.client.call('tasks.cancel', { id: second, reason: 'the fence is new' });
     await shows(state(ada), 'Cancelled');
     await shows(view(ada), 'the fence is new');
+
+    // Of one whose description can't be seen the id stands everywhere.
+    const name = `Task ${shortId(await queue('\u200b'))}`;
+    await row(ada, name).getByRole('button').click();
+    await shows(view(ada).getByRole('heading'), name);
+    await ada.getByRole('tab', { name }).waitFor();
   }),
 );
 

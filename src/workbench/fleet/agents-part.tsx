@@ -1,11 +1,12 @@
 import type { HubAgentInfo } from '../../contract/hub-operations.ts';
 import { Icon } from '../shell/icon.tsx';
 import { longTime } from '../words.ts';
+import { taskTitle } from '../tasks/task-text.ts';
 import { agentLabels, agentLoad, agentSign, lastSeen } from './agent-words.ts';
 import { FilterBar } from './filter-bar.tsx';
 import { rotateSecret } from './fleet-actions.ts';
 import { agentFilter, agentShortcuts } from './fleet-filter.ts';
-import { taskTitle } from './task-words.ts';
+
 import { useFleet } from './use-fleet.ts';
 import { type Column, VirtualTable } from './virtual-table.tsx';
 import { RowSkeleton } from './row-skeleton.tsx';

@@ -7,8 +7,8 @@ import { cancelTask, retryTask } from './fleet-actions.ts';
 import { LogBox } from '../tasks/log-box.tsx';
 import { TaskOutcome } from './task-outcome.tsx';
 import type { TaskDetail } from './task-detail.ts';
-import { firstLine, shortId } from '../tasks/task-text.ts';
-import { isHeld, isOver, leaseWords, minutes, nextWords, soon, taskSign, taskTitle } from './task-words.ts';
+import { firstLine, shortId, taskTitle } from '../tasks/task-text.ts';
+import { isHeld, isOver, leaseWords, minutes, nextWords, soon, taskSign } from './task-words.ts';
 import { useFleet } from './use-fleet.ts';
 
 const signs: Record<Happening['tone'], string> = { plain: 'plus', running: 'run', good: 'check', bad: 'x', warn: 'warn' };

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HubTaskInfo } from '../../contract/hub-operations.ts';
-import { shortId } from '../tasks/task-text.ts';
-import { leaseWords, minutes, nextWords, soon, taskSign, taskTitle } from './task-words.ts';
+import { leaseWords, minutes, nextWords, soon, taskSign } from './task-words.ts';
 
 const now = new Date(2026, 10, 20, 10, 38).getTime();
 
@@ -65,19 +64,4 @@ test('times to come are told the finer the nearer they are', () => {
   assert.equal(soon(new Date(2026, 10, 24, 2, 0).getTime(), now), 'Nov 24 at 02:00');
   assert.deepEqual([minutes(0), minutes(1), minutes(60_000), minutes(3_661_000)], ['0:00', '0:01', '1:00', '61:01']);
   assert.equal(leaseWords(now, now), 'lease ran out');
-});
-
-test('of a long id the end is shown: it tells tasks of one moment apart', () => {
-  assert.deepEqual([shortId('task-0mwpnjf2158a0e51277248339'), shortId('nightly')], ['248339', 'nightly']);
-});
-
-test('a task is called as its description begins, or by its id where that leaves nothing to be seen', () => {
-  for (const [description, title] of [
-    ['\n  Make it\nor not', 'Make it'],
-    ['🚀', '🚀'],
-    [' \n\t', 'Task 248339'],
-    ['\u200b', 'Task 248339'],
-    ['\u0007', 'Task 248339'],
-  ] as const)
-    assert.equal(taskTitle(taskOf({ description })), title);
 });

@@ -1,5 +1,5 @@
 import type { HubTaskInfo } from '../../contract/hub-operations.ts';
-import { firstLine, shortId, type TaskSign } from '../tasks/task-text.ts';
+import { firstLine, type TaskSign } from '../tasks/task-text.ts';
 import { clockTime, count, daysBetween, spentTime } from '../words.ts';
 
 const dayMs = 86_400_000;
@@ -24,15 +24,6 @@ export function taskSign({ state, attempt, after, runAt, cancelBy, createdAt }: 
     case 'cancelled':
       return { word: 'Cancelled', tone: 'cancelled' };
   }
-}
-
-/** Anything that leaves ink. */
-const ink = /[\p{L}\p{N}\p{P}\p{S}]/u;
-
-/** What a task is called: how its description begins, or its id where nothing of that can be seen. */
-export function taskTitle({ id, description }: Pick<HubTaskInfo, 'id' | 'description'>): string {
-  const first = firstLine(description);
-  return ink.test(first) ? first : `Task ${shortId(id)}`;
 }
 
 export function isOver({ state }: Pick<HubTaskInfo, 'state'>): boolean {

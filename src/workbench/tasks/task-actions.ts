@@ -1,7 +1,7 @@
 import type { GitDialog } from '../changes/git-dialog.ts';
 import type { WorkbenchClient } from '../client-port.ts';
 import type { Toasts } from '../shell/toasts.ts';
-import { firstLine } from './task-text.ts';
+import { taskTitle } from './task-text.ts';
 
 export interface TaskActionsDependencies {
   client: WorkbenchClient;
@@ -20,7 +20,7 @@ export class TaskActions {
   askToCancel(id: string, description: string): void {
     this.#dependencies.ask({
       kind: 'question',
-      title: `Cancel “${firstLine(description)}”?`,
+      title: `Cancel “${taskTitle({ id, description })}”?`,
       text: 'Its program and all that this started are ended, and the hub is told that it failed, for good. What it changed in the folder stays.',
       choices: [{ label: 'Cancel the task', tone: 'bad', run: () => void this.cancel(id, description) }],
       dismiss: 'Let it go on',
@@ -31,9 +31,9 @@ export class TaskActions {
     const { client, toasts } = this.#dependencies;
     try {
       await client.call('tasks.cancel', { id });
-      toasts.say('Cancelled', { text: firstLine(description) });
+      toasts.say('Cancelled', { text: taskTitle({ id, description }) });
     } catch (error) {
-      toasts.fail(`Not cancelled: ${firstLine(description)}`, error);
+      toasts.fail(`Not cancelled: ${taskTitle({ id, description })}`, error);
     }
   }
 }

@@ -11,7 +11,7 @@ import { heldSentence, heldSign, pastSentence, pastSign, progressWords, verified
 import { LogBox } from './log-box.tsx';
 import type { TaskReading } from './task-reading.ts';
 import { Report, Shown } from './task-report.tsx';
-import { firstLine } from './task-text.ts';
+import { firstLine, taskTitle } from './task-text.ts';
 import './tasks.css';
 
 /** One task of the hub on this machine: how it stands, what it is to do, what its program writes and what proves its result. */
@@ -23,16 +23,17 @@ export function TaskPane({ id }: { id: string }) {
   const held = tasks.get(id);
   const past = held === undefined ? tasks.pastOf(id) : undefined;
   const description = String(reading.read.value?.assignment['description'] ?? held?.description ?? past?.description ?? '');
-  const title = firstLine(description);
+  const begin = firstLine(description);
+  const title = taskTitle({ id, description });
   const sign = held !== undefined ? heldSign(held) : past !== undefined ? pastSign(past) : undefined;
   const isLive = reading.isFollowing.value && held?.recovering !== true;
-  const rest = description.slice(description.indexOf(title) + title.length).trim();
+  const rest = description.slice(description.indexOf(begin) + begin.length).trim();
   const { value: problem } = reading.problem;
   return (
     <div class="pane" data-testid="task-view">
       <div class="dfh">
         <h2 class="ell grow" dir="auto" title={title}>
-          {title === '' ? `Task ${id}` : title}
+          {title}
         </h2>
         {sign !== undefined && (
           <span class={`stt ${sign.tone}`} role="status" data-testid="task-state">
@@ -47,7 +48,7 @@ export function TaskPane({ id }: { id: string }) {
           </button>
         )}
       </div>
-      <div class="scroll task-view" tabIndex={0} data-focus role="region" aria-label={`Task: ${title === '' ? id : title}`}>
+      <div class="scroll task-view" tabIndex={0} data-focus role="region" aria-label={`Task: ${title}`}>
         {problem !== undefined && (
           <p class="blk bad" role="alert">
             This task could not be read. {failureText(problem)}

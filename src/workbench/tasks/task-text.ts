@@ -17,3 +17,12 @@ export function firstLine(text: string): string {
 export function shortId(id: string): string {
   return id.length > 12 ? id.slice(-6) : id;
 }
+
+/** Anything that leaves ink. */
+const ink = /[\p{L}\p{N}\p{P}\p{S}]/u;
+
+/** What a task is called: how its description begins, or its id where nothing of that can be seen. */
+export function taskTitle({ id, description }: { id: string; description: string }): string {
+  const first = firstLine(description);
+  return ink.test(first) ? first : `Task ${shortId(id)}`;
+}

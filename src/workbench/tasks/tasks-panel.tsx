@@ -7,7 +7,7 @@ import { useWantedFocus } from '../use-wanted-focus.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { longTime } from '../words.ts';
 import { awayWords, heldNote, heldSentence, heldSign, hubWords, pastNote, pastSentence, pastSign } from './held-words.ts';
-import { firstLine, type TaskSign } from './task-text.ts';
+import { type TaskSign, taskTitle } from './task-text.ts';
 import './tasks.css';
 
 /** What a hub gave to this machine, and what became of it. */
@@ -126,7 +126,7 @@ interface RowProps {
 
 function Row({ id, description, sign, note, more, isFirst, percent }: RowProps) {
   const workbench = useWorkbench();
-  const title = firstLine(description);
+  const title = taskTitle({ id, description });
   const isShown = workbench.tabs.activeId.value === `task:${id}`;
   return (
     <li class={`tr task-row${isShown ? ' on' : ''}`} data-testid="task" data-task={id}>
