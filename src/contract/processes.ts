@@ -269,6 +269,7 @@ export const processes = {
     errors: [
       'NO_PROCESS',
       'PROCESS_ENDED',
+      'PROCESS_RUNNING',
       'TOOL_MISSING',
       'FILE_PERMISSION',
       'FILE_NOT_FOUND',

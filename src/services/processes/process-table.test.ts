@@ -251,6 +251,23 @@ test('who gives input to a program that does not read can leave', () =>
     await assert.rejects(giving, gone);
   }));
 
+test('what ended is not started again while another runs under its tag', () =>
+  withTable(async ({ ask, table }) => {
+    const first = await ask('processes.run', { argv: ['true'], tag: 'dev' });
+    const second = await ask('processes.start', { argv: ['sleep', '30'], tag: 'dev' });
+    await fails('PROCESS_RUNNING', ask('processes.restart', { id: first.process.id }));
+    assert.deepEqual(
+      table.list().map(({ id, state }) => [id, state]),
+      [
+        [second.process.id, 'running'],
+        [first.process.id, 'ended'],
+      ],
+    );
+    await ask('processes.restart', { id: second.process.id, graceMs: 0 });
+    await ask('processes.stop', { id: second.process.id, graceMs: 0 });
+    assert.equal((await ask('processes.restart', { id: first.process.id })).id, first.process.id);
+  }));
+
 test('a tag finds the process that runs, and nothing is started twice', () =>
   withTable(async ({ ask }) => {
     const first = await ask('processes.start', { argv: ['sleep', '30'], tag: 'dev' });

@@ -206,13 +206,14 @@ export class ProcessTable {
     return this.#entry(name).spec;
   }
 
-  /** Ends it, where it runs, and starts it again. Throws as `start` does. */
+  /** Ends it, where it runs, and starts it again. Throws as `start` does, and PROCESS_RUNNING where another has its tag by now. */
   async restart(name: string, graceMs: number): Promise<ProcessInfo> {
     const entry = this.#entry(name);
     await entry.process.restart(graceMs, () => {
       if (this.#stopping) throw stopping();
       if (this.#entries.get(entry.id) !== entry) throw new OutriggerError('NO_PROCESS', `${entry.id} was removed meanwhile.`);
       try {
+        this.#checkTag(entry);
         this.#checkRoom();
       } catch (error) {
         // Whoever asked hears of it, and may start another instead.
@@ -277,6 +278,12 @@ export class ProcessTable {
 
   #running(): Entry[] {
     return [...this.#entries.values()].filter(({ process }) => !process.isOver);
+  }
+
+  #checkTag(entry: Entry): void {
+    const { tag } = entry.spec;
+    const other = tag === undefined ? undefined : this.#running().find((one) => one !== entry && one.spec.tag === tag);
+    if (other !== undefined) throw new OutriggerError('PROCESS_RUNNING', `${other.id} runs under its tag, ${tag}.`);
   }
 
   #checkRoom(): void {
