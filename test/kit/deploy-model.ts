@@ -8,6 +8,7 @@ import type { Deployment } from '../../src/contract/deploy.ts';
 import type { Operations } from '../../src/contract/operations.ts';
 import { eventually } from './eventually.ts';
 import { type Ending, endings, MarkedSidecar } from './marked-sidecar.ts';
+import { layOut, type ProgramPlace } from './program-places.ts';
 import type { Random } from './random.ts';
 
 const KEEP = 12;
@@ -42,22 +43,10 @@ interface Asked {
   isOver: boolean;
 }
 
-/** Where the programs run: beside the sidecar, or at an exec agent. */
-export interface DeployPlace {
-  /** The sidecar's folder. */
-  root: string;
-  /** Of the program and the ledger; the programs see it as `seenAs`. */
-  folder: string;
-  seenAs: string;
-  host: 'local' | 'app';
-  flags: Record<string, string>;
-  /** Ends the connection over which they were started. */
-  cut?: () => void;
-}
-
 export class DeployModel {
   readonly #random: Random;
-  readonly #place: DeployPlace;
+  readonly #place: ProgramPlace;
+  readonly #ledger: string;
   readonly #sidecar: MarkedSidecar;
   readonly #asked = new Map<string, Asked>();
   readonly #answered = new Map<string, Deployment>();
@@ -68,18 +57,11 @@ export class DeployModel {
   #cutFrom: number | undefined;
 
   /** `folder` is for the sidecar's state. */
-  constructor(random: Random, folder: string, place: DeployPlace) {
+  constructor(random: Random, folder: string, place: ProgramPlace) {
     this.#random = random;
     this.#place = place;
     this.#sidecar = new MarkedSidecar(folder, place.root);
-    fs.writeFileSync(path.join(place.folder, 'program.sh'), program);
-    fs.writeFileSync(this.#ledger, '');
-    // The agent's user is another one.
-    fs.chmodSync(this.#ledger, 0o666);
-  }
-
-  get #ledger(): string {
-    return path.join(this.#place.folder, 'ledger');
+    this.#ledger = layOut(place, program).ledger;
   }
 
   get client(): Client<Operations> {

@@ -1,5 +1,6 @@
 // For tests: a sidecar that is stopped and killed, and whose programs are known by a mark in their environment.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import path from 'node:path';
 import { type Client, createClient } from '../../src/client/client.ts';
 import type { Operations } from '../../src/contract/operations.ts';
@@ -28,6 +29,10 @@ export class MarkedSidecar {
   /** For the environment of the programs. */
   get mark(): { MARK: string } {
     return { MARK: path.basename(this.#folder) };
+  }
+
+  get pid(): number {
+    return this.#sidecar.child.pid as number;
   }
 
   get client(): Client<Operations> {
@@ -71,7 +76,8 @@ export class MarkedSidecar {
   }
 
   assertNothingRuns(): void {
-    assert.deepEqual(withEnvironment(`MARK=${this.mark.MARK}`), []);
+    const left = withEnvironment(`MARK=${this.mark.MARK}`).map((pid) => `${pid} ${commandOf(pid)}`);
+    assert.deepEqual(left, []);
   }
 
   nothingRunsSoon(): Promise<unknown> {
@@ -80,5 +86,14 @@ export class MarkedSidecar {
 
   #hangUp(): void {
     for (const client of this.#clients.splice(0)) client.close();
+  }
+}
+
+/** Of a program, its parts behind one another; empty where it is gone. */
+export function commandOf(pid: number): string {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
   }
 }
