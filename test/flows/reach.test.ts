@@ -384,6 +384,78 @@ test('of a file that was moved away a limited caller hears no name and stages no
   }),
 );
 
+test(
+  'git tells a limited caller of a move over the border of its paths as if there were nothing on the other side',
+  { skip: requireTool('git') },
+  () =>
+    withScratchFolder('reach-border', async (_folder, root) => {
+      for (const name of ['pub/a.txt', 'secret/b.txt']) {
+        fs.mkdirSync(path.dirname(path.join(root, name)));
+        fs.writeFileSync(path.join(root, name), Array.from({ length: 40 }, (_, n) => `line ${n} of ${name}\n`).join(''));
+      }
+      const git = gitIn(root);
+      git('init', '-q');
+      git('add', '-A');
+      git('commit', '-qm', 'one');
+      fs.renameSync(path.join(root, 'pub/a.txt'), path.join(root, 'secret/a-moved.txt'));
+      fs.renameSync(path.join(root, 'secret/b.txt'), path.join(root, 'pub/b-moved.txt'));
+      git('add', '-A');
+      await withSidecar(
+        async (running) => {
+          const limited = running.clientOf(await tokenOf(running, 'write', ['pub']));
+          const { changes } = await limited.call('git.status', {});
+          assert.deepEqual(changes, [
+            { path: 'pub/a.txt', staged: 'deleted', unstaged: null },
+            { path: 'pub/b-moved.txt', staged: 'added', unstaged: null },
+          ]);
+          git('commit', '-qm', 'two');
+          const { files } = await limited.call('git.commitInfo', {});
+          assert.deepEqual(files, [
+            { path: 'pub/a.txt', status: 'deleted', added: 0, removed: 40 },
+            { path: 'pub/b-moved.txt', status: 'added', added: 40, removed: 0 },
+          ]);
+          // Who sees both sides is told of the moves.
+          assert.deepEqual(
+            (await running.client.call('git.commitInfo', {})).files.map(({ status }) => status),
+            ['renamed', 'renamed'],
+          );
+        },
+        { workspace: root },
+      );
+    }),
+);
+
+test(
+  'what git takes for a move, for a limited caller, is what it would be if there were nothing elsewhere',
+  { skip: requireTool('git') },
+  () =>
+    withScratchFolder('reach-pairs', async (_folder, root) => {
+      const lines = Array.from({ length: 40 }, (_, n) => `line ${n}\n`).join('');
+      for (const name of ['pub/b.md', 'secret/old.txt']) {
+        fs.mkdirSync(path.dirname(path.join(root, name)));
+        fs.writeFileSync(path.join(root, name), name + lines);
+      }
+      const git = gitIn(root);
+      git('init', '-q');
+      git('add', '-A');
+      git('commit', '-qm', 'one');
+      // For the whole of it, this is what was moved.
+      fs.renameSync(path.join(root, 'secret/old.txt'), path.join(root, 'pub/old.txt'));
+      fs.rmSync(path.join(root, 'pub/b.md'));
+      git('add', '-A');
+      await withSidecar(
+        async (running) => {
+          const limited = running.clientOf(await tokenOf(running, 'write', ['pub']));
+          const { changes } = await limited.call('git.status', {});
+          assert.deepEqual(changes, [{ path: 'pub/old.txt', from: 'pub/b.md', staged: 'renamed', unstaged: null }]);
+          assert.equal((await limited.call('git.unstage', { files: [{ path: 'pub/b.md' }] })).files, 1);
+          assert.equal(git('diff', '--cached', '--name-status', '--no-renames'), 'D\tsecret/old.txt\n');
+        },
+        { workspace: root },
+      );
+    }),
+);
+
 function gitIn(root: string): (...args: string[]) => string {
   const env = { ...process.env, GIT_CONFIG_NOSYSTEM: '1', HOME: root };
   const who = ['-c', 'user.name=T', '-c', 'user.email=t@example.org'];

@@ -18,11 +18,12 @@ export function editors(
   choice: CommitChoice,
   visible: (path: string) => boolean,
   signal?: AbortSignal,
+  limitedTo?: readonly string[],
 ): Promise<{ editors: Editor[]; truncated: boolean }> {
   return git.reading(signal, async () => {
     await git.flush();
     const repository = await git.repository(signal);
-    const { entries } = await statusOf(git, repository, false, signal);
+    const { entries } = await statusOf(git, repository, false, signal, limitedTo);
     const paths = planCommit(entries, choice).chosen.flatMap(({ path: { shown } }) => (visible(shown) ? [shown] : []));
     const found = await editorsOf(git, repository, paths, signal);
     if (found.length === 0) return { editors: [], truncated: paths.length > MAX_PATHS };

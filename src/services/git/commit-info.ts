@@ -8,6 +8,7 @@ import { parseLog } from './parse-log.ts';
 import { statuses } from './parse-patch.ts';
 import { logOptions } from './reading.ts';
 import { checkRevision } from './revision.ts';
+import { aboutPath } from './status.ts';
 
 type CommitFacts = Output<(typeof table)['git.commitInfo']>;
 
@@ -20,11 +21,12 @@ export interface CommitFile {
   removed: number | null;
 }
 
-/** A commit and what it changed below the workspace, against its first parent. */
+/** A commit and what it changed below the workspace, or these paths of it, against its first parent. */
 export async function commitInfo(
   git: Git,
   revision: string,
   signal?: AbortSignal,
+  limitedTo: readonly string[] = [],
 ): Promise<Pick<CommitFacts, 'commit' | 'committer'> & { files: CommitFile[]; cut: boolean }> {
   checkRevision(revision);
   return git.reading(signal, async () => {
@@ -48,6 +50,7 @@ export async function commitInfo(
         from,
         to,
         '--',
+        ...limitedTo.map(aboutPath),
       ]),
     ]);
     const [commit] = parseLog(log.stdout.toString());

@@ -23,7 +23,7 @@ export function gitOperations(git: Git): Implementations<typeof table> {
   const gitFor = ({ caller }: Pick<Call, 'caller'>): Git => git.for(caller.access);
   return {
     'git.status': async ({ ignored, limit }, call) => {
-      const found = await status(git, ignored, call.signal);
+      const found = await status(git, ignored, call.signal, call.caller.paths);
       if (found === undefined)
         return { repository: false, branch: null, head: null, conflicts: [], stashes: 0, changes: [], truncated: false };
       const { head, upstream, ahead, behind, underWay, entries, cut } = found;
@@ -53,7 +53,7 @@ export function gitOperations(git: Git): Implementations<typeof table> {
     },
     'git.log': (input, call) => log(git, input, call.signal),
     'git.commitInfo': async ({ revision, limit }, call) => {
-      const { commit: made, committer, files, cut } = await commitInfo(git, revision, call.signal);
+      const { commit: made, committer, files, cut } = await commitInfo(git, revision, call.signal, call.caller.paths);
       const visible = files.filter(({ path }) => call.visible(path.shown));
       return {
         commit: made,
@@ -68,14 +68,14 @@ export function gitOperations(git: Git): Implementations<typeof table> {
       };
     },
     'git.editors': async ({ paths, all, limit }, call) => {
-      const found = await editors(git, { paths, all }, call.visible, call.signal);
+      const found = await editors(git, { paths, all }, call.visible, call.signal, call.caller.paths);
       return { editors: found.editors.slice(0, limit), truncated: found.truncated || found.editors.length > limit };
     },
     'git.show': (input, call) => show(git, input, call.signal),
     'git.blame': (input, call) => blame(git, { ...input, visible: call.visible }, call.signal),
     'git.init': (input, call) => init(gitFor(call), input, call.signal),
-    'git.stage': ({ files }, call) => stage(gitFor(call), files, call.signal, call.visible),
-    'git.unstage': ({ files }, call) => unstage(gitFor(call), files, call.signal, call.visible),
+    'git.stage': ({ files }, call) => stage(gitFor(call), files, call.signal, call.caller.paths),
+    'git.unstage': ({ files }, call) => unstage(gitFor(call), files, call.signal, call.caller.paths),
     'git.restore': (input, call) => restore(gitFor(call), input, call.signal, call.caller.paths),
     'git.commit': ({ message, paths, author, ...rest }, call) => commit(gitFor(call), { message, paths, author, ...rest }, call.signal),
     'git.reset': (input, call) => reset(gitFor(call), input, call.signal),

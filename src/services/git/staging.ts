@@ -8,8 +8,7 @@ import { type PatchFile, patchOf } from './parse-patch.ts';
 import { pathMatcher, planCommit } from './plan-commit.ts';
 import { refuseMarkers, takeIntoIndex } from './committing.ts';
 import { checkRevision } from './revision.ts';
-import type { StatusEntry } from './parse-status.ts';
-import { statusOf } from './status.ts';
+import { aboutPath, statusOf } from './status.ts';
 import { SUBMODULE_MODE, submoduleError } from './submodule.ts';
 import { untrackedFiles } from './untracked.ts';
 
@@ -30,28 +29,25 @@ interface Choice {
   hunks: Map<string, Set<string>>;
 }
 
-/** What a caller sees; all of it where nothing is said. */
-export type Sight = (path: string) => boolean;
-
 /** Puts changes of the work tree into the index. Throws GIT_STALE_HUNK where a hunk does not stand there so any more; nothing is staged then. */
 export async function stage(
   git: Git,
   files: readonly ChosenFile[],
   signal?: AbortSignal,
-  visible: Sight = () => true,
+  limitedTo?: readonly string[],
 ): Promise<{ files: number }> {
   const choice = choiceOf(files);
   return git.writing(signal, async () => {
     const repository = await git.repository(signal);
-    const { patch, whole } = await chosenPatch(git, repository, choice, 'stage', signal);
+    const { patch, whole } = await chosenPatch(git, repository, choice, 'stage', signal, limitedTo);
     let count = choice.hunks.size - whole.length;
     // Comes first: what is refused because a file changed has to leave all of them as they are.
     const applyHunks = async (): Promise<void> => {
       if (patch !== undefined) await apply(git, repository, 'stage', ['--cached'], patch, signal);
     };
     if (choice.paths === undefined || choice.paths.length + whole.length > 0) {
-      const { entries } = await statusOf(git, repository, false, signal);
-      const plan = planCommit(seen(entries, visible), { paths: choice.paths && [...choice.paths, ...whole], all: true });
+      const { entries } = await statusOf(git, repository, false, signal, limitedTo);
+      const plan = planCommit(entries, { paths: choice.paths && [...choice.paths, ...whole], all: true });
       await refuseMarkers(git, repository, 'stage', plan, signal);
       await applyHunks();
       await takeIntoIndex(git, 'stage', plan.add, signal);
@@ -66,20 +62,20 @@ export async function unstage(
   git: Git,
   files: readonly ChosenFile[],
   signal?: AbortSignal,
-  visible: Sight = () => true,
+  limitedTo?: readonly string[],
 ): Promise<{ files: number }> {
   const choice = choiceOf(files);
   return git.writing(signal, async () => {
     const repository = await git.repository(signal);
-    const { patch } = await chosenPatch(git, repository, choice, 'unstage', signal);
+    const { patch } = await chosenPatch(git, repository, choice, 'unstage', signal, limitedTo);
     let count = choice.hunks.size;
     const applyHunks = async (): Promise<void> => {
       if (patch !== undefined) await apply(git, repository, 'unstage', ['--cached', '--reverse'], patch, signal);
     };
     if (choice.paths === undefined || choice.paths.length > 0) {
       const takes = choice.paths === undefined ? () => true : pathMatcher(choice.paths);
-      const { entries } = await statusOf(git, repository, false, signal);
-      const chosen = seen(entries, visible).filter(
+      const { entries } = await statusOf(git, repository, false, signal, limitedTo);
+      const chosen = entries.filter(
         ({ path, from, staged }) => staged !== null && (takes(path.shown) || (from !== undefined && takes(from.shown))),
       );
       const conflict = chosen.find(({ staged }) => staged === 'unmerged');
@@ -95,18 +91,6 @@ export async function unstage(
       count += chosen.length;
     } else await applyHunks();
     return { files: count };
-  });
-}
-
-/** Of a file that was moved into or out of what the caller sees, only what happened there: it came, or it went. */
-function seen(entries: readonly StatusEntry[], visible: Sight): StatusEntry[] {
-  return entries.flatMap((entry) => {
-    const { from, ...here } = entry;
-    if (from === undefined) return visible(entry.path.shown) ? [entry] : [];
-    if (visible(entry.path.shown)) return visible(from.shown) ? [entry] : [here];
-    if (!visible(from.shown)) return [];
-    const went = (change: StatusEntry['staged']): StatusEntry['staged'] => (change === 'renamed' ? 'deleted' : null);
-    return [{ path: from, staged: went(entry.staged), unstaged: went(entry.unstaged), submodule: entry.submodule }];
   });
 }
 
@@ -206,13 +190,14 @@ async function chosenPatch(
   choice: Choice,
   action: 'stage' | 'unstage' | 'restore',
   signal: AbortSignal | undefined,
+  limitedTo?: readonly string[],
 ): Promise<Chosen> {
   if (choice.hunks.size === 0) return { patch: undefined, whole: [] };
   const paths = [...choice.hunks.keys()];
   await refuseFilters(git, repository, paths, signal);
   const parts: string[] = [];
   const whole: string[] = [];
-  const files = await filesWith(git, repository, choice.hunks, action === 'unstage', signal);
+  const files = await filesWith(git, repository, choice.hunks, action === 'unstage', signal, limitedTo);
   for (const [path, wanted] of choice.hunks) {
     const file = files.get(path);
     const found = file?.hunks.filter(({ id }) => wanted.has(id)) ?? [];
@@ -233,6 +218,7 @@ async function filesWith(
   hunks: Choice['hunks'],
   staged: boolean,
   signal: AbortSignal | undefined,
+  limitedTo: readonly string[] = [],
 ): Promise<Map<string, PatchFile>> {
   const found = new Map<string, PatchFile>();
   const missing = (): string[] => [...hunks].flatMap(([path, ids]) => (hasAll(found.get(path), ids) ? [] : [path]));
@@ -249,7 +235,7 @@ async function filesWith(
   await look(() => patchFiles(git, repository, { staged }, [...hunks.keys()], signal));
   if (!staged) await look(() => untrackedFiles(git, repository, missing(), signal));
   // A file that was renamed is one only beside the name that it had.
-  if (staged) await look(() => patchFiles(git, repository, { staged }, [], signal));
+  if (staged) await look(() => patchFiles(git, repository, { staged }, limitedTo.map(aboutPath), signal));
   return found;
 }
 

@@ -12,14 +12,19 @@ export interface RepositoryStatus extends ParsedStatus {
   cut: boolean;
 }
 
-/** Undefined where there is no repository, or one without a work tree here. */
-export function status(git: Git, ignored: boolean, signal?: AbortSignal): Promise<RepositoryStatus | undefined> {
+/** Undefined where there is no repository, or one without a work tree here. `limitedTo` as in statusOf. */
+export function status(
+  git: Git,
+  ignored: boolean,
+  signal?: AbortSignal,
+  limitedTo?: readonly string[],
+): Promise<RepositoryStatus | undefined> {
   return git.reading(signal, async () => {
     await git.flush();
     const found = await git.find(signal);
     if (found.kind !== 'repository') return undefined;
     try {
-      return await statusOf(git, found.repository, ignored, signal);
+      return await statusOf(git, found.repository, ignored, signal, limitedTo);
     } catch (error) {
       if (error instanceof OutriggerError && error.reason === 'NO_REPOSITORY') return undefined;
       throw error;
@@ -27,12 +32,16 @@ export function status(git: Git, ignored: boolean, signal?: AbortSignal): Promis
   });
 }
 
-/** The same within a turn that was taken. */
+/**
+ * The same within a turn that was taken. Of a caller who is limited to some paths, as if there were nothing else: what came from elsewhere was added, and what
+ * went there was deleted.
+ */
 export async function statusOf(
   git: Git,
   repository: Repository,
   ignored: boolean,
   signal: AbortSignal | undefined,
+  limitedTo?: readonly string[],
 ): Promise<RepositoryStatus> {
   const { stdout, omittedBytes } = await git.read(
     'status',
@@ -42,7 +51,7 @@ export async function statusOf(
       // Else the user's config says whether copies are told as well, and what they were copied from would be taken for a part of them.
       ...['--ignore-submodules=dirty', '--renames', `--ignored=${ignored ? 'matching' : 'no'}`],
     ],
-    { signal, maxOutputBytes: MAX_LIST_BYTES, about: repository.prefix.length === 0 ? [] : ['.'] },
+    { signal, maxOutputBytes: MAX_LIST_BYTES, about: limitedTo?.map(aboutPath) ?? (repository.prefix.length === 0 ? [] : ['.']) },
   );
   const parsing = parseStatus(stdout, repository.prefix);
   let step = parsing.next();
@@ -58,6 +67,11 @@ export async function statusOf(
     lockAgeMs: lockAgeMs(repository.gitFolder, Date.now()),
     cut: omittedBytes > 0,
   };
+}
+
+/** A path of the workspace for git, which has another word for all of it. */
+export function aboutPath(path: string): string {
+  return path === '' ? '.' : path;
 }
 
 /** Files, by their names, that are not as the index has them; what git puts in the place of one that is not there takes nothing away. */
