@@ -266,7 +266,10 @@ function checkScope(name: string, operation: Operation, caller: Caller, input: u
 function checkPath(who: string, paths: readonly string[], path: string, locate: Places['locate']): void {
   if (!withinPaths(paths, path))
     throw new OutriggerError('OUT_OF_SCOPE', `${who} is limited to ${paths.join(', ')}; ${JSON.stringify(path)} is outside.`);
-  if (locate !== undefined && !withinPaths(paths.map(locate), locate(path)))
+  const places = locate === undefined ? {} : { locate };
+  const reached = paths.flatMap((one) => placeOf(one, places));
+  // Where it leads by links of others is not for him to hear, nor whether they lead out of the workspace.
+  if (!placeOf(path, places).some((place) => withinPaths(reached, place)))
     throw new OutriggerError(
       'OUT_OF_SCOPE',
       `${who} is limited to ${paths.join(', ')}; ${JSON.stringify(path)} is a link that leads out of it.`,
@@ -286,7 +289,8 @@ function sightOf(caller: Caller, places: Places): Pick<Call, 'visible' | 'visibl
 function placeOf(path: string, { locate }: Places): string[] {
   try {
     return [locate?.(path) ?? path];
-  } catch {
+  } catch (error) {
+    if (error instanceof OutriggerError && error.reason === 'WORKSPACE_GONE') throw error;
     return [];
   }
 }

@@ -456,6 +456,40 @@ test(
     }),
 );
 
+test('a limited caller does not hear where links of others lead, beyond a link that leads out of its paths', () =>
+  withScratchFolder('reach-chain', async (_folder, root) => {
+    for (const name of ['pub', 'other', 'secret/there']) fs.mkdirSync(path.join(root, name), { recursive: true });
+    fs.symlinkSync('/etc/hostname', path.join(root, 'secret/out'));
+    fs.symlinkSync('round', path.join(root, 'secret/round'));
+    const targets = [
+      '../secret/out',
+      '../secret/round',
+      '../secret/none',
+      '../secret/there/none',
+      '../secret/none/none',
+      '../secret/none/none/none',
+    ];
+    for (const [at, target] of targets.entries()) fs.symlinkSync(target, path.join(root, `pub/${at}`));
+    fs.symlinkSync('/etc', path.join(root, 'away'));
+    await withSidecar(
+      async (running) => {
+        const limited = running.clientOf(await tokenOf(running, 'write', ['pub', 'away']));
+        for (const at of targets.keys())
+          for (const below of ['', '/x', '/x/y']) {
+            const asked = { path: `pub/${at}${below}` };
+            for (const way of [() => limited.call('files.stat', asked), () => limited.call('files.write', { ...asked, text: '' })])
+              await assert.rejects(way(), { reason: 'OUT_OF_SCOPE' }, `${targets[at]} ${asked.path}`);
+            assert.deepEqual((await limited.call('search.files', asked)).files, []);
+            assert.deepEqual((await limited.call('search.text', { pattern: '.', ...asked })).items, []);
+          }
+        // One of its paths that is a link out of the workspace keeps it from none of the others.
+        await limited.call('files.write', { path: 'pub/own', text: 'own\n' });
+        await assert.rejects(limited.call('files.stat', { path: 'away/hostname' }), { reason: 'OUT_OF_SCOPE' });
+      },
+      { workspace: root },
+    );
+  }));
+
 function gitIn(root: string): (...args: string[]) => string {
   const env = { ...process.env, GIT_CONFIG_NOSYSTEM: '1', HOME: root };
   const who = ['-c', 'user.name=T', '-c', 'user.email=t@example.org'];

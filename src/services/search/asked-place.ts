@@ -1,11 +1,13 @@
+import { posix } from 'node:path';
 import { withinPaths } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
-import { parentPath } from '../../contract/paths.ts';
+import { baseName, joinPath, parentPath } from '../../contract/paths.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /** Whether who asks may see a path; `place` is where it leads when links are followed. */
 export type Visible = (path: string, place: string) => boolean;
 
+const MAX_LINKS = 40;
 const hidden: ReadonlySet<string> = new Set(['PATH_ESCAPES', 'FILE_PERMISSION']);
 
 /** What who asks may see. */
@@ -82,8 +84,25 @@ function mayHoldVisible(path: string, workspace: Workspace, { visible, paths }: 
   for (let at = path; at !== ''; at = parentPath(at)) {
     const place = placeOf(at, workspace);
     if (place !== undefined) return visible(at, place) || isAbove(place, places);
+    if (paths !== undefined && !leadsOut(path, workspace, visible)) return false;
   }
   return true;
+}
+
+/** Whether it leads out of the workspace by links that may be seen: beyond one of others nobody is told where it leads. */
+function leadsOut(path: string, workspace: Workspace, visible: Visible, links = MAX_LINKS): boolean {
+  for (let at = path; at !== ''; at = parentPath(at)) {
+    const folder = placeOf(parentPath(at), workspace);
+    if (folder === undefined) continue;
+    const { target } = workspace.entry(joinPath(folder, baseName(at))) ?? {};
+    if (target === undefined || links === 0) return false;
+    const { root } = workspace;
+    const leads = posix.resolve(root, folder, target);
+    if (!leads.startsWith(`${root}/`)) return true;
+    const next = leads.slice(root.length + 1);
+    return visible(next, next) && leadsOut(next + path.slice(at.length), workspace, visible, links - 1);
+  }
+  return false;
 }
 
 /** Undefined where it leads out of the workspace, or may not be looked at. */

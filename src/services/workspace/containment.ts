@@ -87,9 +87,13 @@ export class Containment {
 
   /**
    * Where a wire path leads when links are followed, relative to the root. What is not there yet is below the nearest folder
-   * that is. Looks a few times, however many folders are missing. Throws PATH_ESCAPES, WORKSPACE_GONE.
+   * that is, also where a link leads to it. Looks a few times, however many folders are missing. Throws PATH_ESCAPES, WORKSPACE_GONE.
    */
   realPath(wirePath: string): string {
+    return this.#realPath(wirePath, MAX_LINKS);
+  }
+
+  #realPath(wirePath: string, links: number): string {
     for (let head = wirePath; head !== ''; head = this.#shorter(head)) {
       try {
         using place = this.place(head, true);
@@ -98,8 +102,25 @@ export class Containment {
         const known = fileError(error, wirePath);
         if (known.reason !== 'FILE_NOT_FOUND' && known.reason !== 'NOT_A_DIRECTORY') throw known;
       }
+      const target = this.#targetByName(head);
+      if (target === undefined) continue;
+      if (links === 0) throw new OutriggerError('PATH_ESCAPES', `${wirePath} is a chain of links without an end.`);
+      return this.#realPath(target + wirePath.slice(head.length), links - 1);
     }
     return wirePath;
+  }
+
+  /** Where a link leads that can't be followed, since the folder of its target is not there; undefined for what is no link. */
+  #targetByName(wirePath: string): string | undefined {
+    let target: string;
+    try {
+      using place = this.place(wirePath, false);
+      target = path.posix.resolve(this.root, parentPath(place.path), fs.readlinkSync(place.at));
+    } catch {
+      return undefined;
+    }
+    if (!target.startsWith(`${this.root}/`)) throw new OutriggerError('PATH_ESCAPES', `${wirePath} leads out of the workspace.`);
+    return target.slice(this.root.length + 1);
   }
 
   /** Of a path that has no place: what it begins with that may have one, which is one name more than is there. */
