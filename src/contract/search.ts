@@ -267,8 +267,8 @@ export const search = {
       z.object({
         state: z.enum(['off', 'building', 'ready', 'failed']),
         problem: z.string().optional(),
-        files: z.int().nonnegative(),
-        textBytes: z.int().nonnegative(),
+        files: z.int().nonnegative().describe('Those that the caller may see.'),
+        textBytes: z.int().nonnegative().describe('This and `indexBytes` are 0 for callers limited to some paths.'),
         indexBytes: z.int().nonnegative(),
         ripgrep: z.string().optional().describe('Its version; absent when it is not there.'),
         ...freshness(),

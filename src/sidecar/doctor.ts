@@ -1,4 +1,5 @@
 import { createRequire, findPackageJSON } from 'node:module';
+import type { Caller } from '../contract/access.ts';
 import type { Implementations } from '../contract/operation.ts';
 import type { system } from '../contract/system.ts';
 import type { Processes } from '../services/processes/processes.ts';
@@ -38,6 +39,6 @@ function missing({ tool, lost, install }: ToolRow): Tool {
   return { tool, found: false, source: 'missing', lost, install };
 }
 
-export function doctorOperation(processes: Processes, cwd: string, checks: () => Check[]): Doctor {
-  return async () => ({ tools: await examine(processes, cwd), checks: checks() });
+export function doctorOperation(processes: Processes, cwd: string, checks: (caller: Caller) => Check[]): Doctor {
+  return async (_input, { caller }) => ({ tools: await examine(processes, cwd), checks: checks(caller) });
 }

@@ -1,3 +1,4 @@
+import type { Caller } from '../contract/access.ts';
 import type { Implementations } from '../contract/operation.ts';
 import type { system } from '../contract/system.ts';
 import { residentBytes } from '../services/processes/resident-bytes.ts';
@@ -36,8 +37,11 @@ export class Health {
     this.#checks.push(check);
   }
 
-  checks(): Check[] {
-    return this.#checks.flatMap((check) => check() ?? []);
+  /** Texts tell of the whole folder, and of what others do: who is limited to some paths hears whether all is well. */
+  checks({ paths }: Pick<Caller, 'paths'>): Check[] {
+    const checks = this.#checks.flatMap((check) => check() ?? []);
+    if (paths === undefined) return checks;
+    return checks.map(({ name, ok }) => ({ name, ok, text: ok ? 'It works.' : 'It does not work as it should.' }));
   }
 
   get ready(): boolean {
@@ -45,8 +49,8 @@ export class Health {
   }
 
   operation(connections: () => number): Implementations<typeof system>['system.health'] {
-    return () => {
-      const checks = this.checks();
+    return (_input, { caller }) => {
+      const checks = this.checks(caller);
       const status = this.phase !== 'ready' ? this.phase : checks.every((check) => check.ok) ? 'ok' : 'degraded';
       return {
         ready: this.ready,

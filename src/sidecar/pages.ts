@@ -1,4 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../contract/access.ts';
+import { OutriggerError } from '../contract/errors.ts';
 import { readCredentials } from '../net/credentials.ts';
 import type { Authenticate } from '../net/authenticate.ts';
 import { answerGet } from '../net/answer-get.ts';
@@ -24,9 +26,9 @@ export interface PagesOptions {
 /** What plain HTTP shows besides operations: health, version, metrics, the login and the page. */
 export function registerPages(app: FastifyInstance, dependencies: PagesDependencies, options: PagesOptions): void {
   const { health, callers } = dependencies;
-  const withToken = async (request: FastifyRequest): Promise<void> => {
+  const callerOf = async (request: FastifyRequest): Promise<Caller> => {
     const { headers, url, cookieCounts } = request;
-    await dependencies.authenticate(
+    return dependencies.authenticate(
       readCredentials({ headers, url, kind: 'request', cookieName: callers.cookieName, cookieCounts }),
       'request',
     );
@@ -34,18 +36,17 @@ export function registerPages(app: FastifyInstance, dependencies: PagesDependenc
   /** Status for everybody; evidence for those who have a token. */
   const answer = async (request: FastifyRequest, reply: FastifyReply, ok: boolean): Promise<unknown> => {
     reply.code(ok ? 200 : 503).header('cache-control', 'no-store');
-    const known = await withToken(request).then(
-      () => true,
-      () => false,
-    );
+    const caller = await callerOf(request).catch(() => undefined);
     const body = { status: ok ? 'ok' : health.phase };
-    return known ? { ...body, checks: health.checks() } : body;
+    return caller === undefined ? body : { ...body, checks: health.checks(caller) };
   };
   answerGet(app, '/healthz', (request, reply) => answer(request, reply, true));
   answerGet(app, '/readyz', (request, reply) => answer(request, reply, health.ready));
   answerGet(app, '/version', (_request, reply) => reply.header('cache-control', 'no-store').send({ name: 'outrigger', version }));
   answerGet(app, '/metrics', async (request, reply) => {
-    await withToken(request);
+    const { name, paths } = await callerOf(request);
+    if (paths !== undefined)
+      throw new OutriggerError('OUT_OF_SCOPE', `These are counts of the whole workspace; ${name} is limited to ${paths.join(', ')}.`);
     return reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(dependencies.metrics());
   });
   registerPage(

@@ -325,7 +325,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     // ── what the sidecar says of itself, and then the doors
     let doors: Doors | undefined;
     const { plugSystem } = await import('./plug-system.ts');
-    const doctor = doctorOperation(processes, workspace.root, () => health.checks());
+    const doctor = doctorOperation(processes, workspace.root, (caller) => health.checks(caller));
     plugSystem(
       { implementations, health, callers, workspace, state, connections: () => doors?.connections() ?? 0, readOnly, doctor },
       config,

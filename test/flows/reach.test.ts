@@ -490,6 +490,44 @@ test('a limited caller does not hear where links of others lead, beyond a link t
     );
   }));
 
+test('of the whole folder a limited caller hears whether all works, and not how much lies in it or what others do', () =>
+  withSidecar(
+    async (running) => {
+      const { client, url, put } = running;
+      const limitedToken = await tokenOf(running, 'read', ['pub']);
+      const limited = running.clientOf(limitedToken);
+      const get = async (target: string, token = limitedToken): Promise<[number, string]> => {
+        const answer = await fetch(url + target, { headers: { authorization: `Bearer ${token}` } });
+        return [answer.status, await answer.text()];
+      };
+      const heard = async (): Promise<unknown> => {
+        const [health, doctor, index] = [
+          await limited.call('system.health', {}),
+          await limited.call('system.doctor', {}),
+          await limited.call('index.status', {}),
+        ];
+        const { revision: _, ...status } = index;
+        return [health.checks, doctor.checks, status, await get('/readyz'), await get('/healthz')];
+      };
+      await client.call('index.wait', {});
+      const before = await heard();
+      put('secret/one.txt', 'of others\n');
+      const person = openYjsClient(url, { token: running.token, room: 'secret/one.txt' });
+      try {
+        await person.synced();
+        await client.call('index.wait', {});
+        assert.deepEqual(await heard(), before);
+        assert.match(JSON.stringify((await client.call('system.health', {})).checks), /1 open/);
+        assert.equal((await client.call('index.status', {})).files, 1);
+        assert.deepEqual((await get('/metrics'))[0], 403);
+        assert.deepEqual((await get('/metrics', running.token))[0], 200);
+      } finally {
+        person.destroy();
+      }
+    },
+    { prepare: (root) => fs.mkdirSync(path.join(root, 'pub')) },
+  ));
+
 function gitIn(root: string): (...args: string[]) => string {
   const env = { ...process.env, GIT_CONFIG_NOSYSTEM: '1', HOME: root };
   const who = ['-c', 'user.name=T', '-c', 'user.email=t@example.org'];

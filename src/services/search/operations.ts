@@ -56,7 +56,8 @@ export function searchOperations(
         throw fileError(error, path);
       }
     },
-    'index.status': () => search.status(),
+    'index.status': (_input, { caller, visible }) =>
+      caller.paths === undefined ? search.status() : { ...search.status(), files: search.count(visible), textBytes: 0, indexBytes: 0 },
     'index.wait': async ({ revision, timeoutMs }, call) => ({ revision: await search.wait(revision, timeoutMs, call.signal) }),
   };
 }

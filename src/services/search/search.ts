@@ -145,6 +145,13 @@ export class Search {
     };
   }
 
+  /** How many of the files that it knows of may be seen. */
+  count(visible: (path: string) => boolean): number {
+    let count = 0;
+    for (const path of this.#catalogue?.files ?? []) if (visible(path)) count++;
+    return count;
+  }
+
   /** Resolves when what was written to the folder, or to these files, before the call, by whatever program, is in the journal. Throws DEADLINE. */
   async settled(timeoutMs: number, signal: AbortSignal, paths?: readonly string[]): Promise<void> {
     if (!(await inTime(this.#dependencies.settled(paths), timeoutMs, signal)))
