@@ -490,6 +490,25 @@ test('a limited caller does not hear where links of others lead, beyond a link t
     );
   }));
 
+test('a copy that is refused does not say where links of others lead', () =>
+  withScratchFolder('reach-said', async (_folder, root) => {
+    for (const name of ['pub/from', 'pub/over', 'other']) fs.mkdirSync(path.join(root, name), { recursive: true });
+    fs.symlinkSync('../../other/link', path.join(root, 'pub/over/key'));
+    fs.symlinkSync('hidden-name', path.join(root, 'other/link'));
+    fs.writeFileSync(path.join(root, 'pub/from/key'), 'by the limited one\n');
+    await withSidecar(
+      async (running) => {
+        const limited = running.clientOf(await tokenOf(running, 'write', ['pub']));
+        await assert.rejects(limited.call('files.copy', { from: 'pub/from', to: 'pub/over', overwrite: true }), (error: unknown) => {
+          assert.ok(error instanceof OutriggerError);
+          assert.doesNotMatch(JSON.stringify([error.message, error.details]), /hidden-name/);
+          return error.reason === 'OUT_OF_SCOPE';
+        });
+      },
+      { workspace: root },
+    );
+  }));
+
 test('of the whole folder a limited caller hears whether all works, and not how much lies in it or what others do', () =>
   withSidecar(
     async (running) => {

@@ -96,9 +96,10 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
   /** For what lies below the paths that were asked for, or behind links there. */
   const permitted = (call: Call): Confirm => {
     return (place, arrives = false) => {
-      guardGit(call, place);
+      // First, and without its name: by links of others it may be anywhere.
       if (!call.reaches(place))
-        throw new OutriggerError('OUT_OF_SCOPE', `This would write to ${place}, where ${call.caller.name} may not.`);
+        throw new OutriggerError('OUT_OF_SCOPE', `This would write by a link to where ${call.caller.name} may not.`);
+      guardGit(call, place);
       if (arrives) guardPaths(call, place);
     };
   };
