@@ -38,7 +38,7 @@ const ownPaths = [
     'pub/made/b.txt',
     'pub/swap/target.txt',
   ],
-  ...['pub/sub', 'pub/sub/e', 'own/deep', 'later', 'pub/made', 'pub/gone', 'pub/swap', 'pub/border.txt', 'pub', 'own/deep/y'],
+  ...['pub/sub', 'pub/sub/e', 'own/deep', 'later', 'pub/made', 'pub/gone', 'pub/over', 'pub/swap', 'pub/border.txt', 'pub', 'own/deep/y'],
 ];
 
 export function askingOf(random: Random): Asking {
@@ -120,7 +120,14 @@ export const asked: { readonly [K in OperationName]?: Ask } = {
   'files.mkdir': (a) => ({ path: a.path(), parents: a.random.below(2) === 0 }),
   'files.remove': (a) => ({ path: a.path(), recursive: a.random.below(2) === 0, missingOk: a.random.below(2) === 0 }),
   'files.move': (a) => ({ from: a.path(), to: a.path(), overwrite: a.random.below(2) === 0, parents: true }),
-  'files.copy': (a) => ({ from: a.path(), to: a.path(), overwrite: a.random.below(2) === 0, parents: true }),
+  'files.copy': (a) => ({
+    ...a.random.of([
+      { from: 'pub/sub', to: 'pub/over' },
+      { from: a.path(), to: a.path() },
+    ]),
+    overwrite: a.random.below(2) === 0,
+    parents: true,
+  }),
   'files.batch': (a) => ({
     changes: Array.from({ length: 1 + a.random.below(3) }, () =>
       a.random.of([

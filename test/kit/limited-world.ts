@@ -38,6 +38,8 @@ export const links: Readonly<Record<string, string>> = {
   'pub/chain': '../priv/link',
   'pub/away': '/etc/hostname',
   'pub/self': 'self',
+  // What is copied over the folder goes by it.
+  'pub/over/d.txt': '../../priv/target.txt',
 };
 
 /** What may be asked for and lies elsewhere, on one side or on both. */
@@ -104,7 +106,10 @@ export function privateName(random: Random): string {
 function makeFolder(root: string, side: SideName, random: Random, git: (...args: string[]) => string): void {
   const isA = side === 'A';
   for (const [name, content] of Object.entries(inside)) putAt(root, name, content);
-  for (const [name, target] of Object.entries(links)) fs.symlinkSync(target, path.join(root, name));
+  for (const [name, target] of Object.entries(links)) {
+    fs.mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
+    fs.symlinkSync(target, path.join(root, name));
+  }
   putAt(root, '.gitignore', `*.log\n${isA ? 'kept-*\n' : ''}`);
   putAt(root, 'priv/old.txt', `${side} needle\n${LINES}`);
   git('init', '-q');
