@@ -63,9 +63,13 @@ export class PresenceStore {
   async #follow(): Promise<void> {
     for (;;) {
       try {
-        // Each stream begins with all that is open.
+        // Each stream begins with all that is open, also one that goes on after the link was away.
         let fresh = true;
-        const stream = this.#client.stream('documents.watch', {}, { onResume: () => ({}) });
+        const onResume = (): Record<string, never> => {
+          fresh = true;
+          return {};
+        };
+        const stream = this.#client.stream('documents.watch', {}, { onResume });
         for await (const { changed, closed } of stream) {
           const documents = new Map(fresh ? [] : this.documents.value);
           fresh = false;
