@@ -524,3 +524,50 @@ test('a file that is deleted, too large, or gone past says so, and what can be d
     await ada.locator('pre.head').filter({ hasText: 'a,b' }).waitFor();
   });
 });
+
+test('a tree that was scrolled stays where it is while entries come and go in it', { skip: noBrowser }, async () => {
+  const many = Object.fromEntries(Array.from({ length: 80 }, (_, index) => [`file ${index + 10}.txt`, 'a\n']));
+  await withWorkbench(many, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada', size: [1000, 620] });
+    const tree = ada.locator('.tree');
+    await row(ada, 'file 10.txt').click();
+    await ada.locator('.cm-content').waitFor();
+    await row(ada, 'file 10.txt').and(ada.locator('.cur')).waitFor();
+    await tree.evaluate((box) => (box.scrollTop = 720));
+    await row(ada, 'file 50.txt').waitFor();
+    const height = (name: string): Promise<number> =>
+      row(ada, name).evaluate((one) =>
+        Math.round(one.getBoundingClientRect().top - (one.closest('.tree')?.getBoundingClientRect().top ?? 0)),
+      );
+    const before = await height('file 45.txt');
+    const entries = (count: number): Promise<void> =>
+      ada
+        .getByTestId('entries')
+        .filter({ hasText: new RegExp(`^${count} (of \\d+ )?entries`) })
+        .waitFor();
+    writeFileSync(path.join(root, 'zoo.txt'), 'z\n');
+    await entries(81);
+    assert.equal(await height('file 45.txt'), before);
+    // Above what is seen.
+    writeFileSync(path.join(root, 'a.txt'), 'a\n');
+    await entries(82);
+    await eventually(async () => assert.equal(await height('file 45.txt'), before), 2000);
+    rmSync(path.join(root, 'file 20.txt'));
+    await entries(81);
+    await eventually(async () => assert.equal(await height('file 45.txt'), before), 2000);
+
+    // What is in sight and has the focus stays in sight.
+    await ada.keyboard.press('Control+Shift+e');
+    await ada.keyboard.press('ArrowDown');
+    const focused = async (): Promise<boolean> =>
+      (await row(ada, 'file 11.txt').and(ada.locator('.cur')).count()) === 1 &&
+      (await tree.evaluate((box) => {
+        const [inner, outer] = [box.querySelector('.cur')?.getBoundingClientRect(), box.getBoundingClientRect()];
+        return inner !== undefined && inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1;
+      }));
+    await eventually(focused, 5000);
+    for (let index = 0; index < 40; index++) writeFileSync(path.join(root, `b ${index}.txt`), 'b\n');
+    await entries(121);
+    await eventually(focused, 5000);
+  });
+});

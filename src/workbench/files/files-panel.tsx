@@ -1,5 +1,5 @@
 import { useComputed, useSignal } from '@preact/signals';
-import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { letterNames } from '../changes/letters.ts';
 import { newEntry } from '../commands.ts';
 import { fileKind } from '../documents/file-kinds.ts';
@@ -22,6 +22,16 @@ function rowId(node: TreeNode): string {
   const id = ids.get(node) ?? `row-${nextId++}`;
   ids.set(node, id);
   return id;
+}
+
+/** The rows as they were drawn last. */
+interface Drawn {
+  /** The one that is kept in sight, and where it stood. */
+  shown: TreeNode | undefined;
+  path: string | undefined;
+  index: number;
+  start: number;
+  rows: readonly TreeNode[];
 }
 
 export function FilesPanel() {
@@ -85,14 +95,27 @@ function Tree() {
   const editing = tree.editing.value;
   const writable = !workbench.readOnly.value;
 
-  // The focused row is kept in sight; the editing one too, wherever it was scrolled to.
+  // The focused row is kept in sight, the editing one too. Where a reader scrolled away from it, what is seen stays where it is.
   const shown = editing?.row ?? focused;
-  useEffect(() => {
+  const drawn = useRef<Drawn>({ shown: undefined, path: undefined, index: -1, start, rows: [] });
+  useLayoutEffect(() => {
     const { current: box } = scroll.box;
+    if (box === null) return;
+    const { scrollTop, clientHeight } = box;
+    const { current: before } = drawn;
     const index = shown === undefined ? -1 : model.indexOf(shown);
-    if (box === null || index < 0) return;
-    box.scrollTop = scrollToShow(box.scrollTop, box.clientHeight, index * rowHeight, rowHeight);
-  }, [shown, shown?.path, tree.version.value]);
+    drawn.current = { shown, path: shown?.path, index, start, rows };
+    const at = Math.max(0, Math.floor(scrollTop / rowHeight) - before.start);
+    const left = before.rows.findIndex((row, place) => place >= at && model.get(row.path) === row && model.indexOf(row) >= 0);
+    const first = before.rows[left];
+    const moved = first === undefined || scrollTop === 0 ? 0 : model.indexOf(first) - before.start - left;
+    let top = scrollTop + moved * rowHeight;
+    const place = before.index * rowHeight;
+    const wasSeen = before.index < 0 || (place + rowHeight > scrollTop && place < scrollTop + clientHeight);
+    const isOther = before.shown !== shown || before.path !== shown?.path;
+    if (index >= 0 && (isOther || (wasSeen && index !== before.index))) top = scrollToShow(top, clientHeight, index * rowHeight, rowHeight);
+    if (top !== scrollTop) box.scrollTop = top;
+  });
   // Editing took the focus from the tree; it comes back to it.
   const wasEditing = useRef(false);
   useLayoutEffect(() => {
