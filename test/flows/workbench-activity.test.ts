@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
-import { accessibilityProblems, git, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
+import { accessibilityProblems, git, noBrowser, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { clientOf, lines, loanFiles, picture, toast } from '../kit/source-control.ts';
 import { standInOdoo } from '../kit/stand-in-odoo.ts';
@@ -231,4 +231,22 @@ test('while what was done is still asked for nothing is said to be all of it', {
     },
     { git: true },
   );
+});
+
+test('in a narrow window Activity says what was done, and what can be done about it is there for who points at it', {
+  skip: noBrowser,
+}, async () => {
+  await withWorkbench({ 'a.txt': 'a\n' }, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada', size: [760, 600] });
+    writeFileSync(path.join(root, 'noted.txt'), 'a\n');
+    await ada.getByRole('treeitem', { name: /^noted/ }).waitFor();
+    await ada.keyboard.press('Control+Shift+y');
+    const article = ada.getByTestId('activity-row').filter({ hasText: 'noted.txt' });
+    await article.waitFor();
+    const said = article.locator('.what .ell').first();
+    assert.equal(await said.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth), 0);
+    await article.hover();
+    await article.getByRole('button', { name: 'Jump' }).click();
+    await ada.locator('.cm-content').waitFor();
+  });
 });
