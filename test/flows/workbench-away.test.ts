@@ -104,3 +104,24 @@ test('a page whose sidecar comes back as another version says so, can be typed i
     assert.equal(await notice.count(), 0);
   });
 });
+
+test('who opens a file while the sidecar is away has the focus where it comes, and types in it when it is there', {
+  skip: noBrowser,
+}, async () => {
+  await withWorkbench({ 'a.txt': 'alpha\n', 'b.txt': 'beta\n' }, async (workbenches) => {
+    const { page, root } = workbenches;
+    const ada = await page({ name: 'Ada' });
+    await openFile(ada, 'a.txt');
+    await workbenches.kill();
+    await ada.keyboard.press('Control+p');
+    await ada.getByRole('combobox', { name: 'Go to file' }).fill('b.txt');
+    await ada.getByRole('option', { name: 'b.txt' }).waitFor();
+    await ada.keyboard.press('Enter');
+    await ada.getByRole('tab', { name: 'b.txt', selected: true }).waitFor();
+    await eventually(async () => assert.equal(await ada.evaluate(() => document.activeElement?.closest('main')?.id), 'main'), 2000);
+    await workbenches.restart();
+    await ada.locator('.cm-content[aria-label="b.txt"]').waitFor();
+    await ada.keyboard.type('typed ');
+    await eventually(() => assert.equal(readFileSync(path.join(root, 'b.txt'), 'utf8'), 'typed beta\n'));
+  });
+});

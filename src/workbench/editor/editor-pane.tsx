@@ -257,9 +257,10 @@ function Overview({ session }: { session: DocumentSession }) {
   );
 }
 
+/** Has the focus where it was asked for: while the sidecar is away this can take long. */
 function Opening() {
   return (
-    <div class="opening" aria-busy="true" aria-label="Opening">
+    <div class="opening" role="region" aria-busy="true" aria-label="Opening" tabIndex={-1} data-focus>
       {[210, 0, 340, 380, 0, 300, 268, 288].map((width, index) => (
         <div key={index} class="skr">
           {width > 0 && <div class="sk" style={{ width: `${width}px` }} />}
