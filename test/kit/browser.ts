@@ -35,7 +35,9 @@ export interface ServedFolder {
   readonly root: string;
   /** SIGKILL, and waits for the end. */
   kill(): Promise<void>;
-  /** The same folder, state and port again, after `kill`. */
+  /** As it should end. */
+  stop(): Promise<void>;
+  /** The same folder, state and port again, after `kill` or `stop`. */
   restart(): Promise<void>;
   /** A token with less than all access. */
   scopedToken(access: 'read' | 'write'): string;
