@@ -96,10 +96,8 @@ function leadsOut(path: string, workspace: Workspace, visible: Visible, links = 
     if (folder === undefined) continue;
     const { target } = workspace.entry(joinPath(folder, baseName(at))) ?? {};
     if (target === undefined || links === 0) return false;
-    const { root } = workspace;
-    const leads = posix.resolve(root, folder, target);
-    if (!leads.startsWith(`${root}/`)) return true;
-    const next = leads.slice(root.length + 1);
+    const next = workspace.containment.pathOf(posix.resolve(workspace.root, folder, target));
+    if (next === undefined) return true;
     return visible(next, next) && leadsOut(next + path.slice(at.length), workspace, visible, links - 1);
   }
   return false;

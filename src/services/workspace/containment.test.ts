@@ -241,6 +241,29 @@ for (const byDescriptor of [true, false]) {
         assert.deepEqual(told(), ['created a', 'created a/b']);
       }));
 
+    test('where all of the machine is the folder, paths begin at its root', () =>
+      withFolder(async ({ workspace, at, put }) => {
+        put('a/b/file');
+        for (const [name, target] of [
+          ['to-b', 'a/b'],
+          ['dangling', 'not/there'],
+          ['absolute', at('not/there')],
+        ] as const)
+          fs.symlinkSync(target, at(name));
+        const all = new Containment('/', { byDescriptor: workspace.containment.byDescriptor });
+        const of = (name: string): string => at(name).slice(1);
+        for (const [asked, place] of [
+          ['a', 'a'],
+          ['a/b/file', 'a/b/file'],
+          ['to-b/file', 'a/b/file'],
+          ['to-b/none/more', 'a/b/none/more'],
+          ['dangling/more', 'not/there/more'],
+          ['absolute', 'not/there'],
+        ] as const)
+          assert.equal(all.realPath(of(asked)), of(place));
+        assert.equal(all.realPath('not-there-at-all/a/b'), 'not-there-at-all/a/b');
+      }));
+
     test('a way of 2,000 folders that are not there is named in a moment, wherever it ends (long form)', () =>
       withFolder(async ({ workspace, at, put, outside }) => {
         const names = (count: number): string => 'd/'.repeat(count);
@@ -259,7 +282,7 @@ for (const byDescriptor of [true, false]) {
           [deep, deep],
           [`to-b/${deep}`, `a/b/${deep}`],
           [`to-b/file/${deep}`, `a/b/file/${deep}`],
-          [`dangling/${deep}`, `dangling/${deep}`],
+          [`dangling/${deep}`, `a/${names(100)}x/${deep}`],
           [`half/${deep}`, `half/${deep}`],
         ] as const)
           assert.equal(workspace.realPath(asked), place);

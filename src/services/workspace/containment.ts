@@ -35,6 +35,8 @@ export interface Place {
 /** Keeps every path inside one folder, by descriptor where /proc is there, else by real path. */
 export class Containment {
   readonly root: string;
+  /** What an absolute path in it begins with. */
+  readonly #above: string;
   readonly byDescriptor: boolean;
   readonly #mount: MountPoint;
 
@@ -51,6 +53,7 @@ export class Containment {
     } catch (error) {
       throw fileError(error, `The folder ${root}`);
     }
+    this.#above = this.root.endsWith(path.sep) ? this.root : this.root + path.sep;
     this.#mount = new MountPoint(this.root);
     this.byDescriptor = options.byDescriptor !== false && process.platform === 'linux' && descriptorsHavePaths(this.root);
   }
@@ -119,16 +122,17 @@ export class Containment {
     } catch {
       return undefined;
     }
-    if (!target.startsWith(`${this.root}/`)) throw new OutriggerError('PATH_ESCAPES', `${wirePath} leads out of the workspace.`);
-    return target.slice(this.root.length + 1);
+    const inside = this.pathOf(target);
+    if (inside === undefined) throw new OutriggerError('PATH_ESCAPES', `${wirePath} leads out of the workspace.`);
+    return inside;
   }
 
   /** Of a path that has no place: what it begins with that may have one, which is one name more than is there. */
   #shorter(wirePath: string): string {
     const parent = parentPath(wirePath);
     if (!parent.includes('/')) return parent;
-    const { length } = this.#nearest(`${this.root}/${parent}`, wirePath).path;
-    return wirePath.slice(0, wirePath.indexOf('/', Math.max(0, length - this.root.length)));
+    const { length } = this.#nearest(this.#above + parent, wirePath).path;
+    return wirePath.slice(0, wirePath.indexOf('/', Math.max(0, length - this.#above.length + 1)));
   }
 
   /** The root, or a folder inside, as a place of its own: `at` is the folder. */
@@ -202,13 +206,15 @@ export class Containment {
     );
   }
 
+  /** The wire path of an absolute one that holds no link; undefined outside. */
+  pathOf(absolute: string): string | undefined {
+    if (absolute === this.root) return '';
+    return absolute.startsWith(this.#above) ? absolute.slice(this.#above.length).split(path.sep).join('/') : undefined;
+  }
+
   #inside(real: string, wirePath: string): string {
-    if (real === this.root) return '';
-    if (real.startsWith(this.root === '/' ? '/' : `${this.root}${path.sep}`))
-      return real
-        .slice(this.root.length + 1)
-        .split(path.sep)
-        .join('/');
+    const inside = this.pathOf(real);
+    if (inside !== undefined) return inside;
     if (real.endsWith(' (deleted)') || !this.exists()) throw this.gone();
     throw new OutriggerError('PATH_ESCAPES', `${wirePath} leads out of the workspace.`);
   }
