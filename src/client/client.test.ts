@@ -690,6 +690,72 @@ test('watchChanges goes on over HTTP alone, and asks to hear something also whil
   assert.deepEqual(keepalives, ['25', '25', '25']);
 });
 
+test('what a proxy answers in place of a sidecar is a lost connection, and nothing that was asked for', async () => {
+  let page: [status: number, body: string] = [502, ''];
+  const server = createHttpServer((_request, response) => {
+    const [status, body] = page;
+    response.writeHead(status, { 'content-type': 'text/html' }).end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const html = '<!doctype html>\n<html>Log in</html>\n';
+  const kubernetes = '{"kind":"Status","reason":"ServiceUnavailable","code":503}';
+  try {
+    await withClient(
+      `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+      async (client) => {
+        const reasons = async (): Promise<string[]> => [
+          await reason(client.call('echo.unary', {})),
+          await reason(client.download('bytes.out', { path: 'a' })),
+          await reason(client.stream('items.count', { to: 1 })[Symbol.asyncIterator]().next()),
+        ];
+        const lost = ['CONNECTION_LOST', 'CONNECTION_LOST', 'CONNECTION_LOST'];
+        for (page of [
+          [502, html],
+          [503, kubernetes],
+          [504, ''],
+          [200, html],
+          [200, ''],
+        ] as [number, string][])
+          assert.deepEqual(await reasons(), lost, page.join(' '));
+        page = [429, html];
+        assert.deepEqual(await reasons(), ['TOO_MANY', 'TOO_MANY', 'TOO_MANY']);
+        page = [200, '{"ok":true}\n'];
+        assert.equal(await reason(client.stream('items.count', { to: 1 })[Symbol.asyncIterator]().next()), 'CONNECTION_LOST');
+      },
+      { webSocket: undefined },
+    );
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+for (const [way, options] of [
+  ['the WebSocket', {}],
+  ['HTTP alone', { webSocket: undefined }],
+] as const) {
+  test(`what came together with the item at which a stream is aborted is not told, over ${way}`, async () => {
+    await withFakeSidecar(async ({ url }) => {
+      await withClient(
+        url,
+        async (client) => {
+          const leaving = new AbortController();
+          const told: number[] = [];
+          const reading = (async () => {
+            for await (const { n } of client.stream('items.count', { to: 50 }, { signal: leaving.signal })) {
+              told.push(n);
+              if (n === 3) leaving.abort();
+            }
+          })();
+          assert.equal(await reason(reading), 'CANCELED');
+          assert.deepEqual(told, [1, 2, 3]);
+        },
+        options,
+      );
+    });
+  });
+}
+
 test('closed, it lets go of what goes over HTTP too, and asks nothing more', async () => {
   await withFakeSidecar(async ({ url, seen }) => {
     const client = createClient<FakeTable>({ url, token: fakeToken, webSocket: undefined });

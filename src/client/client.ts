@@ -221,7 +221,9 @@ async function* followOverHttp(
         yield last;
       }
     } catch (error) {
-      if (onResume === undefined || http.closing.aborted || !mayComeBack(error)) throw error;
+      // It is asked again later and later, so that what turns it away for now is waited out too.
+      const isTurnedAway = error instanceof OutriggerError && error.reason === 'TOO_MANY';
+      if (onResume === undefined || http.closing.aborted || !(isTurnedAway || mayComeBack(error))) throw error;
       const next = onResume(last);
       if (next === undefined) throw error;
       asked = next;
@@ -269,6 +271,8 @@ async function* follow(
     void passOver(call.bytes);
     try {
       for await (const item of call.items) {
+        // Others came with it before.
+        if (signal?.aborted === true) throw new OutriggerError('CANCELED', 'The call was canceled.', { cause: signal.reason });
         last = item;
         yield item;
       }

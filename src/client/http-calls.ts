@@ -1,4 +1,4 @@
-import { fromWireError, OutriggerError, type WireError } from '../contract/errors.ts';
+import { type ErrorReason, errorTable, fromWireError, OutriggerError, type WireError } from '../contract/errors.ts';
 import type { CallBounds } from './call-bounds.ts';
 
 export interface HttpCallsOptions {
@@ -65,7 +65,13 @@ export class HttpCalls {
   async download(name: string, input: unknown, bounds: CallBounds): Promise<{ output: unknown; bytes: AsyncIterable<Uint8Array> }> {
     const init = { body: JSON.stringify(input ?? {}), headers: { 'content-type': 'application/json' } };
     const response = await this.#request(name, init, bounds);
-    return { output: outputBeside(response) ?? null, bytes: this.#bodyBytes(response, bounds) };
+    const output = outputBeside(response);
+    if (output === undefined) {
+      // A proxy's page, which is not what was asked for.
+      response.body?.cancel().catch(() => undefined);
+      throw this.#lost(undefined);
+    }
+    return { output, bytes: this.#bodyBytes(response, bounds) };
   }
 
   /** Items, then the output; one try, no resuming. */
@@ -82,7 +88,11 @@ export class HttpCalls {
       rest = lines.pop() ?? '';
       for (const line of lines) {
         if (line === '') continue;
-        const message = JSON.parse(line) as { item?: unknown; end?: unknown; error?: WireError };
+        if (bounds.signal?.aborted === true)
+          throw new OutriggerError('CANCELED', 'The call was canceled.', { cause: bounds.signal.reason });
+        const message = messageIn(line);
+        // A proxy's page.
+        if (message === undefined) throw this.#lost(undefined);
         if (message.error !== undefined) throw fromWireError(message.error);
         if ('end' in message) return message.end;
         yield message.item;
@@ -100,7 +110,7 @@ export class HttpCalls {
     const response = await this.#guard(bounds, () => fetch(`${url}/api/${path}`, all));
     if (response.ok || (response.status === 304 && response.headers.has(outputHeader))) return response;
     const text = await this.#guard(bounds, () => response.text());
-    throw fromWireError(errorIn(text) ?? { reason: 'INTERNAL', message: `The server answered ${response.status}.` });
+    throw fromWireError(errorIn(text) ?? { reason: reasonOf(response.status), message: `The server answered ${response.status}.` });
   }
 
   async *#bodyBytes(response: Response, bounds: CallBounds): AsyncGenerator<Uint8Array, void> {
@@ -154,9 +164,26 @@ function factsOf(response: Response): unknown {
 function errorIn(text: string): WireError | undefined {
   try {
     const value = JSON.parse(text) as WireError | null;
-    return typeof value?.reason === 'string' ? value : undefined;
+    // Others have a `reason` too.
+    return value !== null && Object.hasOwn(errorTable, value.reason) ? value : undefined;
   } catch {
     // Not ours: a proxy's page.
+    return undefined;
+  }
+}
+
+/** What a proxy's own answer comes to: it did not reach the server, or heard no answer of it. */
+function reasonOf(status: number): ErrorReason {
+  if (status === 429) return 'TOO_MANY';
+  return status >= 502 && status <= 504 ? 'CONNECTION_LOST' : 'INTERNAL';
+}
+
+/** Undefined: none of ours. */
+function messageIn(line: string): { item?: unknown; end?: unknown; error?: WireError } | undefined {
+  try {
+    const message = JSON.parse(line) as object | null;
+    return typeof message === 'object' && message !== null && ['item', 'end', 'error'].some((key) => key in message) ? message : undefined;
+  } catch {
     return undefined;
   }
 }
