@@ -5,7 +5,7 @@ import { flagName, type OptionKey } from '../../src/config/options.ts';
 import type { Faults } from '../../src/sidecar/sidecar.ts';
 import { asWeLoad } from './own-program.ts';
 
-const program = path.join(import.meta.dirname, 'serve-process.ts');
+const ownProgram = path.join(import.meta.dirname, 'serve-process.ts');
 /** Starts in half the time of the sources; it knows no faults. */
 const bundle = process.env['TEST_COMMAND'];
 
@@ -31,15 +31,18 @@ export async function spawnSidecar(options: {
   faults?: Faults;
   /** From its sources, which Node itself loads, so that hooks see each of them; also where there is a bundle. */
   fromSources?: boolean;
+  /** In place of `serve-process.ts`, which says what is expected of it. */
+  program?: string;
 }): Promise<SidecarProcess> {
-  const { root, state, port, flags = {}, faults, fromSources = false } = options;
+  const { root, state, port, flags = {}, faults, fromSources = false, program = ownProgram } = options;
   const given = Object.entries({ state, port: String(port), ...flags }).flatMap(([key, value]) => {
     const name = flagName(key as OptionKey);
     if (value === 'true' || value === 'false') return [`--${value === 'true' ? '' : 'no-'}${name}`];
     return [`--${name}`, value];
   });
   const sources = [...(fromSources ? [] : asWeLoad), program, JSON.stringify(options)];
-  const command = bundle === undefined || fromSources || faults !== undefined ? sources : [bundle, 'serve', root, ...given];
+  const command =
+    bundle === undefined || fromSources || faults !== undefined || program !== ownProgram ? sources : [bundle, 'serve', root, ...given];
   const child = spawn(process.execPath, command, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, OUTRIGGER_TOKEN: processToken },
