@@ -424,6 +424,8 @@ export class ClientModel {
       TOKEN_REVOKED: this.#revoked.has(person),
       BAD_TOKEN: this.#revoked.has(person),
       TOO_MANY: given.includes('too many'),
+      // By the time that a redirect was followed it led to the sidecar.
+      NOT_FOUND: given.some((page) => page.startsWith('log in there')) && message.endsWith(' /login.'),
       // What stands between said something that is none of ours.
       INTERNAL: given.some((page) => !passing.has(page)) && /^The server answered (40\d|30\d)\./.test(message),
     };
