@@ -31,7 +31,7 @@ test(`what a client is told over a bad network holds (SEED=${seed})`, { skip }, 
   overABadNetwork(context, seed, { ms: 2000, people: 3, mayRestart: false }),
 );
 
-for (let round = 0; round < 12; round++)
+for (let round = 0; round < 6; round++)
   test(
     `what a client is told over a bad network holds, also of a sidecar that is stopped and killed (SEED=${seed + round}) (long form)`,
     { skip },

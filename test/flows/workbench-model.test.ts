@@ -28,7 +28,7 @@ test(`the workbench shows what is there, through whatever happens to it (SEED=${
   usedByChance(seed, 2, 3),
 );
 
-for (let round = 0; round < 8; round++)
+for (let round = 0; round < 4; round++)
   test(
     `the workbench shows what is there, through whatever happens to it, for long (SEED=${seed + round}) (long form)`,
     {
