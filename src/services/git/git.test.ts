@@ -588,7 +588,7 @@ describe('git', { skip: requireTool('git') }, () => {
       const answer = (record: string, bytes: number): void =>
         fs.writeFileSync(program, `#!/bin/sh\nyes '${record}' | head -c ${bytes} | tr -d '\\n' | tr '@' '\\0'\n`, { mode: 0o755 });
       const git = make({}, { processes: new Processes({ env: { PATH: `${path.dirname(program)}:${process.env['PATH']}` } }) });
-      const call = { signal: new AbortController().signal, visible: () => true } as unknown as Call<never>;
+      const call = { signal: new AbortController().signal, visible: () => true, caller: {} } as unknown as Call<never>;
       const ask = () => gitOperations(git)['git.status'](contract['git.status'].input.parse({ limit: 100_000 }), call);
       answer(`? ${long}@`, most);
       assert.equal((await ask()).truncated, false);
