@@ -356,6 +356,11 @@ class Simulation {
   #fail(link: SimulatedLink): void {
     // Seldom alone: what one fault leaves behind is there for the next.
     if (this.#random.below(2) === 0 && this.#time.now < TROUBLE_MS) this.#in(SOON_MS, () => this.#fail(link));
+    // What makes this fault seen is seldom among all others.
+    if (this.#plan.fault === 'clock' && this.#random.below(3) > 0) {
+      this.#setClock();
+      return;
+    }
     const dice = this.#random.below(100);
     const abruptly = this.#random.below(3) === 0;
     if (dice < 20) this.#crashHub(abruptly);
