@@ -27,7 +27,7 @@ export interface ClientOptions {
   offlineAfterMs?: number | undefined;
   /** A socket that is not open by then is an attempt that failed. */
   connectTimeoutMs?: number | undefined;
-  /** How often a silent connection is tried, and how long an answer may take. */
+  /** How often a silent connection is tried, and how long an answer may take. A stream over HTTP says that it is quiet as often, in whole seconds. */
   pingMs?: number | undefined;
   pongMs?: number | undefined;
   /** Between attempts to connect: full jitter below a bound that doubles from base to max. */

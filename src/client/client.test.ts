@@ -690,6 +690,37 @@ test('watchChanges goes on over HTTP alone, and asks to hear something also whil
   assert.deepEqual(keepalives, ['25', '25', '25']);
 });
 
+test('a stream over HTTP of which nothing is heard any more is lost, and one that is quiet is not', async () => {
+  let asked = 0;
+  const server = createHttpServer((_request, response) => {
+    asked++;
+    // The first is silent from its first line on, the second before it, the third is quiet.
+    if (asked === 2) return;
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    response.write(`{"item":{"type":"ready","cursor":"e-${asked}"}}\n`);
+    if (asked > 2) setInterval(() => response.write('\n'), 700).unref();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    await withClient(
+      `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+      async (client) => {
+        const controller = new AbortController();
+        const heard: string[] = [];
+        for await (const item of client.watchChanges(undefined, { signal: controller.signal })) {
+          heard.push(item.cursor);
+          if (heard.length === 2) setTimeout(() => controller.abort(), 1600);
+        }
+        assert.deepEqual([heard, asked], [['e-1', 'e-3'], 3]);
+      },
+      { webSocket: undefined, pingMs: 1000, pongMs: 200, backoff: { baseMs: 1, maxMs: 1 } },
+    );
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
 test('what a proxy answers in place of a sidecar is a lost connection, and nothing that was asked for', async () => {
   let page: [status: number, body: string] = [502, ''];
   const server = createHttpServer((_request, response) => {

@@ -63,9 +63,11 @@ export function createClient<T extends Table = Operations>(options: ClientOption
   const url = options.url.replace(/\/+$/, '');
   const { token, server = 'sidecar', connectTimeoutMs = 10_000 } = options;
   const WebSocketClass = 'webSocket' in options ? options.webSocket : (globalThis.WebSocket as unknown as typeof options.webSocket);
-  const http = new HttpCalls({ url, token, server, fetch: options.fetch ?? globalThis.fetch.bind(globalThis) });
-  const socketUrl = `${url.replace(/^http/, 'ws')}/rpc`;
   const timers = options.timers ?? commonTimers;
+  const { pingMs = 25_000, pongMs = 10_000 } = options;
+  const fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
+  const http = new HttpCalls({ url, token, server, fetch, timers, keepaliveMs: pingMs, patienceMs: pongMs });
+  const socketUrl = `${url.replace(/^http/, 'ws')}/rpc`;
   const random = options.random ?? Math.random;
   const backoff = options.backoff ?? { baseMs: 100, maxMs: 10_000 };
   const connection = new Connection(
@@ -86,8 +88,8 @@ export function createClient<T extends Table = Operations>(options: ClientOption
       server,
       offlineAfterMs: options.offlineAfterMs ?? 60_000,
       connectTimeoutMs,
-      pingMs: options.pingMs ?? 25_000,
-      pongMs: options.pongMs ?? 10_000,
+      pingMs,
+      pongMs,
       backoff,
     },
   );

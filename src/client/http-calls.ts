@@ -1,4 +1,5 @@
 import { type ErrorReason, errorTable, fromWireError, OutriggerError, type WireError } from '../contract/errors.ts';
+import type { PeerTimers } from '../core/peer.ts';
 import type { CallBounds } from './call-bounds.ts';
 
 export interface HttpCallsOptions {
@@ -7,12 +8,14 @@ export interface HttpCallsOptions {
   /** As failures call it. */
   server: string;
   fetch: typeof globalThis.fetch;
+  timers: Pick<PeerTimers, 'set' | 'clear'>;
+  /** A quiet stream says something so often, in whole seconds: what stands between, and Node's own fetch, take long silence for a lost connection. */
+  keepaliveMs: number;
+  /** One that is silent for so much longer is lost. */
+  patienceMs: number;
 }
 
 export type UploadBody = Uint8Array | ArrayBuffer | Blob | string | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
-
-/** A quiet stream says something so often, s: what stands between, and Node's own fetch, take long silence for a lost connection. */
-const keepaliveS = 25;
 
 /** Operations over plain HTTP: one request each. */
 export class HttpCalls {
@@ -74,16 +77,19 @@ export class HttpCalls {
     return { output, bytes: this.#bodyBytes(response, bounds) };
   }
 
-  /** Items, then the output; one try, no resuming. */
+  /** Items, then the output; one try, no resuming. Of which nothing is heard, not even that it is quiet, fails with CONNECTION_LOST. */
   async *stream(name: string, input: unknown, bounds: CallBounds): AsyncGenerator<unknown, unknown> {
+    const { timers, keepaliveMs, patienceMs } = this.#options;
+    const keepaliveS = Math.max(1, Math.ceil(keepaliveMs / 1000));
+    const silence = new Silence(timers, keepaliveS * 1000 + patienceMs);
     const headers = { 'content-type': 'application/json', accept: 'application/x-ndjson', 'keepalive-interval': String(keepaliveS) };
     const init = { body: JSON.stringify(input ?? {}), headers };
-    const response = await this.#request(name, init, bounds);
+    const response = await silence.endsWith(this.#request(name, init, bounds, silence.signal));
     const facts = factsOf(response);
     if (facts !== undefined) return facts;
     const decoder = new TextDecoder();
     let rest = '';
-    for await (const bytes of this.#bodyBytes(response, bounds)) {
+    for await (const bytes of this.#bodyBytes(response, bounds, silence)) {
       const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) {
@@ -101,24 +107,24 @@ export class HttpCalls {
     throw this.#lost(undefined);
   }
 
-  async #request(path: string, init: RequestInit, bounds: CallBounds): Promise<Response> {
+  async #request(path: string, init: RequestInit, bounds: CallBounds, ...ends: AbortSignal[]): Promise<Response> {
     const { url, token, fetch } = this.#options;
     const headers = new Headers(init.headers);
     if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
     const all: RequestInit = { ...init, method: 'POST', headers, credentials: 'same-origin', cache: 'no-store' };
-    all.signal = bounds.joined(this.closing);
+    all.signal = bounds.joined(this.closing, ...ends);
     const response = await this.#guard(bounds, () => fetch(`${url}/api/${path}`, all));
     if (response.ok || (response.status === 304 && response.headers.has(outputHeader))) return response;
     const text = await this.#guard(bounds, () => response.text());
     throw fromWireError(errorIn(text) ?? { reason: reasonOf(response.status), message: `The server answered ${response.status}.` });
   }
 
-  async *#bodyBytes(response: Response, bounds: CallBounds): AsyncGenerator<Uint8Array, void> {
+  async *#bodyBytes(response: Response, bounds: CallBounds, silence?: Silence): AsyncGenerator<Uint8Array, void> {
     const reader = response.body?.getReader();
     if (reader === undefined) return;
     try {
       for (;;) {
-        const step = await this.#guard(bounds, () => reader.read());
+        const step = await this.#guard(bounds, () => (silence === undefined ? reader.read() : silence.endsWith(reader.read())));
         if (step.done) return;
         yield step.value;
       }
@@ -143,6 +149,31 @@ export class HttpCalls {
 
   #lost(cause: unknown): OutriggerError {
     return new OutriggerError('CONNECTION_LOST', `The ${this.#options.server} does not answer.`, { cause });
+  }
+}
+
+/** Aborted when what is waited for does not come in time. How long whoever reads takes in between does not count. */
+class Silence {
+  readonly #timers: HttpCallsOptions['timers'];
+  readonly #ms: number;
+  readonly #tooLong = new AbortController();
+
+  constructor(timers: HttpCallsOptions['timers'], ms: number) {
+    this.#timers = timers;
+    this.#ms = ms;
+  }
+
+  get signal(): AbortSignal {
+    return this.#tooLong.signal;
+  }
+
+  async endsWith<T>(work: Promise<T>): Promise<T> {
+    const timer = this.#timers.set(() => this.#tooLong.abort(new Error(`Nothing came for ${this.#ms} ms.`)), this.#ms);
+    try {
+      return await work;
+    } finally {
+      this.#timers.clear(timer);
+    }
   }
 }
 
