@@ -162,12 +162,19 @@ struct program {
   char **argv, **environment;
   const char *file, *cwd;
   int streams[3];
+  pid_t starter;
 };
 
 // In memory that the server has as well, and waits for: nothing here may leave a trace but errno.
 static void exec_program(const struct program *program, const sigset_t *mask) {
   sigprocmask(SIG_SETMASK, mask, NULL);
   setsid();
+  // One that was started when we were killed is known to nobody: it goes with us.
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (getppid() != program->starter) {
+    errno = ESRCH;
+    return;
+  }
   for (int stream = 0; stream < 3; stream++)
     if (dup2(program->streams[stream], stream) < 0) return;
   if (chdir(program->cwd) != 0) return;
@@ -180,7 +187,7 @@ static pid_t start_program(char *text, size_t size, const sigset_t *mask) {
   char *end = text + size;
   int count = 0;
   unsigned long long arguments;
-  struct program program = {.streams = {-1, -1, -1}};
+  struct program program = {.starter = getpid(), .streams = {-1, -1, -1}};
   volatile int problem = 0;
   pid_t pid = -1;
   if (strings == NULL) return -ENOMEM;

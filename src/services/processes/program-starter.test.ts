@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -289,6 +290,29 @@ describe('what starts programs', { skip }, () => {
     await eventually(() => !fs.existsSync(`/proc/${program.pid}`));
     await eventually(async () => ![0, first].includes(await serverOf(starter)));
     starter.close();
+  });
+
+  test('is outlived by nothing that it started, also where whoever it works for does not hear of its end', async () => {
+    const sidecar = `
+      import { ProgramStarter } from ${JSON.stringify(path.join(import.meta.dirname, 'program-starter.ts'))};
+      const starter = new ProgramStarter({ launcher: ${JSON.stringify(launcher)} });
+      const told = async (script) => {
+        const program = await starter.start({ file: '/bin/sh', argv: ['sh', '-c', script], cwd: '/', env: {} });
+        return await new Promise((resolve) => program.stdout.on('data', (bytes) => resolve(String(bytes).trim())));
+      };
+      let server = process.pid;
+      while (server === process.pid) server = Number(await told('echo $PPID'));
+      console.log(server, await told('echo $$; exec sleep 300'));`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', sidecar], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      const [line] = (await once(child.stdout, 'data')) as [Buffer];
+      const [server, program] = String(line).split(' ').map(Number) as [number, number];
+      child.kill('SIGSTOP');
+      process.kill(server, 'SIGKILL');
+      await eventually(() => !fs.existsSync(`/proc/${program}/exe`), 3000);
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   test('that hangs keeps no limit, no cancellation and no stop from being kept', async () => {
