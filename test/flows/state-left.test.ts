@@ -161,7 +161,11 @@ test('a state that was removed before anybody searched is not made again for an 
   withSidecar(
     async ({ client, stateFolder, put }) => {
       put('a.txt', 'a rare word\n');
-      fs.rmSync(stateFolder, { recursive: true, maxRetries: 50, retryDelay: 10 });
+      // What is just being written there keeps a part of it.
+      await eventually(() => {
+        fs.rmSync(stateFolder, { recursive: true, force: true, maxRetries: 50, retryDelay: 10 });
+        return !fs.existsSync(stateFolder);
+      });
       const found = client.stream('search.text', { pattern: 'rare' });
       const paths: string[] = [];
       for await (const file of found) paths.push(file.path);
