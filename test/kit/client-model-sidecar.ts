@@ -3,6 +3,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { createLog } from '../../src/sidecar/log.ts';
 import { startWithOperations } from '../../src/sidecar/operation-modules.ts';
 import { modelImplementations, modelTable } from './client-model-operations.ts';
+import { serveUntilEnded } from './serve-until.ts';
 
 const { root, state, port, flags } = JSON.parse(process.argv[2] ?? '{}') as {
   root: string;
@@ -17,15 +18,4 @@ const { config, surroundings } = loadConfig({
 const { sidecar } = await startWithOperations({ config, surroundings, log: createLog(config, (line) => process.stderr.write(line)) }, [
   { table: modelTable, implementations: modelImplementations(`${root}-notes`) },
 ]);
-const parent = process.ppid;
-setInterval(() => {
-  if (process.ppid !== parent) process.exit(1);
-}, 500).unref();
-process.once('SIGTERM', () => {
-  sidecar.stop().then(
-    () => process.exit(0),
-    () => process.exit(1),
-  );
-});
-await sidecar.ready;
-process.stdout.write(`ready ${sidecar.url}\n`);
+await serveUntilEnded(sidecar);

@@ -13,6 +13,7 @@ import { shortId, taskTitle } from '../../src/workbench/tasks/task-text.ts';
 import { count } from '../../src/workbench/words.ts';
 import { accessibilityProblems } from './browser.ts';
 import { eventually } from './eventually.ts';
+import { assertFocusKept, hasFocus } from './focus-kept.ts';
 import type { FakeAgent, RunningHub } from './hub.ts';
 import type { Random } from './random.ts';
 
@@ -22,7 +23,6 @@ const MOST_NODES = 2000;
 /** The page looks again at what is held every ten seconds: what it shows before that, it was told. */
 const TOLD_WITHIN_MS = 6000;
 const BACK_WITHIN_MS = 20_000;
-const FOCUS_WITHIN_MS = 1500;
 const LOG_LIMITS = { lines: 5000, characters: 2 * 1024 * 1024 };
 const MOST_SHOWN = 20_000;
 const HOUR_MS = 3_600_000;
@@ -630,18 +630,14 @@ export class HubPageModel {
   }
 
   async #keys(looker: Looker, key: string): Promise<void> {
-    looker.hasFocus ||= await looker.page.evaluate(() => document.activeElement !== document.body);
+    looker.hasFocus ||= await hasFocus(looker.page);
     await looker.page.keyboard.press(key);
     await this.#keepsFocus(looker, key);
   }
 
   async #keepsFocus(looker: Looker, after: string): Promise<void> {
     if (!looker.hasFocus) return;
-    const hasIt = (): Promise<boolean> =>
-      looker.page.evaluate(() => document.activeElement !== null && document.activeElement !== document.body);
-    await eventually(hasIt, FOCUS_WITHIN_MS).catch(() => {
-      assert.fail(`${looker.name}: the focus is lost after ${after}, ${looker.doing}: ${this.#last()}`);
-    });
+    await assertFocusKept(looker.page, () => `${looker.name}: the focus is lost after ${after}, ${looker.doing}: ${this.#last()}`);
   }
 
   // What must hold.

@@ -2,6 +2,7 @@
 import { loadConfig } from '../../src/config/load.ts';
 import { createLog } from '../../src/sidecar/log.ts';
 import { type Faults, startSidecar } from '../../src/sidecar/sidecar.ts';
+import { serveUntilEnded } from './serve-until.ts';
 
 const { root, state, port, flags, faults } = JSON.parse(process.argv[2] ?? '{}') as {
   root: string;
@@ -20,15 +21,4 @@ const sidecar = await startSidecar({
   log: createLog(config, (line) => process.stderr.write(line)),
   ...(faults === undefined ? {} : { faults }),
 });
-const parent = process.ppid;
-setInterval(() => {
-  if (process.ppid !== parent) process.exit(1);
-}, 500).unref();
-process.once('SIGTERM', () => {
-  sidecar.stop().then(
-    () => process.exit(0),
-    () => process.exit(1),
-  );
-});
-await sidecar.ready;
-process.stdout.write(`ready ${sidecar.url}\n`);
+await serveUntilEnded(sidecar);

@@ -9,13 +9,13 @@ import { type Client, createClient } from '../../src/client/client.ts';
 import type { Operations } from '../../src/contract/operations.ts';
 import { accessibilityProblems, pageToken, type Workbenches } from './browser.ts';
 import { eventually } from './eventually.ts';
+import { assertFocusKept, FOCUS_WITHIN_MS, hasFocus } from './focus-kept.ts';
 import type { Random } from './random.ts';
 import { compareSeen, healthNow, type Seen, seenNow, type Truth, truthOf } from './workbench-model-page.ts';
 import { openYjsClient, type YjsClient } from './yjs-client.ts';
 
 const RESTS_WITHIN_MS = 15_000;
 const BACK_WITHIN_MS = 20_000;
-const FOCUS_WITHIN_MS = 1500;
 const MOST_NODES = 4000;
 
 export const modelFiles: Record<string, string> = {
@@ -641,18 +641,14 @@ export class WorkbenchModel {
   }
 
   async #keys(looker: Looker, key: string): Promise<void> {
-    looker.hasFocus ||= await looker.page.evaluate(() => document.activeElement !== document.body);
+    looker.hasFocus ||= await hasFocus(looker.page);
     await looker.page.keyboard.press(key);
     await this.#keepsFocus(looker, key);
   }
 
   async #keepsFocus(looker: Looker, after: string): Promise<void> {
     if (!looker.hasFocus) return;
-    const hasIt = (): Promise<boolean> =>
-      looker.page.evaluate(() => document.activeElement !== null && document.activeElement !== document.body);
-    await eventually(hasIt, FOCUS_WITHIN_MS).catch(() => {
-      assert.fail(`${looker.name}: the focus is lost after ${after}, ${looker.doing}: ${this.#last()}`);
-    });
+    await assertFocusKept(looker.page, () => `${looker.name}: the focus is lost after ${after}, ${looker.doing}: ${this.#last()}`);
   }
 
   #isIn(looker: Looker, selector: string): Promise<boolean> {
