@@ -9,7 +9,7 @@ import { type McpFixture, type McpFixtureOptions, mcpToken, withMcp, withMcpStdi
 import { rawSocket, upgradeText } from '../../../test/kit/raw-socket.ts';
 import type { Caller } from '../../contract/access.ts';
 import type { Dispatch } from '../../contract/dispatch.ts';
-import type { WireError } from '../../contract/errors.ts';
+import { OutriggerError, type WireError } from '../../contract/errors.ts';
 import { operations } from '../../contract/operations.ts';
 import { serveMcpStdio } from './stdio.ts';
 
@@ -116,6 +116,25 @@ for (const [name, options] of [
         await mcp.close();
         assert.equal(mcp.sessions, 0);
       });
+    });
+
+    test('whose token ends is told so by the answers to its calls', async () => {
+      const ended = new AbortController();
+      const brief: Caller = { ...other, id: 'brief', ended: ended.signal };
+      await withFakes(
+        async ({ connect, seen, mcp }) => {
+          const client = await connect('brief', options);
+          const call = client.callTool({ name: 'slow_wait', arguments: { mark: 'ended' } });
+          await eventually(() => seen.running === 1);
+          ended.abort(new OutriggerError('BAD_TOKEN', 'The token was taken back.'));
+          const { isError, structuredContent } = await call;
+          assert.equal(isError, true);
+          assert.equal((structuredContent as unknown as WireError).reason, 'BAD_TOKEN');
+          await assert.rejects(client.callTool({ name: 'echo_unary', arguments: { text: 'x' } }));
+          await eventually(() => assert.equal(mcp.sessions, 0));
+        },
+        { callers: { brief } },
+      );
     });
 
     test('is told how many items came, when it asked, and gets them bounded', async () => {

@@ -115,11 +115,13 @@ export class McpEndpoint {
       peer.release();
       return handler.close();
     };
+    const uris = listenedUris(body);
+    // A call is ended by its token already, and says so in its answer.
+    const ended = uris === undefined ? undefined : caller.ended;
     const endNow = (): void => void end();
     this.#exchanges.add(end);
-    caller.ended?.addEventListener('abort', endNow);
+    ended?.addEventListener('abort', endNow);
     try {
-      const uris = listenedUris(body);
       if (uris !== undefined) {
         try {
           await peer.follow(uris, web.signal);
@@ -130,7 +132,7 @@ export class McpEndpoint {
       const response = await handler.fetch(web, { parsedBody: body });
       return await sendWebResponse(reply, response, (by) => void (stalled += by));
     } finally {
-      caller.ended?.removeEventListener('abort', endNow);
+      ended?.removeEventListener('abort', endNow);
       this.#exchanges.delete(end);
       await end();
     }

@@ -19,6 +19,7 @@ interface Post {
 export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   readonly #posts = new WeakMap<Request, Post>();
   readonly #postOf = new Map<RequestId, Post>();
+  #whenAnswered: (() => void) | undefined;
 
   constructor(sessionIdGenerator: () => string) {
     super({ sessionIdGenerator });
@@ -32,6 +33,18 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
     } finally {
       if (!('method' in message) && message.id !== undefined) this.#settle(message.id);
     }
+  }
+
+  /** Resolves when no request waits for its answer any more, or after so many milliseconds. */
+  async answered(withinMs: number): Promise<void> {
+    if (this.#postOf.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, withinMs);
+      this.#whenAnswered = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   #hear(message: JSONRPCMessage, request: Request | undefined): void {
@@ -54,6 +67,7 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   #settle(id: RequestId): void {
     const post = this.#postOf.get(id);
     this.#postOf.delete(id);
+    if (this.#postOf.size === 0) this.#whenAnswered?.();
     post?.unanswered.delete(id);
     if (post === undefined || post.unanswered.size > 0) return;
     for (const canceled of post.canceled) {

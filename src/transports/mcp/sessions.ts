@@ -15,6 +15,8 @@ export interface SessionLimits {
 
 export const defaultSessionLimits: SessionLimits = { maxSessions: 1000, maxSessionsPerCaller: 64, idleMs: 30 * 60_000 };
 const sweepMs = 60_000;
+/** For calls to say that their token is over. They are aborted at once, and most answer at once. */
+const lastAnswersMs = 1000;
 
 /** What a client of the revisions with sessions (2025-11-25 and older) has here. It belongs to the token that opened it. */
 export class McpSession {
@@ -47,6 +49,13 @@ export class McpSession {
     return () => void this.#listening--;
   }
 
+  /** The token is over, which ends the calls: what they answer goes out before the streams are ended. */
+  async closeAnswered(): Promise<void> {
+    this.#peer.release();
+    await this.transport.answered(lastAnswersMs);
+    await this.close();
+  }
+
   /** Ends its streams and aborts its calls. May be called twice. */
   async close(): Promise<void> {
     this.#peer.release();
@@ -77,7 +86,10 @@ export class McpSessions {
    */
   add(session: McpSession): void {
     this.#makeRoom(session.caller);
-    const end = (): void => void this.#end(session);
+    const end = (): void => {
+      this.remove(session);
+      session.closeAnswered().catch(() => undefined);
+    };
     const { ended } = session.caller;
     session.lastUsedMs = this.#clock.now();
     this.#sessions.set(session.id, { session, forget: () => ended?.removeEventListener('abort', end) });
