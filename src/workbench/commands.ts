@@ -2,7 +2,7 @@ import { newTerminal, toggleBottom, toggleTerminal } from './bottom/terminal-act
 import { runFile, runSelection, showRun, stopRun } from './run/run-actions.ts';
 import { toggleHistory, toggleRight } from './shell/right-actions.ts';
 import { isRunning } from './processes/process-words.ts';
-import { taskTitle } from './tasks/task-text.ts';
+import { taskName, taskTitle } from './tasks/task-text.ts';
 import type { Actor } from './actor.ts';
 import { bottomParts, type Part } from './parts.ts';
 import type { KeyName } from './shell/keys.ts';
@@ -583,13 +583,13 @@ export function stopCommands({ processes, canExecute }: Workbench): Command[] {
 /** Those for each task that is held, and for who may end it. */
 export function taskCommands({ tasks, isOwner }: Workbench): Command[] {
   return tasks.held.value.flatMap(({ id, description }): Command[] => {
-    const title = taskTitle({ id, description });
+    const name = taskName({ id, description });
     const common = { icon: 'tasks', keys: [], group: 'Programs' as const };
     const open: Command = {
       ...common,
       id: `tasks.open.${id}`,
-      title: `Open the task ${title}`,
-      run: (workbench) => workbench.openTask(id, title),
+      title: `Open the task ${name}`,
+      run: (workbench) => workbench.openTask(id, taskTitle({ id, description })),
     };
     if (!isOwner.value) return [open];
     return [
@@ -597,7 +597,7 @@ export function taskCommands({ tasks, isOwner }: Workbench): Command[] {
       {
         ...common,
         id: `tasks.cancel.${id}`,
-        title: `Cancel the task ${title}…`,
+        title: `Cancel the task ${name}…`,
         run: ({ taskActions }) => taskActions.askToCancel(id, description),
       },
     ];

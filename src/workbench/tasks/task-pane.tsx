@@ -11,7 +11,7 @@ import { heldSentence, heldSign, pastSentence, pastSign, progressWords, verified
 import { LogBox } from './log-box.tsx';
 import type { TaskReading } from './task-reading.ts';
 import { Report, Shown } from './task-report.tsx';
-import { firstLine, taskTitle } from './task-text.ts';
+import { firstLine, taskName, taskTitle } from './task-text.ts';
 import './tasks.css';
 
 /** One task of the hub on this machine: how it stands, what it is to do, what its program writes and what proves its result. */
@@ -25,6 +25,7 @@ export function TaskPane({ id }: { id: string }) {
   const description = String(reading.read.value?.assignment['description'] ?? held?.description ?? past?.description ?? '');
   const begin = firstLine(description);
   const title = taskTitle({ id, description });
+  const name = taskName({ id, description });
   const sign = held !== undefined ? heldSign(held) : past !== undefined ? pastSign(past) : undefined;
   const isLive = reading.isFollowing.value && held?.recovering !== true;
   const rest = description.slice(description.indexOf(begin) + begin.length).trim();
@@ -41,14 +42,14 @@ export function TaskPane({ id }: { id: string }) {
             {sign.word}
           </span>
         )}
-        <Changes id={id} generation={(held ?? past)?.generation} title={title} />
+        <Changes id={id} generation={(held ?? past)?.generation} name={name} />
         {held !== undefined && workbench.isOwner.value && (
           <button type="button" class="btn sm lose" onClick={() => workbench.taskActions.askToCancel(id, description)}>
             Cancel task
           </button>
         )}
       </div>
-      <div class="scroll task-view" tabIndex={0} data-focus role="region" aria-label={`Task: ${title}`}>
+      <div class="scroll task-view" tabIndex={0} data-focus role="region" aria-label={`Task: ${name}`}>
         {problem !== undefined && (
           <p class="blk bad" role="alert">
             This task could not be read. {failureText(problem)}
@@ -185,13 +186,13 @@ function Branch({ name }: { name: string }) {
 }
 
 /** What differs since before its program was started; there where checkpoints are kept around it. */
-function Changes({ id, generation, title }: { id: string; generation: number | undefined; title: string }) {
+function Changes({ id, generation, name }: { id: string; generation: number | undefined; name: string }) {
   const workbench = useWorkbench();
   const row = workbench.checkpoints.rows.value.find((one) => one.kind === 'run' && one.run === `task-${id}-${generation}`);
   const checkpoint = row?.kind === 'run' ? (row.after ?? row.before) : undefined;
   if (checkpoint === undefined) return null;
   return (
-    <button type="button" class="btn sm" onClick={() => workbench.openCheckpoint(checkpoint, `Task ${title}`)}>
+    <button type="button" class="btn sm" onClick={() => workbench.openCheckpoint(checkpoint, `Task ${name}`)}>
       <Icon name="diff" />
       Changes
     </button>

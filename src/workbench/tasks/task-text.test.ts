@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { shortId, taskTitle } from './task-text.ts';
+import { shortId, taskName, taskTitle } from './task-text.ts';
 
 test('of a long id the end is shown: it tells tasks of one moment apart', () => {
   assert.deepEqual([shortId('task-0mwpnjf2158a0e51277248339'), shortId('nightly')], ['248339', 'nightly']);
@@ -13,6 +13,8 @@ test('a task is called as its description begins, or by its id where that leaves
     [' \n\t', 'Task 248339'],
     ['\u200b', 'Task 248339'],
     ['\u0007', 'Task 248339'],
-  ] as const)
-    assert.equal(taskTitle({ id: 'task-0mwpnjf2158a0e51277248339', description }), title);
+  ] as const) {
+    const task = { id: 'task-0mwpnjf2158a0e51277248339', description };
+    assert.deepEqual([taskTitle(task), `Task ${taskName(task)}`], [title, title.startsWith('Task ') ? title : `Task ${title}`]);
+  }
 });

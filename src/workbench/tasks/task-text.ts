@@ -22,7 +22,13 @@ export function shortId(id: string): string {
 const ink = /[\p{L}\p{N}\p{P}\p{S}]/u;
 
 /** What a task is called: how its description begins, or its id where nothing of that can be seen. */
-export function taskTitle({ id, description }: { id: string; description: string }): string {
+export function taskTitle(task: { id: string; description: string }): string {
+  const name = taskName(task);
+  return name === shortId(task.id) ? `Task ${name}` : name;
+}
+
+/** The same after the word "task". */
+export function taskName({ id, description }: { id: string; description: string }): string {
   const first = firstLine(description);
-  return ink.test(first) ? first : `Task ${shortId(id)}`;
+  return ink.test(first) ? first : shortId(id);
 }
