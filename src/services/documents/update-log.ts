@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import zlib from 'node:zlib';
+import { makeFolder } from '../../core/make-folder.ts';
 
 /** What a record says about a document, which it names by its number. */
 export type LogRecord =
@@ -53,7 +54,7 @@ export class UpdateLog {
   constructor(options: UpdateLogOptions, after: number) {
     this.#options = options;
     this.#sequence = after;
-    fs.mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+    makeFolder(options.folder, 0o700, { fs, path });
   }
 
   get sequence(): number {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeFolder } from '../../core/make-folder.ts';
 import { fileIdentity } from './file-identity.ts';
 
 /** Each time somebody else took the file away between two steps. */
@@ -112,7 +113,7 @@ function makeFile(name: string): void {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // Who let the lock go took its folder along.
-    if (code === 'ENOENT') fs.mkdirSync(path.dirname(name), { recursive: true, mode: 0o700 });
+    if (code === 'ENOENT') makeFolder(path.dirname(name), 0o700, { fs, path });
     else if (code !== 'EEXIST') throw error;
   }
 }

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { makeFolder } from '../../core/make-folder.ts';
 
 /** Bytes before the content: six numbers of 8 bytes, in the order of `#writeHeader`. */
 const HEADER_BYTES = 48;
@@ -237,7 +238,7 @@ function opened(file: string): number {
     return fs.openSync(file, flags, 0o600);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(path.dirname(file), 0o700, { fs, path });
     return fs.openSync(file, flags, 0o600);
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
+import { makeFolder } from '../../core/make-folder.ts';
 import type { Containment } from './containment.ts';
 import { openRegularFile } from './containment.ts';
 import { hashBytes, readWhole } from './content.ts';
@@ -23,7 +24,7 @@ export function writeInPlace(
   const descriptor = fs.openSync(at, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
   const entry = path.join(folder, randomBytes(6).toString('hex'));
   try {
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700, { fs, path });
     writeSynced(`${entry}.before`, before);
     writeSynced(`${entry}.after`, after);
     writeSynced(`${entry}.json`, Buffer.from(JSON.stringify({ path: wirePath })));

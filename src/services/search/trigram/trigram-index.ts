@@ -2,9 +2,10 @@
 // that have none. Files are indexed by threads into segments on disk; what changes afterwards stands in memory until there is enough for a segment.
 // The segments are a cache: whatever is wrong with them, they are thrown away and built anew.
 
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import fs, { readdirSync, rmSync } from 'node:fs';
+import path, { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { makeFolder } from '../../../core/make-folder.ts';
 import { buildSegments } from './build-segments.ts';
 import { chooseCompaction } from './choose-compaction.ts';
 import { FewFiles } from './file-grams.ts';
@@ -223,7 +224,7 @@ export class TrigramIndex {
   async #start(files: FilesToIndex, signal?: AbortSignal): Promise<{ indexed: number; reused: number; ms: number }> {
     const startedMs = this.#now();
     const either = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal;
-    mkdirSync(this.#options.folder, { recursive: true, mode: 0o700 });
+    makeFolder(this.#options.folder, 0o700, { fs, path });
     const known = await this.#openSegments(either);
     const listed = typeof files === 'function' ? await files() : files;
     either.throwIfAborted();
