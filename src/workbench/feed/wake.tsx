@@ -20,7 +20,7 @@ export function WakeOf({ changes: all }: { changes: readonly Change[] }) {
       class="wake"
       data-testid="wake"
       role="img"
-      aria-label={`The last ${changes.length} revisions`}
+      aria-label={changes.length === 0 ? 'No revisions yet' : `The last ${changes.length} revisions`}
       style={{ width: `${wakeLength * 4 - 1}px` }}
     >
       {changes.map((change) => (
