@@ -31,6 +31,17 @@ export const limitParts = [
         'src/services/workspace/operations.test.ts',
         'stops at its limit and leaves nothing',
       ]),
+      constant(
+        'a name that somebody with the main token goes by',
+        'src/contract/access.ts',
+        'MAX_PERSON_CHARS',
+        'characters',
+        'it is cut',
+        [
+          'src/client/named-caller.test.ts',
+          'who holds a token with others is told of by the own name, over ${over}; who has one alone, by that of the token',
+        ],
+      ),
       option('limits.callsPerCaller', '`TOO_MANY`', [
         'src/contract/dispatch.test.ts',
         'when the caller has too many in flight; other callers do not notice',

@@ -18,6 +18,8 @@ export interface ClientOptions {
   url: string;
   /** Left out in the page, whose cookie speaks for it. */
   token?: string | undefined;
+  /** As whom the caller is told of in changes and programs, where several hold the token. */
+  name?: string | undefined;
   /** What answers there, as failures call it; a sidecar when left out. */
   server?: 'sidecar' | 'hub' | undefined;
   fetch?: typeof globalThis.fetch | undefined;

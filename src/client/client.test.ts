@@ -449,6 +449,7 @@ test('of two attempts that fail at once one is tried again', async () => {
   const obstacles: (() => void)[] = [];
   const connection = new Connection(
     {
+      name: () => undefined,
       open: () => {
         const socket = { readyState: 0, bufferedAmount: 0, send: () => {}, close: () => {} } as unknown as ClientWebSocket;
         sockets.push(socket);

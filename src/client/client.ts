@@ -52,6 +52,8 @@ export interface Client<T extends Table> {
    * told any more comes as `resync`. Ends with `signal`, which is no error.
    */
   watchChanges(cursor?: string, options?: { signal?: AbortSignal; git?: boolean }): AsyncIterable<FeedItem>;
+  /** As whom the caller is told of from the next call on, where several hold the token; undefined: by the name of that. */
+  setName(name: string | undefined): void;
   /** Ends all that is under way; it fails with CONNECTION_LOST, as does whatever is asked afterwards. */
   close(): void;
 }
@@ -66,7 +68,8 @@ export function createClient<T extends Table = Operations>(options: ClientOption
   const timers = options.timers ?? commonTimers;
   const { pingMs = 25_000, pongMs = 10_000 } = options;
   const fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
-  const http = new HttpCalls({ url, token, server, fetch, timers, keepaliveMs: pingMs, patienceMs: pongMs });
+  let name = options.name?.toWellFormed();
+  const http = new HttpCalls({ url, token, name: () => name, server, fetch, timers, keepaliveMs: pingMs, patienceMs: pongMs });
   const socketUrl = `${url.replace(/^http/, 'ws')}/rpc`;
   const random = options.random ?? Math.random;
   const backoff = options.backoff ?? { baseMs: 100, maxMs: 10_000 };
@@ -79,6 +82,7 @@ export function createClient<T extends Table = Operations>(options: ClientOption
         if (protocolPattern.test(token)) return new WebSocketClass(socketUrl, [token]);
         return new WebSocketClass(`${socketUrl}?token=${encodeURIComponent(token)}`);
       },
+      name: () => name,
       obstacle: () => http.call('system.info', {}, new CallBounds({ timeoutMs: connectTimeoutMs })).then(() => undefined, asError),
       timers,
       now: options.now ?? Date.now,
@@ -162,6 +166,10 @@ export function createClient<T extends Table = Operations>(options: ClientOption
     download: (name: string, input: unknown, callOptions: CallOptions = {}) => http.download(name, input, new CallBounds(callOptions)),
     watchChanges: (cursor?: string, { signal, ...rest }: { signal?: AbortSignal; git?: boolean } = {}) =>
       leavable(signal, (leaving) => watch(stream, cursor, { ...rest, signal: leaving })),
+    setName: (called: string | undefined) => {
+      name = called?.toWellFormed();
+      connection.sayName();
+    },
     close: () => {
       http.close();
       connection.close();

@@ -24,6 +24,8 @@ export interface ConnectionEvents {
 
 export interface ConnectionDependencies {
   open: () => ClientWebSocket;
+  /** As the caller calls itself. */
+  name: () => string | undefined;
   /** What is in the way, over HTTP; undefined when that answers: nothing tells why a WebSocket failed. */
   obstacle: () => Promise<OutriggerError | undefined>;
   timers: PeerTimers;
@@ -139,6 +141,13 @@ export class Connection {
     this.#connect(state.name === 'reconnecting' || state.name === 'offline' ? { ...state, retryAt: undefined } : { name: 'connecting' });
   }
 
+  /** The caller has another name from the next call on. */
+  sayName(): void {
+    const name = this.#deps.name();
+    // Who knows no names goes on by that of the token.
+    this.#peer?.call('rpc.name', { name: name ?? '' }, {}).result.catch(() => undefined);
+  }
+
   close(): void {
     if (this.#state.name === 'closed') return;
     this.#deps.timers.clear(this.#retry);
@@ -250,6 +259,7 @@ export class Connection {
     this.#peer = peer;
     this.#isPassedOver = false;
     this.#backoff.reset();
+    if (this.#deps.name() !== undefined) this.sayName();
     this.#setState({ name: 'live' });
     const waiting = this.#waiting;
     this.#waiting = [];

@@ -5,6 +5,7 @@ import type { CallBounds } from './call-bounds.ts';
 export interface HttpCallsOptions {
   url: string;
   token?: string | undefined;
+  name: () => string | undefined;
   /** As failures call it. */
   server: string;
   fetch: typeof globalThis.fetch;
@@ -109,8 +110,10 @@ export class HttpCalls {
 
   async #request(path: string, init: RequestInit, bounds: CallBounds, ...ends: AbortSignal[]): Promise<Response> {
     const { url, token, fetch } = this.#options;
+    const name = this.#options.name();
     const headers = new Headers(init.headers);
     if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
+    if (name !== undefined) headers.set('outrigger-name', encodeURIComponent(name));
     const all: RequestInit = { ...init, method: 'POST', headers, credentials: 'same-origin', cache: 'no-store' };
     all.signal = bounds.joined(this.closing, ...ends);
     const response = await this.#guard(bounds, () => fetch(`${url}/api/${path}`, all));

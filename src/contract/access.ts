@@ -21,12 +21,30 @@ export interface Caller {
   name: string;
   kind: ActorKind;
   access: AccessLevel;
-  /** Several people may hold the token (the main one does for all pages): they name themselves in documents. */
+  /** Several people may hold the token, as the main one does for all pages: they name themselves. */
   shared?: boolean;
+  /** As the one who calls is named by itself, where the token is shared. */
+  person?: string;
   /** Path prefixes, by whole names; undefined means the whole workspace. */
   paths?: readonly string[];
   /** Aborted when the token expires or is revoked; its reason is the OutriggerError to close with. */
   ended?: AbortSignal;
+}
+
+/** Longer names of people are cut. */
+const MAX_PERSON_CHARS = 80;
+
+/** What the caller does from now on is done under this name, where the token is shared; a token of one's own keeps its name. */
+export function asPerson(caller: Caller, name: string): Caller {
+  if (caller.shared !== true) return caller;
+  const { person: _before, ...unnamed } = caller;
+  const person = [...name.replace(/[\p{C}\s]+/gu, ' ').trim()].slice(0, MAX_PERSON_CHARS).join('');
+  return person === '' ? unnamed : { ...unnamed, person };
+}
+
+/** Who is told to have done what the caller does. The log and errors name the token. */
+export function actorOf({ name, kind, person = name }: Caller): { name: string; kind: ActorKind } {
+  return { name: person, kind };
 }
 
 /** Whether `path` lies at or below one of `prefixes`, compared by whole names: `data` does not reach `data-secret`. */

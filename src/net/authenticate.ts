@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Caller } from '../contract/access.ts';
+import { asPerson, type Caller } from '../contract/access.ts';
+import { OutriggerError } from '../contract/errors.ts';
 import { type Credentials, readCredentials } from './credentials.ts';
 import type { Upgrade } from './upgrade.ts';
 
@@ -15,14 +16,28 @@ export interface AuthenticateOptions {
   cookieName: string;
 }
 
-/** Who sends this request, by header or cookie. Throws what `authenticate` throws. */
+/** Percent-encoded UTF-8: headers hold no other letters. */
+const nameHeader = 'outrigger-name';
+
+/** Who sends this request, by header or cookie, under the name that it gives. Throws what `authenticate` throws, and BAD_INPUT. */
 export function requestCaller(
   request: FastifyRequest,
   { authenticate }: AuthenticateDependencies,
   { cookieName }: AuthenticateOptions,
 ): Caller | Promise<Caller> {
   const { headers, url, cookieCounts } = request;
-  return authenticate(readCredentials({ headers, url, kind: 'request', cookieName, cookieCounts }), 'request');
+  const caller = authenticate(readCredentials({ headers, url, kind: 'request', cookieName, cookieCounts }), 'request');
+  const { [nameHeader]: name } = headers;
+  if (typeof name !== 'string') return caller;
+  return caller instanceof Promise ? caller.then((one) => asPerson(one, decoded(name))) : asPerson(caller, decoded(name));
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    throw new OutriggerError('BAD_INPUT', 'Outrigger-Name is no percent-encoded UTF-8.');
+  }
 }
 
 /** About what a connection holds in its buffers anyhow. */

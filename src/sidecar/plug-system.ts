@@ -26,7 +26,7 @@ export function plugSystem(dependencies: SystemDependencies, config: Config): vo
   const { implementations, health, callers, workspace, state, connections } = dependencies;
   const operations: Implementations<typeof system> = {
     'system.info': (_input, { caller }) => {
-      const { id, name, kind, access, paths } = caller;
+      const { id, name, kind, access, paths, shared = false } = caller;
       const readOnly = dependencies.readOnly();
       return {
         name: 'outrigger',
@@ -36,7 +36,14 @@ export function plugSystem(dependencies: SystemDependencies, config: Config): vo
         cursor: workspace.journal.cursor,
         components: [...config.components],
         linked: 'tasks.watch' in implementations,
-        caller: { id, name, kind, access: readOnly === undefined ? access : 'read', ...(paths === undefined ? {} : { paths: [...paths] }) },
+        caller: {
+          id,
+          name,
+          kind,
+          shared,
+          access: readOnly === undefined ? access : 'read',
+          ...(paths === undefined ? {} : { paths: [...paths] }),
+        },
         ...(readOnly === undefined ? {} : { readOnly }),
         startedAt: health.startedAt,
         limits: Object.fromEntries(

@@ -4,7 +4,7 @@ import type { Operations } from '../contract/operations.ts';
 export type { ConnectionState };
 
 /** What the workbench uses of the client. Failures are errors with a `reason` of the error table. */
-export interface WorkbenchClient extends Pick<Client<Operations>, 'call' | 'stream' | 'upload' | 'download' | 'watchChanges'> {
+export interface WorkbenchClient extends Pick<Client<Operations>, 'call' | 'stream' | 'upload' | 'download' | 'watchChanges' | 'setName'> {
   readonly connection: {
     readonly state: ConnectionState;
     on(event: 'state', listener: (state: ConnectionState) => void): () => void;

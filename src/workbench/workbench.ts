@@ -116,6 +116,8 @@ export class Workbench {
   readonly activity: ActivityStore;
   readonly overlay: Signal<Overlay> = signal(undefined);
   readonly me: Signal<Actor>;
+  /** As whom the sidecar names what this page asks for: a token that nobody else has keeps its name. */
+  readonly caller: ReadonlySignal<Pick<SystemInfo['caller'], 'name' | 'kind'> | undefined>;
   /** The caller may look, not write; undefined while that is not known. */
   readonly readOnly: ReadonlySignal<boolean>;
   /** The caller may start programs, and git's conversations with other machines. */
@@ -223,11 +225,11 @@ export class Workbench {
       processes: this.processes,
       deploys: this.deploys,
       live: this.link.live,
-      // To the sidecar, who came with the same link is the same.
-      seenAs: (actor) => {
-        const { caller } = this.info.value ?? {};
-        return caller !== undefined && actorNamed(caller.name, caller.kind).key === actor.key ? this.me.value : actor;
-      },
+      seenAs: (actor) => (this.isMe(actor) ? this.me.value : actor),
+    });
+    this.caller = computed(() => {
+      const { caller } = this.info.value ?? {};
+      return caller?.shared === true ? { name: this.me.value.name, kind: caller.kind } : caller;
     });
     this.canExecute = computed(() => !this.readOnly.value && /^(execute|admin)$/.test(this.info.value?.caller.access ?? ''));
     this.isOwner = computed(() => !this.readOnly.value && this.info.value?.caller.access === 'admin');
@@ -299,10 +301,15 @@ export class Workbench {
     this.run.recall();
     this.draft.recall();
     const name = this.#ports.keep.getItem('outrigger.name') ?? info.caller.name;
-    this.me.value = actorNamed(name, 'person');
+    this.#callMyself(name);
     const visited = Number(this.layout.recall('visited'));
     this.lastVisit = visited > 0 ? visited : undefined;
     this.layout.remember('visited', String(this.now()));
+  }
+
+  #callMyself(name: string): void {
+    this.me.value = actorNamed(name, 'person');
+    this.client.setName(name);
   }
 
   /** How others see this person. */
@@ -310,12 +317,13 @@ export class Workbench {
     const trimmed = name.trim().slice(0, 40);
     if (trimmed === '' || trimmed === this.me.value.name) return;
     this.#ports.keep.setItem('outrigger.name', trimmed);
-    this.me.value = actorNamed(trimmed, 'person');
+    this.#callMyself(trimmed);
     for (const session of this.documents.sessions.value.values()) session.announce();
   }
 
   isMe(actor: Actor): boolean {
-    return actor.key === this.me.value.key;
+    const { value: caller } = this.caller;
+    return actor.key === this.me.value.key || (caller !== undefined && actor.key === actorNamed(caller.name, caller.kind).key);
   }
 
   #listen(): void {

@@ -57,13 +57,13 @@ test('commits, checkpoints, runs and deploys stand in one stream with the change
           .locator('.bad')
           .waitFor();
         await owner.call('checkpoints.create', { title: 'Before lunch' });
-        await entry(ada, 'checkpoints', 'Before lunch').filter({ hasText: 'you kept a checkpoint' }).waitFor({ timeout: 10_000 });
+        await entry(ada, 'checkpoints', 'Before lunch').filter({ hasText: 'owner kept a checkpoint' }).waitFor({ timeout: 10_000 });
         git(root, 'commit', '-qam', 'By hand 名');
         await entry(ada, 'commits', 'By hand 名').filter({ hasText: 'b.txt' }).waitFor();
         const { deployment } = await owner.call('deploy.run', { profile: 'odoo', parameters: { module: 'loans' } });
         assert.equal(deployment.state, 'succeeded', deployment.error);
         await entry(ada, 'deploys', 'odoo loans')
-          .filter({ hasText: /you deployed.*succeeded in/ })
+          .filter({ hasText: /owner deployed.*succeeded in/ })
           .waitFor();
         assert.equal(await entry(ada, 'runs', 'odoo').count(), 0, 'its program is told by it');
         assert.deepEqual(await accessibilityProblems(ada), []);
@@ -97,6 +97,18 @@ test('commits, checkpoints, runs and deploys stand in one stream with the change
         await entry(ada, 'checkpoints', 'you brought back Fix the texts').waitFor();
         await entry(ada, 'files', 'the revert of Fix the texts wrote b.txt').first().waitFor();
         await picture(ada, 'activity-undone');
+
+        // Another person with the same link is another one.
+        const ben = await page({ name: 'Ben' });
+        await openActivity(ben);
+        await entry(ben, 'checkpoints', 'Ada brought back Fix the texts').waitFor();
+        await ben.keyboard.press('Control+Shift+e');
+        await ben.getByRole('button', { name: 'New file (A)' }).click();
+        await ben.keyboard.type('ben.txt');
+        await ben.keyboard.press('Enter');
+        await entry(ada, 'files', 'Ben created ben.txt').waitFor();
+        await openActivity(ben);
+        await entry(ben, 'files', 'you created ben.txt').waitFor();
       } finally {
         agent.close();
         owner.close();

@@ -59,8 +59,23 @@ test('a terminal is opened and typed into; a reload and a second person see the 
     await ben.locator('.xterm textarea:focus').waitFor({ state: 'attached' });
     await ben.keyboard.type('echo from-$((40+2))\n');
     for (const one of [ada, ben]) await shows(one, /from-42/);
-    await ada.getByTestId('terminal-shared').filter({ hasText: 'Shared with another window' }).waitFor();
+    await ada.getByTestId('terminal-shared').filter({ hasText: 'Shared with Ben' }).waitFor();
+    await ben.getByTestId('terminal-shared').filter({ hasText: 'Shared with Ada' }).waitFor();
     assert.deepEqual(await accessibilityProblems(ben), []);
+
+    // Under another name Ben is still one, and none of the others.
+    await ben.getByRole('button', { name: /^Here: / }).click();
+    await ben.getByRole('textbox', { name: 'Your name, as others see it' }).fill('Bea');
+    await ben.keyboard.press('Enter');
+    await ada
+      .getByTestId('terminal-shared')
+      .filter({ hasText: /Shared with Bea ·/ })
+      .waitFor();
+    await ben
+      .getByTestId('terminal-shared')
+      .filter({ hasText: /Shared with Ada ·/ })
+      .waitFor();
+    await ben.locator('.xterm').click();
 
     // Who may only read sees it, and types nothing.
     const reader = await page({ token: served.scopedToken('read') });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import type { Caller } from '../../src/contract/access.ts';
+import { actorOf, type Caller } from '../../src/contract/access.ts';
 import { createDispatch, type Dispatch, type DispatchFacts } from '../../src/contract/dispatch.ts';
 import { OutriggerError } from '../../src/contract/errors.ts';
 import { type Implementations, operation } from '../../src/contract/operation.ts';
@@ -160,7 +160,7 @@ export function createFakes(options: { maxOutputBytes?: number; maxCallsPerCalle
     });
 
   const implementations: Implementations<FakeTable> = {
-    'echo.unary': (input, call) => ({ mode: undefined, ...input, who: call.caller.name }),
+    'echo.unary': (input, call) => ({ mode: undefined, ...input, who: actorOf(call.caller).name }),
     'echo.write': (input) => ({ path: input.path }),
     'fail.known': async (input, call) => {
       for (let n = 1; n <= input.after; n++) await call.emit({ n });

@@ -1,3 +1,4 @@
+import { actorOf } from '../../contract/access.ts';
 import type { Checkpoint, checkpoints as table } from '../../contract/checkpoints.ts';
 import type { Call, Implementations } from '../../contract/operation.ts';
 import type { CheckpointFacts, Checkpoints } from './checkpoints.ts';
@@ -28,7 +29,7 @@ export function checkpointOperations(checkpoints: Checkpoints): Implementations<
 
 function askedBy(call: Call): Asking {
   const { caller, requestId, signal } = call;
-  return { cause: { kind: 'connection', who: [{ name: caller.name, kind: caller.kind }], id: requestId }, signal };
+  return { cause: { kind: 'connection', who: [actorOf(caller)], id: requestId }, signal };
 }
 
 function shown({ row, revision, edited, reverted }: CheckpointFacts): Checkpoint {

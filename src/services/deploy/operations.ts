@@ -1,3 +1,4 @@
+import { actorOf } from '../../contract/access.ts';
 import type { Deployment, deploy as table } from '../../contract/deploy.ts';
 import type { Call, Implementations, Item, Output } from '../../contract/operation.ts';
 import { type Bell, createBell } from '../../core/bell.ts';
@@ -39,7 +40,7 @@ export function deployOperations(deployments: Deployments): Implementations<Depl
 }
 
 function byOf({ caller }: Pick<Call, 'caller'>): StartedBy {
-  return { name: caller.name, kind: caller.kind };
+  return actorOf(caller);
 }
 
 /** Sends the output of one deployment until it ended. Rejects when the call is aborted; the deployment goes on. */

@@ -1,4 +1,4 @@
-import { allowsLevel, type Caller } from '../../contract/access.ts';
+import { actorOf, allowsLevel, type Caller } from '../../contract/access.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change } from '../../contract/events.ts';
@@ -135,7 +135,7 @@ export class Documents implements LiveText {
     const isReadOnly = (): boolean => !mayWrite || this.#dependencies.state.lost !== undefined;
     this.#cancelUnload(document);
     const mayFollow = (to: string): boolean => this.#maySee(to, asking) && (isReadOnly() || this.#mayWrite(to, caller));
-    const name = actorName({ kind: caller.kind, name: caller.name });
+    const name = actorName(actorOf(caller));
     document.room.join({ channel, isReadOnly, shared: caller.shared === true, name, mayFollow });
     if (caller.ended?.aborted === true) throw caller.ended.reason;
     const ended = (): void => channel.close(closeCodes.tokenEnded, 'The token does not hold any more.');

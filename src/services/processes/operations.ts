@@ -1,3 +1,4 @@
+import { actorOf } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Call, Implementations, Input, Item } from '../../contract/operation.ts';
 import type { OutputItem, ProcessInfo, processes as table } from '../../contract/processes.ts';
@@ -95,7 +96,7 @@ function specOf(
     argv: input.argv as [string, ...string[]],
     restart,
     checkpoint: checkpoint ?? (caller.kind === 'agent' || caller.kind === 'task'),
-    startedBy: { name: caller.name, kind: caller.kind },
+    startedBy: actorOf(caller),
     requestId,
   };
 }

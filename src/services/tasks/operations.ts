@@ -1,3 +1,4 @@
+import { actorOf } from '../../contract/access.ts';
 import type { Implementations } from '../../contract/operation.ts';
 import type { tasks as table } from '../../contract/tasks.ts';
 import { followLog, heldInfo, watchTasks } from './task-feed.ts';
@@ -47,7 +48,7 @@ export function taskOperations(tasks: Tasks): Implementations<typeof table> {
       return {};
     },
     'tasks.cancel': async ({ id }, { caller }) => {
-      await tasks.cancel(id, caller.name);
+      await tasks.cancel(id, actorOf(caller).name);
       return {};
     },
     'tasks.export': () => ({ queue: tasks.exportQueue() }),

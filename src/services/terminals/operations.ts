@@ -1,3 +1,4 @@
+import { actorOf } from '../../contract/access.ts';
 import type { Implementations } from '../../contract/operation.ts';
 import type { terminals as table } from '../../contract/terminals.ts';
 import type { Terminals } from './terminals.ts';
@@ -12,13 +13,13 @@ export function terminalOperations(terminals: Terminals): Implementations<typeof
           size: { columns, rows },
           tag,
           title,
-          startedBy: { name: caller.name, kind: caller.kind },
+          startedBy: actorOf(caller),
         },
         caller.ended,
       ),
     'terminals.list': async () => ({ terminals: await terminals.list() }),
     'terminals.attach': async ({ id }, { caller, signal, emit }) => ({
-      terminal: await terminals.attach(id, { name: caller.name, kind: caller.kind }, signal, emit),
+      terminal: await terminals.attach(id, actorOf(caller), signal, emit),
     }),
     'terminals.input': async ({ id, text }, { signal }) => {
       await terminals.input(id, text, signal);

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { allowsLevel } from '../../contract/access.ts';
+import { actorOf, allowsLevel } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
 import type { files } from '../../contract/files.ts';
@@ -31,7 +31,7 @@ export interface FileOperationOptions {
 
 /** Who makes a change by a call. */
 function causeOf(call: Pick<Call, 'caller' | 'requestId'>): Cause {
-  return { kind: 'connection', who: [{ name: call.caller.name, kind: call.caller.kind }], id: call.requestId };
+  return { kind: 'connection', who: [actorOf(call.caller)], id: call.requestId };
 }
 
 export function fileOperations(workspace: Workspace, options: FileOperationOptions): Implementations<Files> {

@@ -1,4 +1,4 @@
-import type { Caller } from '../../contract/access.ts';
+import { actorOf, asPerson, type Caller } from '../../contract/access.ts';
 import type { Dispatch, DispatchRequest } from '../../contract/dispatch.ts';
 import { OutriggerError, peerErrors, type WireError } from '../../contract/errors.ts';
 import { closeCodes, type Codec } from '../../contract/wire.ts';
@@ -25,6 +25,11 @@ export interface RpcOptions {
 export function serveRpc(socket: TextSocket, options: RpcOptions): Peer<WireError> {
   const { caller } = options;
   const requestId = (id: string): string => `${options.connectionId}.${id}`;
+  let named = options;
+  const answerName = async ({ params }: PeerRequest): Promise<unknown> => {
+    named = { ...options, caller: asPerson(caller, nameIn(params)) };
+    return { name: actorOf(named.caller).name };
+  };
   const peer = new Peer<WireError>(
     {
       codec: options.codec,
@@ -35,7 +40,7 @@ export function serveRpc(socket: TextSocket, options: RpcOptions): Peer<WireErro
       onDrain: (listener) => socket.onDrain(listener),
       pause: () => socket.pause(),
       resume: () => socket.resume(),
-      handle: (request) => answer(request, options, requestId(request.id)),
+      handle: (request) => (request.method === namingMethod ? answerName(request) : answer(request, named, requestId(request.id))),
       onEvent: options.onEvent ?? (() => undefined),
       onClose: (error) =>
         socket.close(
@@ -63,8 +68,16 @@ export function serveRpc(socket: TextSocket, options: RpcOptions): Peer<WireErro
   return peer;
 }
 
-/** Answered here, at no cost and with no line in the log: whether anyone is at the other end. */
+/** Both are answered here, at no cost and with no line in the log. This one: whether anyone is at the other end. */
 const pingMethod = 'rpc.ping';
+/** Under which name the calls after it are made. */
+const namingMethod = 'rpc.name';
+
+function nameIn(params: unknown): string {
+  const { name } = (typeof params === 'object' && params !== null ? params : {}) as { name?: unknown };
+  if (typeof name !== 'string') throw new OutriggerError('BAD_INPUT', 'Bad input for rpc.name: name must be a text.');
+  return name;
+}
 
 async function answer(request: PeerRequest, options: RpcOptions, requestId: string): Promise<unknown> {
   if (request.method === pingMethod) return {};

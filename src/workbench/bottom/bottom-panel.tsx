@@ -165,9 +165,9 @@ function TabButton({ tab, children }: { tab: BottomTab; children: preact.Compone
 
 function TerminalTab({ id, title, over }: { id: string; title: string; over: boolean }) {
   const workbench = useWorkbench();
-  const { terminals, info } = workbench;
+  const { terminals, caller } = workbench;
   const words = terminals.title({ id, title });
-  const { others } = sharing(terminals.facts.value.get(id)?.viewers ?? [], info.value?.caller);
+  const { others } = sharing(terminals.facts.value.get(id)?.viewers ?? [], caller.value);
   return (
     <TabButton tab={terminalTab(id)}>
       <Icon name="term" small />
@@ -197,11 +197,11 @@ function TerminalTab({ id, title, over }: { id: string; title: string; over: boo
 
 /** With whom the terminal is shared, and how large it is for all of them. */
 function Shared() {
-  const { bottom, terminals, info } = useWorkbench();
+  const { bottom, terminals, caller } = useWorkbench();
   const id = terminalOf(bottom.tab.value);
   const facts = id === undefined ? undefined : terminals.facts.value.get(id);
   if (facts === undefined) return null;
-  const { text } = sharing(facts.viewers, info.value?.caller);
+  const { text } = sharing(facts.viewers, caller.value);
   const size = facts.size === undefined ? '' : `${facts.size.columns} × ${facts.size.rows}`;
   return (
     <span class="xs faint ell num hide-m" data-testid="terminal-shared">

@@ -16,10 +16,10 @@ export async function newTerminal(workbench: Workbench): Promise<void> {
 
 /** Ends its program. Where others look on it asks first: it is theirs too. */
 export async function closeTerminal(workbench: Workbench, id: string): Promise<void> {
-  const { terminals, processes, toasts, info } = workbench;
+  const { terminals, processes, toasts, caller } = workbench;
   await terminals.refresh();
   const process = processes.get(id);
-  const { text } = sharing(terminals.facts.value.get(id)?.viewers ?? [], info.value?.caller);
+  const { text } = sharing(terminals.facts.value.get(id)?.viewers ?? [], caller.value);
   const shownHere = terminalOf(workbench.bottom.tab.value) === id;
   const shared = shownHere ? text !== '' : (terminals.facts.value.get(id)?.viewers.length ?? 0) > 0;
   if (process === undefined || !isRunning(process) || !shared) return void terminals.close(id);

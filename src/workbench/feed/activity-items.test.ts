@@ -179,7 +179,15 @@ test('a run that failed stands out, and one that was stopped does not', () => {
   );
 });
 
-test('who came with the same link as the reader is the reader', () => {
+test('commits of one second stand in the order of the branch, which is told from the newest on', () => {
+  const told = deeds({ commits: ['c', 'b', 'a'].map((hash) => commit(hash, 1999)) });
+  assert.deepEqual(
+    told.map(({ key }) => key),
+    ['commit a', 'commit b', 'commit c'],
+  );
+});
+
+test('who is the reader is shown as such', () => {
   const me = { key: 'person:Me', kind: 'person', name: 'Me' } as const;
   const [one] = deeds({ programs: [program('x')] }, (actor) => (actor.key === 'agent:fixer' ? me : actor));
   assert.equal(one?.actor, me);

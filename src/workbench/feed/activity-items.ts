@@ -49,7 +49,8 @@ export function deedsOf({ commits, checkpoints, programs, deployments }: DeedSou
   const keptBy = new Set(deployments.flatMap(({ checkpoint }) => checkpoint ?? []));
   const known = new Set(programs.map(({ id }) => id));
   const deeds: Deed[] = [
-    ...commits.map(
+    // Told from the newest on; those of one second stay in their order.
+    ...commits.toReversed().map(
       (commit): Deed => ({
         kind: 'commits',
         key: `commit ${commit.hash}`,

@@ -2,8 +2,8 @@ import type { ProcessInfo } from '../../contract/processes.ts';
 import { actorNamed, sayActor } from '../actor.ts';
 import type { Workbench } from '../workbench.ts';
 
-/** `you`, a name, `agent: fixer`. Who came with the same link is the same to the sidecar. */
-export function sayStarter({ info }: Workbench, { name, kind }: ProcessInfo['startedBy']): string {
-  const { caller } = info.value ?? {};
-  return caller?.name === name && caller.kind === kind ? 'you' : sayActor(actorNamed(name, kind));
+/** `you`, a name, `agent: fixer`. */
+export function sayStarter(workbench: Workbench, { name, kind }: ProcessInfo['startedBy']): string {
+  const actor = actorNamed(name, kind);
+  return workbench.isMe(actor) ? 'you' : sayActor(actor);
 }

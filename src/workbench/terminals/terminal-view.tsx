@@ -58,6 +58,13 @@ export function TerminalView({ id }: { id: string }) {
   useEffect(() => {
     if (again) screen.value?.link.start();
   }, [again]);
+  // Those who look at it are named as they came.
+  const name = workbench.caller.value?.name;
+  const before = useRef(name);
+  useEffect(() => {
+    if (before.current !== name && phase === 'attached') screen.value?.link.start();
+    before.current = name;
+  }, [name]);
   const close = async (): Promise<void> => {
     if (await terminals.close(id)) workbench.focusMain();
   };

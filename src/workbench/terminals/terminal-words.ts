@@ -13,7 +13,7 @@ export interface Sharing {
   text: string;
 }
 
-/** Who else looks at a terminal. Who came with the same link as I can't be told from another window of mine. */
+/** Who else looks at a terminal. Who goes by my name can't be told from another window of mine. */
 export function sharing(viewers: readonly Viewer[], me: Viewer | undefined): Sharing {
   const mine = viewers.filter(({ name, kind }) => name === me?.name && kind === me.kind).length;
   const others = new Map(
