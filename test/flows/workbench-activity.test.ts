@@ -248,17 +248,32 @@ test('while what was done is still asked for nothing is said to be all of it', {
 test('in a narrow window Activity says what was done, and what can be done about it is there for who points at it', {
   skip: noBrowser,
 }, async () => {
-  await withWorkbench({ 'a.txt': 'a\n' }, async ({ page, root }) => {
+  await withWorkbench({ 'a.txt': 'a\n' }, async (workbenches) => {
+    const { page, root } = workbenches;
     const ada = await page({ name: 'Ada', size: [760, 600] });
     writeFileSync(path.join(root, 'noted.txt'), 'a\n');
     await ada.getByRole('treeitem', { name: /^noted/ }).waitFor();
     await ada.keyboard.press('Control+Shift+y');
     const article = ada.getByTestId('activity-row').filter({ hasText: 'noted.txt' });
     await article.waitFor();
-    const said = article.locator('.what .ell').first();
+    const said = article.locator('.did');
     assert.equal(await said.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth), 0);
     await article.hover();
     await article.getByRole('button', { name: 'Jump' }).click();
     await ada.locator('.cm-content').waitFor();
+
+    // A name that is too long for its line is cut, and not left out.
+    const owner = clientOf(workbenches);
+    await owner.call('checkpoints.create', { title: 'Before the shelves are counted anew, which takes the whole of the afternoon' });
+    owner.close();
+    const ben = await page({ name: 'Ben', size: [390, 844] });
+    await ben.getByRole('button', { name: 'Activity', exact: true }).click();
+    const long = ben.getByTestId('activity-row').filter({ hasText: 'Before the shelves' }).locator('.did');
+    const { line, name } = await long.evaluate((did) => ({
+      line: did.getBoundingClientRect().right,
+      name: did.querySelector('button')?.getBoundingClientRect().right ?? Number.NaN,
+    }));
+    assert.ok(name <= line, `the name ends at ${name}, the line at ${line}`);
+    await picture(ben, 'activity-phone');
   });
 });

@@ -145,6 +145,11 @@ test('each is said with who, what and how it went', () => {
       'reverted the restore of checkpoint 4',
       'It changed nothing.',
     ],
+    [
+      { checkpoints: [run('r', { byHand: true, files: 0, title: 'Revert of Revert of Revert of Restore of checkpoint 4' })] },
+      'brought back the revert of the restore of checkpoint 4',
+      'It changed nothing.',
+    ],
     [{ deployments: [deployment('d')] }, 'deployed odoo loans', 'succeeded in 2.5 s, commit abcdef1'],
     [
       { deployments: [deployment('d', { state: 'failed', error: 'odoo ended with exit code 1.' })] },

@@ -54,18 +54,24 @@ export function ChangeArticle({ row, place, now }: { row: FeedRow; place: Articl
       }
     >
       <b>{who}</b>
-      {row.others.length > 0 && <> and {list(row.others.map((other) => (workbench.isMe(other) ? 'you' : sayActor(other))))}</>}{' '}
-      {verb(row, typing, mine || row.others.length > 0)}{' '}
+      {row.others.length > 0 && (
+        <>
+          {' '}
+          <span>and {list(row.others.map((other) => (workbench.isMe(other) ? 'you' : sayActor(other))))}</span>
+        </>
+      )}{' '}
+      <span>{verb(row, typing, mine || row.others.length > 0)}</span>{' '}
       <button type="button" class="path" title={path} onClick={open}>
         {truncatePath(path, workbench.phone.value ? 22 : 60)}
       </button>
       {row.what === 'moved' && row.from !== undefined && (
         <>
           {' '}
-          from <span class="path">{parentOf(row.from) === parentOf(path) ? nameOf(row.from) : truncatePath(row.from, 40)}</span>
+          <span>from</span>{' '}
+          <span class="path">{parentOf(row.from) === parentOf(path) ? nameOf(row.from) : truncatePath(row.from, 40)}</span>
         </>
       )}
-      {paths.length > 1 && ` and ${count(paths.length - 1, 'more file')}`}
+      {paths.length > 1 && <span> and {count(paths.length - 1, 'more file')}</span>}
     </FeedArticle>
   );
 }

@@ -32,7 +32,7 @@ export function DeedArticle({ deed, place, now }: { deed: Deed; place: ArticlePl
       note={<span class={tone === 'bad' ? 'bad' : ''}>{note}</span>}
       actions={<Actions deed={deed} what={what} />}
     >
-      <b>{who}</b> {verb}{' '}
+      <b>{who}</b> <span>{verb}</span>{' '}
       {open === undefined ? (
         <span class="path">{what}</span>
       ) : (

@@ -61,14 +61,15 @@ function takenBack(title: string): Pick<DeedWords, 'verb' | 'what'> {
   const [, restored] = /^Restore of (.+)$/s.exec(title) ?? [];
   if (restored !== undefined) return { verb: 'restored', what: restored };
   const [, again] = /^Revert of Revert of (.+)$/s.exec(title) ?? [];
-  if (again !== undefined) return { verb: 'brought back', what: again };
+  if (again !== undefined) return { verb: 'brought back', what: asPart(again) };
   const [, reverted = title] = /^Revert of (.+)$/s.exec(title) ?? [];
   return { verb: 'reverted', what: asPart(reverted) };
 }
 
 /** A restore or revert within a sentence: `the revert of X`; other titles as they are. */
 export function asPart(title: string): string {
-  return title.replace(/^Re(vert|store) of /, 're$1 of ').replace(/^(?=re(vert|store) of )/, 'the ');
+  const [, kind, what = ''] = /^(Revert|Restore) of (.+)$/s.exec(title) ?? [];
+  return kind === undefined ? title : `the ${kind.toLowerCase()} of ${asPart(what)}`;
 }
 
 /** How it went, and what it changed where a checkpoint knows. */

@@ -50,7 +50,7 @@ export function FeedArticle({ place, actor, at, now, label, kind, path, children
     >
       <Avatar actor={actor} />
       <div class="what">
-        <div class="ell" dir="auto">
+        <div class="did" dir="auto">
           {children}
         </div>
         <div class="sub ell" dir="auto">

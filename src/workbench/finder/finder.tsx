@@ -140,11 +140,11 @@ export function Finder({ initial }: { initial: string }) {
                 : `Nothing is called “${query.text}”.`}
         </p>
       )}
-      <div class="ft" aria-hidden="true">
-        <span>
+      <div class={commanding ? 'ft for-keys' : 'ft'} aria-hidden="true">
+        <span class="for-keys">
           <span class="kbd">↑</span> <span class="kbd">↓</span> choose
         </span>
-        <span>
+        <span class="for-keys">
           <span class="kbd">Enter</span> {commanding ? 'do it' : 'open'}
         </span>
         {!commanding && (

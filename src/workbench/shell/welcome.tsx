@@ -61,7 +61,7 @@ export function Welcome() {
             <span class="grow">See what changed</span>
             <span class="kbd">{sayKey('Ctrl Shift Y', apple)}</span>
           </button>
-          <button type="button" onClick={() => (workbench.overlay.value = { name: 'keys' })}>
+          <button type="button" class="for-keys" onClick={() => (workbench.overlay.value = { name: 'keys' })}>
             <Icon name="key" />
             <span class="grow">All keys</span>
             <span class="kbd">?</span>
