@@ -113,6 +113,31 @@ test('the text in the editor runs as it stands there, by keys alone: output, exi
   });
 });
 
+test('a place of the code that the output names leads there, also where a part of the file was run', {
+  skip: noBrowserOrPython,
+}, async () => {
+  await withWorkbench(files, async ({ page }) => {
+    const ada = await page({ name: 'Ada' });
+    await open(ada, 'loan.py');
+    await type(ada, 'def lend():\n    raise ValueError("no such member")\n\nlend()\n');
+    await ada.keyboard.press('Control+Enter');
+    await ends(ada, 'Exited 1');
+    await ada.getByRole('button', { name: '/mnt/data/code.py", line 2' }).focus();
+    await ada.keyboard.press('Enter');
+    await ada.getByTestId('position').filter({ hasText: 'Ln 2, Col 1' }).waitFor();
+    assert.equal(await ada.evaluate(() => document.activeElement?.classList.contains('cm-content')), true);
+
+    // The last line alone, which is the first of what runs.
+    await ada.keyboard.press('Control+End');
+    await ada.keyboard.press('ArrowUp');
+    await ada.keyboard.press('Shift+End');
+    await ada.keyboard.press('Control+Shift+Enter');
+    await line(ada, 'NameError').waitFor();
+    await ada.getByTitle('Go to line 4 of loan.py').click();
+    await ada.getByTestId('position').filter({ hasText: 'Ln 4, Col 1' }).waitFor();
+  });
+});
+
 test('what is selected runs as a program of its own; files of the workspace come along (long form)', {
   skip: noBrowserOrPython,
 }, async () => {

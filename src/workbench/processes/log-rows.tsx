@@ -33,12 +33,14 @@ export interface LogRowsProps {
   class: string;
   label: string;
   takesFocus?: boolean;
+  /** What a line is shown as; its text when left out. */
+  show?: (text: string) => ComponentChildren;
   /** Stands above the rows, or instead of them. */
   children?: ComponentChildren;
 }
 
 /** The rows of a log in a box that scrolls, stderr marked; only those in sight are drawn. What one reads stays in place when older rows go. */
-export function LogRows({ scroll, rows, dropped, version, class: className, label, takesFocus, children }: LogRowsProps) {
+export function LogRows({ scroll, rows, dropped, version, class: className, label, takesFocus, show, children }: LogRowsProps) {
   const { box, following } = scroll;
   const droppedBefore = useRef(0);
   /** Where it was put at the end; undefined while it does not stay there. */
@@ -73,7 +75,7 @@ export function LogRows({ scroll, rows, dropped, version, class: className, labe
       <div class="log-lines" style={{ height: `${rows.length * ROW_PX}px` }}>
         <div style={{ transform: `translateY(${start * ROW_PX}px)` }}>
           {rows.slice(start, last).map((row, index) => (
-            <Row key={dropped + start + index} row={row} />
+            <Row key={dropped + start + index} row={row} show={show} />
           ))}
         </div>
       </div>
@@ -85,12 +87,12 @@ function isAtEnd({ scrollTop, clientHeight, scrollHeight }: Element): boolean {
   return scrollTop + clientHeight >= scrollHeight - AT_END_PX;
 }
 
-function Row({ row }: { row: LogRow }) {
+function Row({ row, show }: { row: LogRow; show: LogRowsProps['show'] }) {
   if ('heading' in row) return <div class="ll heading">{row.heading}</div>;
   return (
     <div class={`ll ${row.stream}`}>
       {row.stream === 'stderr' && <span class="unseen">stderr: </span>}
-      {row.text}
+      {show === undefined ? row.text : show(row.text)}
     </div>
   );
 }

@@ -3,7 +3,7 @@ import { nameOf } from '../file-paths.ts';
 import type { Workbench } from '../workbench.ts';
 import { argumentsOf, languageProblem, limitNames, limitProblem } from './run-form.ts';
 import { accessProblem } from './run-words.ts';
-import { selectedCode } from './selected-code.ts';
+import { type SelectedCode, selectedCode } from './selected-code.ts';
 
 /** Why the document can't be run now, in words; undefined: it can. */
 export function runProblem({ run, readOnly, canExecute, link, documents }: Workbench, path: string): string | undefined {
@@ -50,7 +50,8 @@ async function runText(workbench: Workbench, what: 'file' | 'selection'): Promis
   const { run, toasts } = workbench;
   const { value: path } = run.target;
   if (path === undefined) return showRun(workbench);
-  const text = what === 'file' ? workbench.documents.get(path)?.text.toString() : selectionOf(workbench);
+  const selected = what === 'selection' ? selectionOf(workbench) : undefined;
+  const text = what === 'file' ? workbench.documents.get(path)?.text.toString() : selected?.text;
   showRun(workbench, false);
   if (run.busy.value) return void toasts.say('Another run is under way', { text: 'Stop it first: Shift F5.' });
   await run.want();
@@ -58,12 +59,12 @@ async function runText(workbench: Workbench, what: 'file' | 'selection'): Promis
   if (runProblem(workbench, path) !== undefined) return showRun(workbench);
   if (text === undefined || text.trim() === '')
     return void toasts.say(what === 'file' ? `${nameOf(path)} is empty` : 'Nothing is selected');
-  await run.run({ path, text, what });
+  await run.run({ path, text, what, firstLine: selected?.firstLine ?? 1 });
 }
 
-function selectionOf(workbench: Workbench): string {
+function selectionOf(workbench: Workbench): SelectedCode | undefined {
   const { view } = workbench.activeSession() ?? {};
-  if (view === undefined) return '';
+  if (view === undefined) return undefined;
   const { from, to } = view.state.selection.main;
   return selectedCode(view.state.doc.toString(), from, to);
 }

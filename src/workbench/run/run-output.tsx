@@ -1,8 +1,10 @@
 import type { LogLine } from '../processes/log-lines.ts';
 import { copyLines, type LogRow, LogRows, useLogScroll } from '../processes/log-rows.tsx';
+import { nameOf } from '../file-paths.ts';
 import { Icon } from '../shell/icon.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
+import { codePlaceIn } from './code-places.ts';
 import type { RunRecord } from './run-record.ts';
 import { stageLine } from './run-words.ts';
 
@@ -16,7 +18,15 @@ export function RunOutput({ record }: { record: RunRecord }) {
   const lines = rows.filter((row): row is LogLine => 'text' in row);
   return (
     <div class="log-pane">
-      <LogRows scroll={scroll} rows={rows} dropped={dropped} version={version} class="log scroll" label={`Output of ${record.title}`}>
+      <LogRows
+        scroll={scroll}
+        rows={rows}
+        dropped={dropped}
+        version={version}
+        class="log scroll"
+        label={`Output of ${record.title}`}
+        show={(text) => <Line text={text} record={record} />}
+      >
         {dropped > 0 && <p class="log-note">{count(dropped, 'earlier line')} are not held.</p>}
         {lines.length === 0 && <p class="hint">{emptyWords(record)}</p>}
       </LogRows>
@@ -32,6 +42,31 @@ export function RunOutput({ record }: { record: RunRecord }) {
         </button>
       )}
     </div>
+  );
+}
+
+/** A place of the code that a line names leads there. */
+function Line({ text, record }: { text: string; record: RunRecord }) {
+  const workbench = useWorkbench();
+  const place = codePlaceIn(text);
+  if (place === undefined) return <>{text}</>;
+  const line = record.firstLine + place.line - 1;
+  // Of a selection the indent that its lines share was left out.
+  const column = record.firstLine === 1 ? place.column : undefined;
+  const target = column === undefined ? { line } : { line, column };
+  return (
+    <>
+      {text.slice(0, place.start)}
+      <button
+        type="button"
+        class="code-place"
+        title={`Go to line ${line} of ${nameOf(record.path)}`}
+        onClick={() => workbench.openFile(record.path, { target })}
+      >
+        {text.slice(place.start, place.end)}
+      </button>
+      {text.slice(place.end)}
+    </>
   );
 }
 

@@ -19,7 +19,10 @@ export interface Display {
 
 /** One run as this page sees it: what came, and how it ended. Bounded, however much comes. */
 export class RunRecord {
-  readonly path: string;
+  /** Where the file is by now. */
+  path: string;
+  /** Of the code, in that file, from 1. */
+  readonly firstLine: number;
   readonly title: string;
   readonly language: string;
   readonly startedAt: number;
@@ -49,9 +52,10 @@ export class RunRecord {
   readonly #drawn: () => Promise<void>;
 
   /** `drawn` resolves when the page was drawn; for as long as it is hidden, not at all. */
-  constructor(about: { path: string; title: string; language: string; startedAt: number; drawn: () => Promise<void> }) {
+  constructor(about: { path: string; title: string; firstLine: number; language: string; startedAt: number; drawn: () => Promise<void> }) {
     this.path = about.path;
     this.title = about.title;
+    this.firstLine = about.firstLine;
     this.language = about.language;
     this.startedAt = about.startedAt;
     this.#drawn = about.drawn;

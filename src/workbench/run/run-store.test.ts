@@ -78,7 +78,7 @@ function make(answers: Answer[], files: WorkspaceFile[] = []) {
   return { store, asked, calls, kept };
 }
 
-const request = { path: 'loan.py', text: 'print(1)', what: 'file' } as const;
+const request = { path: 'loan.py', text: 'print(1)', what: 'file', firstLine: 1 } as const;
 
 test('a run is asked for as its form says, and its output is kept apart by stage and stream', async () => {
   const { store, asked, kept } = make([

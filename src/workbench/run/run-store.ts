@@ -18,6 +18,8 @@ export interface RunRequest {
   /** As it is in the editor, saved or not. */
   text: string;
   what: 'file' | 'selection';
+  /** Of the text, in the file, from 1. */
+  firstLine: number;
 }
 
 /** A run that was asked to stop and says nothing for so long is let go of. */
@@ -101,6 +103,7 @@ export class RunStore {
   moved(from: string, to: string): void {
     const now = (path: string): string => movedPath(path, from, to) ?? path;
     if (this.target.value !== undefined) this.target.value = now(this.target.value);
+    if (this.current.value !== undefined) this.current.value.path = now(this.current.value.path);
     this.forms.value = new Map([...this.forms.value].map(([path, form]) => [now(path), { ...form, files: form.files.map(now) }]));
   }
 
@@ -112,13 +115,13 @@ export class RunStore {
   }
 
   /** Runs it and follows it to its end. Never throws: what went wrong is in the record. Does nothing while another is under way. */
-  async run({ path, text, what }: RunRequest): Promise<void> {
+  async run({ path, text, what, firstLine }: RunRequest): Promise<void> {
     const language = this.languageFor(path);
     const form = this.form(path);
     const split = argumentsOf(form.args);
     if (this.busy.value || language === undefined || 'problem' in split) return;
     const title = what === 'selection' ? `Selection of ${nameOf(path)}` : nameOf(path);
-    const record = new RunRecord({ path, title, language: language.name, startedAt: this.#now(), drawn: this.#drawn });
+    const record = new RunRecord({ path, title, firstLine, language: language.name, startedAt: this.#now(), drawn: this.#drawn });
     this.current.value = record;
     this.#canceled = new AbortController();
     const { signal: canceled } = this.#canceled;
