@@ -32,7 +32,10 @@ export interface ClientOptions {
   /** How often a silent connection is tried, and how long an answer may take. A stream over HTTP says that it is quiet as often, in whole seconds. */
   pingMs?: number | undefined;
   pongMs?: number | undefined;
-  /** Between attempts to connect: full jitter below a bound that doubles from base to max. */
+  /**
+   * Between attempts to connect: full jitter below a bound that doubles from base to max. It begins anew after a connection, or a stream over HTTP, that
+   * was of use for as long as max: what takes connections and cuts them at once is asked later and later.
+   */
   backoff?: { baseMs: number; maxMs: number } | undefined;
   timers?: PeerTimers | undefined;
   /** Milliseconds since 1970. */

@@ -443,10 +443,12 @@ test('a connection that is given up for what is queued is replaced, and a feed g
   });
 });
 
-test('of two attempts that fail at once one is tried again', async () => {
+/** A connection whose sockets, timers and clock are in the hands of the test. */
+function connectionByHand(backoff: ClientOptions['backoff'] & object, random = 0.5) {
   const timers = new Set<{ run: () => void; ms: number }>();
   const sockets: ClientWebSocket[] = [];
   const obstacles: (() => void)[] = [];
+  const clock = { now: 0 };
   const connection = new Connection(
     {
       name: () => undefined,
@@ -465,18 +467,16 @@ test('of two attempts that fail at once one is tried again', async () => {
         clear: (timer) => void timers.delete(timer as { run: () => void; ms: number }),
         soon: (run) => setImmediate(run),
       },
-      now: () => 0,
-      random: () => 0.5,
+      now: () => clock.now,
+      random: () => random,
     },
-    {
-      server: 'sidecar',
-      offlineAfterMs: 60_000,
-      connectTimeoutMs: 10_000,
-      pingMs: 25_000,
-      pongMs: 10_000,
-      backoff: { baseMs: 100, maxMs: 1000 },
-    },
+    { server: 'sidecar', offlineAfterMs: 60_000, connectTimeoutMs: 10_000, pingMs: 25_000, pongMs: 10_000, backoff },
   );
+  return { connection, timers, sockets, obstacles, clock };
+}
+
+test('of two attempts that fail at once one is tried again', async () => {
+  const { connection, timers, sockets, obstacles } = connectionByHand({ baseMs: 100, maxMs: 1000 });
   const live = reason(connection.whenLive({ patient: true }));
   sockets[0]?.onclose?.({ code: 1006, reason: '' } as never);
   // What is in the way is still being asked.
@@ -489,6 +489,102 @@ test('of two attempts that fail at once one is tried again', async () => {
   assert.equal(sockets.length, 3);
   connection.close();
   assert.equal(await live, 'CONNECTION_LOST');
+});
+
+test('what takes connections and cuts them at once is asked later and later, and at once again after one that lasted', () => {
+  const { connection, timers, sockets, clock } = connectionByHand({ baseMs: 100, maxMs: 1000 }, 1);
+  const delays: number[] = [];
+  void reason(connection.whenLive({ patient: true }));
+  for (const lastedMs of [0, 0, 0, 0, 0, 0, 999, 1000, 0, 3_600_000]) {
+    const socket = sockets.at(-1);
+    socket?.onopen?.({} as never);
+    assert.ok(connection.peer !== undefined);
+    clock.now += lastedMs;
+    socket?.onclose?.({ code: 1006, reason: '' } as never);
+    const { state } = connection;
+    assert.ok(state.name === 'reconnecting' && state.retryAt !== undefined);
+    delays.push(state.retryAt - clock.now);
+    assert.equal(timers.size, 1);
+    for (const timer of [...timers]) {
+      timers.delete(timer);
+      timer.run();
+    }
+  }
+  assert.deepEqual(delays, [100, 200, 400, 800, 1000, 1000, 1000, 100, 200, 100]);
+  connection.close();
+});
+
+test('a stream over HTTP that is cut after its first item is asked for later and later, and at once again after one that lasted', async () => {
+  let asked = 0;
+  const server = createHttpServer((_request, response) => {
+    asked++;
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    response.write(`{"item":{"type":"ready","cursor":"e-${asked}"}}\n`, () => setTimeout(() => response.destroy(), asked === 6 ? 200 : 0));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const delays: number[] = [];
+  try {
+    await withClient(
+      `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+      async (client) => {
+        const leaving = new AbortController();
+        for await (const _ of client.watchChanges(undefined, { signal: leaving.signal })) if (asked === 8) leaving.abort();
+      },
+      {
+        webSocket: undefined,
+        backoff: { baseMs: 10, maxMs: 100 },
+        random: () => 1,
+        timers: {
+          ...commonTimers,
+          set: (run, ms) => {
+            // The others watch over silence.
+            if (ms <= 100) delays.push(ms);
+            return commonTimers.set(run, ms);
+          },
+        },
+      },
+    );
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+  assert.deepEqual(delays, [10, 20, 40, 80, 100, 10, 20]);
+});
+
+test('a stream that is refused on a connection that lives, as one that is busy, is asked for again, and not at every turn', async () => {
+  const reasons = ['CONNECTION_LOST', 'TOO_MANY'] as const;
+  const pauses: number[] = [];
+  let asked = 0;
+  await withFakeSidecar(
+    async ({ url, rpc }) => {
+      await withClient(
+        url,
+        async (client) => {
+          const leaving = new AbortController();
+          for await (const _ of client.watchChanges(undefined, { signal: leaving.signal })) leaving.abort();
+          assert.deepEqual([asked, rpc.connections, pauses], [3, 1, [1000, 1000]]);
+        },
+        {
+          timers: {
+            ...commonTimers,
+            set: (run, ms) => {
+              if (ms !== 1000) return commonTimers.set(run, ms);
+              pauses.push(ms);
+              return commonTimers.set(run, 1);
+            },
+          },
+        },
+      );
+    },
+    {
+      dispatch: (fakes) => async (request) => {
+        if (request.name !== 'changes.watch') return await fakes(request);
+        const refusal = reasons[asked++];
+        if (refusal !== undefined) throw new OutriggerError(refusal, 'Not now.');
+        return await quiet(request);
+      },
+    },
+  );
 });
 
 test('a stream without a way to resume ends with the connection; with one it goes on', async () => {

@@ -178,7 +178,7 @@ export function createClient<T extends Table = Operations>(options: ClientOption
   return client as unknown as Client<T>;
 }
 
-const stoppingPollMs = 1000;
+const refusedPollMs = 1000;
 
 /**
  * What `begin` makes, read by somebody who may leave at any time: a generator by itself hears of that only after the item it waits for.
@@ -223,19 +223,19 @@ async function* followOverHttp(
   let last: unknown;
   for (;;) {
     const items = http.stream(name, asked, new CallBounds({ signal }));
+    let firstAt: number | undefined;
     try {
       for (let step = await items.next(); ; step = await items.next()) {
         if (step.done === true) return step.value;
-        backoff.reset();
+        firstAt ??= performance.now();
         last = step.value;
         yield last;
       }
     } catch (error) {
-      // It is asked again later and later, so that what turns it away for now is waited out too.
-      const isTurnedAway = error instanceof OutriggerError && error.reason === 'TOO_MANY';
-      if (onResume === undefined || http.closing.aborted || !(isTurnedAway || mayComeBack(error))) throw error;
+      if (onResume === undefined || http.closing.aborted || !mayComeBack(error)) throw error;
       const next = onResume(last);
       if (next === undefined) throw error;
+      if (firstAt !== undefined) backoff.lasted(performance.now() - firstAt);
       asked = next;
     } finally {
       await items.return(undefined);
@@ -244,8 +244,9 @@ async function* followOverHttp(
   }
 }
 
+/** It is asked again later and later, so that what turns it away for now is waited out too. */
 function mayComeBack(error: unknown): boolean {
-  return error instanceof OutriggerError && (error.reason === 'CONNECTION_LOST' || error.reason === 'STOPPING');
+  return error instanceof OutriggerError && ['CONNECTION_LOST', 'STOPPING', 'TOO_MANY'].includes(error.reason);
 }
 
 /** Resolves after so many milliseconds, or at the signal. */
@@ -291,8 +292,8 @@ async function* follow(
       if (onResume === undefined || !mayComeBack(error)) throw error;
       const next = onResume(last);
       if (next === undefined) throw error;
-      // A sidecar that stops refuses what is new for a while before it closes its connections.
-      if ((error as OutriggerError).reason === 'STOPPING') await connection.left(peer, stoppingPollMs, signal);
+      // One that is there refuses what is new: a sidecar that stops, for a while before it closes its connections, and one that has too much to do.
+      await connection.left(peer, refusedPollMs, signal);
       asked = next;
     }
   }

@@ -66,6 +66,8 @@ export class Connection {
   #retry: unknown;
   #ping: unknown;
   #heard = true;
+  /** When the connection opened, by `now`. */
+  #liveSince = 0;
   #isPassedOver = false;
 
   constructor(dependencies: ConnectionDependencies, options: ConnectionOptions) {
@@ -212,8 +214,10 @@ export class Connection {
       this.#peer = undefined;
       const final = finalCodes[code];
       if (final !== undefined) this.#refused(new OutriggerError(code === 4401 ? tokenReason(reason) : 'ACCESS_DENIED', final));
-      else if (opened) this.#later();
-      else void this.#failed();
+      else if (opened) {
+        this.#backoff.lasted(this.#deps.now() - this.#liveSince);
+        this.#later();
+      } else void this.#failed();
     };
   }
 
@@ -258,7 +262,7 @@ export class Connection {
     };
     this.#peer = peer;
     this.#isPassedOver = false;
-    this.#backoff.reset();
+    this.#liveSince = this.#deps.now();
     if (this.#deps.name() !== undefined) this.sayName();
     this.#setState({ name: 'live' });
     const waiting = this.#waiting;

@@ -15,3 +15,12 @@ test('the bound doubles up to its most, the delay is anywhere below, and reset b
   random = 0.5;
   assert.deepEqual([backoff.next(), backoff.next()], [50, 100]);
 });
+
+test('delays begin anew after what lasted as long as the longest of them, and go on after less', () => {
+  const backoff = new Backoff({ baseMs: 100, maxMs: 1000, random: () => 0.5 });
+  assert.deepEqual([backoff.next(), backoff.next()], [50, 100]);
+  backoff.lasted(999);
+  assert.equal(backoff.next(), 200);
+  backoff.lasted(1000);
+  assert.equal(backoff.next(), 50);
+});

@@ -28,6 +28,11 @@ export class Backoff {
     return Math.ceil(random() * bound);
   }
 
+  /** What was reached was of use for so long. Where that is as long as the longest delay, delays begin anew: what is taken and cut at once is no success. */
+  lasted(ms: number): void {
+    if (ms >= this.#options.maxMs) this.reset();
+  }
+
   reset(): void {
     this.#attempt = 0;
   }
