@@ -9,7 +9,7 @@ import { countingBytes, type FakeTable, fakeTable, sha256 } from '../../test/kit
 import { type FakeSidecar, fakeToken, withFakeSidecar } from '../../test/kit/fake-sidecar.ts';
 import type { Dispatch, DispatchRequest } from '../contract/dispatch.ts';
 import { OutriggerError } from '../contract/errors.ts';
-import type { FeedItem } from '../contract/events.ts';
+import type { Change, FeedItem } from '../contract/events.ts';
 import { operations } from '../contract/operations.ts';
 import { type ClientOptions, createClient } from './client.ts';
 import { type ClientWebSocket, commonTimers } from './client-options.ts';
@@ -609,6 +609,50 @@ test('a stream without a way to resume ends with the connection; with one it goe
   });
 });
 
+test('a stream that goes on over HTTP knows what came over the WebSocket, also where the first request over HTTP fails', async () => {
+  let isBlocked = false;
+  class SometimesWebSocket extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      super(isBlocked ? url.replace('/rpc', '/blocked') : url, protocols);
+    }
+  }
+  const ways: string[] = [];
+  const dispatch = (fakes: Dispatch) => async (request: DispatchRequest) => {
+    if (request.name === 'system.info') return { output: {} };
+    ways.push(request.transport);
+    if (ways.length === 2) throw new OutriggerError('CONNECTION_LOST', 'Cut.');
+    return await fakes(request);
+  };
+  await withFakeSidecar(
+    async ({ url, rpc }) => {
+      await withClient(
+        url,
+        async (client) => {
+          const told: number[] = [];
+          const resumed: (number | undefined)[] = [];
+          const onResume = (last: { n: number; cursor: string } | undefined) => {
+            resumed.push(last?.n);
+            return { cursor: last?.cursor ?? '0' };
+          };
+          for await (const { n } of client.stream('items.endless', {}, { onResume })) {
+            told.push(n);
+            if (n === 3) {
+              isBlocked = true;
+              rpc.close();
+            }
+            if (told.length === 6) break;
+          }
+          assert.deepEqual(told, [1, 2, 3, 4, 5, 6]);
+          assert.equal(new Set(resumed).size, 1, `${resumed}`);
+          assert.deepEqual(ways, ['ws', 'http', 'http']);
+        },
+        { webSocket: SometimesWebSocket as never },
+      );
+    },
+    { table: { ...fakeTable, 'system.info': operations['system.info'] }, dispatch },
+  );
+});
+
 /** A feed of revisions as the sidecar's, on demand unkind: after a reconnect it repeats what the cursor already covers. */
 function feed(
   request: DispatchRequest,
@@ -673,6 +717,61 @@ test('watchChanges tells each change once over many connections, and a resync as
       });
     },
     { dispatch: (fakes) => (request) => (request.name === 'changes.watch' ? feed(request, state) : fakes(request)) },
+  );
+});
+
+test('watchChanges tells each part of one change, as a caller limited to some paths sees a move, and none twice where it is cut in between', async () => {
+  const part = (revision: number, path: string, what: 'created' | 'removed', cursor: string): Change => ({
+    type: 'change',
+    revision,
+    cursor,
+    path,
+    kind: 'file',
+    what,
+    before: null,
+    after: null,
+    cause: { kind: 'outside' },
+    at: 0,
+  });
+  // Only the last part has the cursor of the change: who goes on after another hears them all again.
+  const parts = [
+    part(2, 'a', 'removed', 'e-1'),
+    part(2, 'b', 'created', 'e-2'),
+    part(3, 'b', 'removed', 'e-2'),
+    part(3, 'c', 'created', 'e-3'),
+  ];
+  const asked: (string | undefined)[] = [];
+  const answer = async (request: DispatchRequest): Promise<{ output: object }> => {
+    const { cursor = 'e-1' } = request.input as { cursor?: string };
+    asked.push(cursor);
+    if (asked.length === 1) await request.emit?.({ type: 'ready', cursor: 'e-1' });
+    for (const item of parts.filter(({ revision }) => revision > Number(cursor.slice(2)))) {
+      await request.emit?.(item);
+      if ((asked.length === 1 && item === parts[0]) || (asked.length === 2 && item === parts[2]))
+        throw new OutriggerError('CONNECTION_LOST', 'Cut.');
+    }
+    await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()));
+    return { output: {} };
+  };
+  await withFakeSidecar(
+    async ({ url }) => {
+      await withClient(
+        url,
+        async (client) => {
+          const leaving = new AbortController();
+          const told: string[] = [];
+          const signal = AbortSignal.any([leaving.signal, AbortSignal.timeout(5000)]);
+          for await (const item of client.watchChanges(undefined, { signal })) {
+            if (item.type === 'change') told.push(`${item.what} ${item.path}`);
+            if (told.length === 4) leaving.abort();
+          }
+          assert.deepEqual(told, ['removed a', 'created b', 'removed b', 'created c']);
+          assert.deepEqual(asked, ['e-1', 'e-1', 'e-2']);
+        },
+        { webSocket: undefined },
+      );
+    },
+    { table, dispatch: (fakes) => (request) => (request.name === 'changes.watch' ? answer(request) : fakes(request)) },
   );
 });
 

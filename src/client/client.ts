@@ -1,5 +1,5 @@
 import { OutriggerError, type WireError } from '../contract/errors.ts';
-import type { FeedItem } from '../contract/events.ts';
+import type { Change, FeedItem } from '../contract/events.ts';
 import type { Answer, Asked, Item, Output, Table } from '../contract/operation.ts';
 import type { Operations } from '../contract/operations.ts';
 import { Backoff, type BackoffOptions } from '../core/backoff.ts';
@@ -132,7 +132,8 @@ export function createClient<T extends Table = Operations>(options: ClientOption
     const { signal, onResume } = streamOptions;
     const items = leavable(signal, (leaving) => {
       const joined = onResume === undefined ? { signal: leaving } : { signal: leaving, onResume };
-      const overHttp: Follow = (asked) => followOverHttp({ http, timers, backoff: { ...backoff, random } }, name, asked, joined);
+      const overHttp: Follow = (asked, last) =>
+        followOverHttp({ http, timers, backoff: { ...backoff, random } }, name, asked, joined, last);
       return WebSocketClass === undefined ? overHttp(input) : follow({ connection, overHttp }, name, input, joined);
     });
     return {
@@ -211,16 +212,17 @@ interface Leavable<T, R> extends AsyncIterable<T> {
   return(): Promise<IteratorResult<T, R | undefined>>;
 }
 
-/** One stream over as many requests as it takes. */
+/** One stream over as many requests as it takes; `before`: the last item that came of it in another way. */
 async function* followOverHttp(
   { http, timers, backoff: backoffOptions }: { http: HttpCalls; timers: PeerTimers; backoff: BackoffOptions },
   name: string,
   input: unknown,
   { signal, onResume }: StreamOptions<unknown, unknown> & { signal: AbortSignal },
+  before: unknown,
 ): AsyncGenerator<unknown, unknown> {
   const backoff = new Backoff(backoffOptions);
   let asked = input;
-  let last: unknown;
+  let last = before;
   for (;;) {
     const items = http.stream(name, asked, new CallBounds({ signal }));
     let firstAt: number | undefined;
@@ -263,7 +265,7 @@ async function rest(ms: number, signal: AbortSignal, timers: PeerTimers): Promis
   });
 }
 
-type Follow = (asked: unknown) => AsyncGenerator<unknown, unknown>;
+type Follow = (asked: unknown, last?: unknown) => AsyncGenerator<unknown, unknown>;
 
 /** One stream over as many connections as it takes; what is left of it goes over HTTP where no WebSocket is passed on. */
 async function* follow(
@@ -277,7 +279,7 @@ async function* follow(
   let last: unknown;
   for (;;) {
     const peer = await livePeer(connection, { patient: onResume !== undefined, signal });
-    if (peer === undefined) return yield* overHttp(asked);
+    if (peer === undefined) return yield* overHttp(asked, last);
     const call: PeerCall = peer.call(name, asked, signal === undefined ? { stream: true } : { stream: true, signal });
     void passOver(call.bytes);
     try {
@@ -329,12 +331,20 @@ async function* watch(
     ...(options.git === undefined ? {} : { git: options.git }),
   });
   let cursor = from;
+  // Of the change after `cursor`: a caller limited to some paths hears of a move in parts, of which the last alone has its cursor.
+  const parts = new Set<string>();
   const onResume = (): object => input(cursor);
   const { signal } = options;
   try {
     for await (const next of stream('changes.watch', input(from), signal === undefined ? { onResume } : { onResume, signal })) {
       const item = next as FeedItem;
-      if (item.type === 'change' && cursor !== undefined && !isAfter(item.cursor, cursor)) continue;
+      if (item.type === 'change') {
+        if (cursor !== undefined && !isAfter(item, cursor)) continue;
+        const part = `${item.revision} ${item.what} ${item.path}`;
+        if (parts.has(part)) continue;
+        parts.add(part);
+        if (split(item.cursor)[1] === item.revision) parts.clear();
+      }
       cursor = item.cursor;
       yield item;
     }
@@ -344,10 +354,9 @@ async function* watch(
 }
 
 /** Cursors are `<epoch>-<revision>`; of two epochs nothing can be said, so all is news. */
-function isAfter(cursor: string, other: string): boolean {
+function isAfter(change: Change, cursor: string): boolean {
   const [epoch, revision] = split(cursor);
-  const [otherEpoch, otherRevision] = split(other);
-  return epoch !== otherEpoch || revision > otherRevision;
+  return split(change.cursor)[0] !== epoch || change.revision > revision;
 }
 
 function split(cursor: string): [epoch: string, revision: number] {
