@@ -222,7 +222,7 @@ for (const [way, options] of [
 test('the time of a call runs once, also when HTTP follows a socket that did not come about', async () => {
   // Its upgrade takes most of the time, and over HTTP it says nothing but that it is there.
   const server = createHttpServer((request, response) => {
-    if (request.url === '/api/system.info') response.end('{}');
+    if (request.url === '/api/system.info') response.setHeader('x-request-id', 'r1').end('{}');
   });
   server.on('upgrade', (_request, socket) => setTimeout(() => socket.end('HTTP/1.1 503 no\r\n\r\n'), 900));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -518,7 +518,7 @@ test('a stream over HTTP that is cut after its first item is asked for later and
   let asked = 0;
   const server = createHttpServer((_request, response) => {
     asked++;
-    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    response.writeHead(200, { 'content-type': 'application/x-ndjson', 'x-request-id': 'r1' });
     response.write(`{"item":{"type":"ready","cursor":"e-${asked}"}}\n`, () => setTimeout(() => response.destroy(), asked === 6 ? 200 : 0));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -892,7 +892,7 @@ test('a stream over HTTP of which nothing is heard any more is lost, and one tha
     asked++;
     // The first is silent from its first line on, the second before it, the third is quiet.
     if (asked === 2) return;
-    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    response.writeHead(200, { 'content-type': 'application/x-ndjson', 'x-request-id': 'r1' });
     response.write(`{"item":{"type":"ready","cursor":"e-${asked}"}}\n`);
     if (asked > 2) setInterval(() => response.write('\n'), 700).unref();
   });
@@ -942,12 +942,16 @@ test('what a proxy answers in place of a sidecar is a lost connection, and nothi
           [504, ''],
           [200, html],
           [200, ''],
+          // Of which no shape tells that it is no output of an operation.
+          [200, '{"error":"login"}'],
+          [200, '{"end":{}}\n'],
         ] as [number, string][])
           assert.deepEqual(await reasons(), lost, page.join(' '));
         page = [429, html];
         assert.deepEqual(await reasons(), ['TOO_MANY', 'TOO_MANY', 'TOO_MANY']);
-        page = [200, '{"ok":true}\n'];
-        assert.equal(await reason(client.stream('items.count', { to: 1 })[Symbol.asyncIterator]().next()), 'CONNECTION_LOST');
+        assert.equal(await reason(client.upload('bytes.in', { path: 'a' }, 'text')), 'TOO_MANY');
+        page = [200, '{"error":"login"}'];
+        assert.equal(await reason(client.upload('bytes.in', { path: 'a' }, 'text')), 'CONNECTION_LOST');
       },
       { webSocket: undefined },
     );

@@ -117,7 +117,12 @@ export class HttpCalls {
     const all: RequestInit = { ...init, method: 'POST', headers, credentials: 'same-origin', cache: 'no-store' };
     all.signal = bounds.joined(this.closing, ...ends);
     const response = await this.#guard(bounds, () => fetch(`${url}/api/${path}`, all));
-    if (response.ok || (response.status === 304 && response.headers.has(outputHeader))) return response;
+    if (response.ok || (response.status === 304 && response.headers.has(outputHeader))) {
+      if (response.headers.has(idHeader)) return response;
+      // A proxy's page, which may look like any output.
+      response.body?.cancel().catch(() => undefined);
+      throw this.#lost(undefined);
+    }
     const text = await this.#guard(bounds, () => response.text());
     throw fromWireError(errorIn(text) ?? { reason: reasonOf(response.status), message: `The server answered ${response.status}.` });
   }
@@ -180,6 +185,8 @@ class Silence {
   }
 }
 
+/** Present in each answer, also to a page of another origin. */
+const idHeader = 'x-request-id';
 /** Present where the body is bytes. */
 const outputHeader = 'outrigger-output';
 
