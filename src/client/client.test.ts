@@ -9,7 +9,7 @@ import { countingBytes, type FakeTable, fakeTable, sha256 } from '../../test/kit
 import { type FakeSidecar, fakeToken, withFakeSidecar } from '../../test/kit/fake-sidecar.ts';
 import type { Dispatch, DispatchRequest } from '../contract/dispatch.ts';
 import { OutriggerError } from '../contract/errors.ts';
-import type { Change, FeedItem } from '../contract/events.ts';
+import type { Change } from '../contract/events.ts';
 import { operations } from '../contract/operations.ts';
 import { type ClientOptions, createClient } from './client.ts';
 import { type ClientWebSocket, commonTimers } from './client-options.ts';
@@ -49,6 +49,37 @@ async function withRelay(
         for (const socket of sockets) socket.resume();
       },
     });
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+/** A TCP relay that cuts its first connection after the first byte that comes down, the next one after two, and so on by `step` bytes each. */
+async function withCuttingRelay(
+  port: number,
+  step: number,
+  run: (relay: { url: string; made: () => number }) => Promise<void>,
+): Promise<void> {
+  const sockets = new Set<Socket>();
+  let made = 0;
+  const server = createServer((from) => {
+    const to = connect(port, '127.0.0.1');
+    let left = made++ * step + 1;
+    for (const socket of [from, to]) sockets.add(socket.on('error', () => undefined));
+    from.on('close', () => to.destroy());
+    to.on('close', () => from.destroy());
+    from.on('data', (chunk) => to.write(chunk));
+    to.on('data', (chunk) => {
+      const now = chunk.subarray(0, Math.min(left, chunk.length));
+      left -= now.length;
+      if (left > 0) from.write(now);
+      else from.end(now, () => to.destroy());
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    await run({ url: `http://127.0.0.1:${(server.address() as { port: number }).port}`, made: () => made });
   } finally {
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
@@ -653,17 +684,12 @@ test('a stream that goes on over HTTP knows what came over the WebSocket, also w
   );
 });
 
-/** A feed of revisions as the sidecar's, on demand unkind: after a reconnect it repeats what the cursor already covers. */
-function feed(
-  request: DispatchRequest,
-  state: { asked: (string | undefined)[]; revision: number; epoch: string; sidecar: FakeSidecar | undefined },
-): Promise<never> {
-  const { cursor } = request.input as { cursor?: string };
-  state.asked.push(cursor);
-  const change = (revision: number): FeedItem => ({
+function changeOf(revision: number, epoch = 'e'): Change {
+  const cursor = `${epoch}-${revision}`;
+  return {
     type: 'change',
     revision,
-    cursor: `${state.epoch}-${revision}`,
+    cursor,
     path: 'a',
     kind: 'file',
     what: 'changed',
@@ -671,15 +697,25 @@ function feed(
     after: null,
     cause: { kind: 'outside' },
     at: 0,
-  });
+  };
+}
+
+/** A feed of revisions as the sidecar's, on demand unkind: after a reconnect it repeats what the cursor already covers. */
+function feed(
+  request: DispatchRequest,
+  state: { asked: (string | undefined)[]; revision: number; epoch: string; sidecar: FakeSidecar | undefined },
+): Promise<never> {
+  const { cursor } = request.input as { cursor?: string };
+  state.asked.push(cursor);
   return (async () => {
     const known = cursor?.startsWith(`${state.epoch}-`) ?? true;
     if (!known) await request.emit?.({ type: 'resync', cursor: `${state.epoch}-${state.revision}`, reason: 'another epoch' });
-    for (let revision = Math.max(1, state.revision - 2); revision <= state.revision; revision++) await request.emit?.(change(revision));
+    for (let revision = Math.max(1, state.revision - 2); revision <= state.revision; revision++)
+      await request.emit?.(changeOf(revision, state.epoch));
     await request.emit?.({ type: 'ready', cursor: `${state.epoch}-${state.revision}` });
     for (;;) {
       if (request.signal.aborted) throw request.signal.reason;
-      await request.emit?.(change(++state.revision));
+      await request.emit?.(changeOf(++state.revision, state.epoch));
       if (state.revision % 5 === 0) state.sidecar?.rpc.close();
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -722,16 +758,10 @@ test('watchChanges tells each change once over many connections, and a resync as
 
 test('watchChanges tells each part of one change, as a caller limited to some paths sees a move, and none twice where it is cut in between', async () => {
   const part = (revision: number, path: string, what: 'created' | 'removed', cursor: string): Change => ({
-    type: 'change',
-    revision,
+    ...changeOf(revision),
     cursor,
     path,
-    kind: 'file',
     what,
-    before: null,
-    after: null,
-    cause: { kind: 'outside' },
-    at: 0,
   });
   // Only the last part has the cursor of the change: who goes on after another hears them all again.
   const parts = [
@@ -886,6 +916,83 @@ test('watchChanges goes on over HTTP alone, and asks to hear something also whil
   assert.deepEqual(keepalives, ['25', '25', '25']);
 });
 
+for (const [way, options] of [
+  ['the WebSocket', {}],
+  ['HTTP alone', { webSocket: undefined }],
+] as const)
+  test(`watchChanges tells each change once, and none is missing, wherever its connections are cut, over ${way}`, async () => {
+    const answer = async (request: DispatchRequest): Promise<never> => {
+      const { cursor = 'e-0' } = request.input as { cursor?: string };
+      for (let revision = Number(cursor.slice(2)) + 1; ; revision++) {
+        if (request.signal.aborted) throw request.signal.reason;
+        await request.emit?.({ ...changeOf(revision), path: 'é'.repeat(revision % 5) });
+        if (revision % 3 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    };
+    await withFakeSidecar(
+      async ({ port }) => {
+        await withCuttingRelay(port, 4, async ({ url, made }) => {
+          await withClient(
+            url,
+            async (client) => {
+              const leaving = new AbortController();
+              const told: number[] = [];
+              const signal = AbortSignal.any([leaving.signal, AbortSignal.timeout(20_000)]);
+              for await (const item of client.watchChanges(undefined, { signal, git: false })) {
+                if (item.type === 'change') told.push(item.revision);
+                if (made() > 250) leaving.abort();
+              }
+              assert.ok(told.length > 50 && leaving.signal.aborted, `${told.length} changes over ${made()} connections`);
+              assert.deepEqual(
+                told,
+                Array.from(told, (_, at) => at + 1),
+              );
+            },
+            { ...options, backoff: { baseMs: 1, maxMs: 1 } },
+          );
+        });
+      },
+      { table, dispatch: (fakes) => (request) => (request.name === 'changes.watch' ? answer(request) : fakes(request)) },
+    );
+  });
+
+test('watchChanges says that the repository may have changed, once after each lost connection: nobody keeps that', async () => {
+  let asked = 0;
+  const answer = async (request: DispatchRequest): Promise<{ output: object }> => {
+    asked++;
+    if (asked === 2) throw new OutriggerError('CONNECTION_LOST', 'Cut.');
+    await request.emit?.({ type: 'ready', cursor: `e-${asked}` });
+    if (asked < 4) throw new OutriggerError('CONNECTION_LOST', 'Cut.');
+    await request.emit?.({ type: 'git', cursor: 'e-5', what: 'repository', at: 1 });
+    await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()));
+    return { output: {} };
+  };
+  await withFakeSidecar(
+    async ({ url }) => {
+      for (const [git, expected] of [
+        [undefined, ['ready e-1', 'ready e-3', 'git e-3', 'ready e-4', 'git e-4', 'git e-5']],
+        [false, ['ready e-1', 'ready e-3', 'ready e-4', 'git e-5']],
+      ] as const)
+        await withClient(
+          url,
+          async (client) => {
+            asked = 0;
+            const leaving = new AbortController();
+            const told: string[] = [];
+            const signal = AbortSignal.any([leaving.signal, AbortSignal.timeout(5000)]);
+            for await (const { type, cursor } of client.watchChanges(undefined, { signal, ...(git === undefined ? {} : { git }) })) {
+              told.push(`${type} ${cursor}`);
+              if (cursor === 'e-5') leaving.abort();
+            }
+            assert.deepEqual(told, expected);
+          },
+          { webSocket: undefined },
+        );
+    },
+    { table, dispatch: (fakes) => (request) => (request.name === 'changes.watch' ? answer(request) : fakes(request)) },
+  );
+});
+
 test('a stream over HTTP of which nothing is heard any more is lost, and one that is quiet is not', async () => {
   let asked = 0;
   const server = createHttpServer((_request, response) => {
@@ -903,7 +1010,7 @@ test('a stream over HTTP of which nothing is heard any more is lost, and one tha
       async (client) => {
         const controller = new AbortController();
         const heard: string[] = [];
-        for await (const item of client.watchChanges(undefined, { signal: controller.signal })) {
+        for await (const item of client.watchChanges(undefined, { signal: controller.signal, git: false })) {
           heard.push(item.cursor);
           if (heard.length === 2) setTimeout(() => controller.abort(), 1600);
         }

@@ -49,7 +49,8 @@ export interface Client<T extends Table> {
   ): Promise<{ output: Output<T[K]>; bytes: AsyncIterable<Uint8Array> }>;
   /**
    * The workspace's changes after `cursor` (from now without one), across lost connections: nothing comes twice, and what can't be
-   * told any more comes as `resync`. Ends with `signal`, which is no error.
+   * told any more comes as `resync`. After each lost connection `git` comes once, as nobody knows what the repository did meanwhile.
+   * Ends with `signal`, which is no error.
    */
   watchChanges(cursor?: string, options?: { signal?: AbortSignal; git?: boolean }): AsyncIterable<FeedItem>;
   /** As whom the caller is told of from the next call on, where several hold the token; undefined: by the name of that. */
@@ -333,7 +334,11 @@ async function* watch(
   let cursor = from;
   // Of the change after `cursor`: a caller limited to some paths hears of a move in parts, of which the last alone has its cursor.
   const parts = new Set<string>();
-  const onResume = (): object => input(cursor);
+  let isAgain = false;
+  const onResume = (): object => {
+    isAgain = true;
+    return input(cursor);
+  };
   const { signal } = options;
   try {
     for await (const next of stream('changes.watch', input(from), signal === undefined ? { onResume } : { onResume, signal })) {
@@ -347,6 +352,10 @@ async function* watch(
       }
       cursor = item.cursor;
       yield item;
+      if (item.type !== 'ready' || !isAgain) continue;
+      isAgain = false;
+      // The journal has the folder's changes alone.
+      if (options.git !== false) yield { type: 'git', cursor, what: 'repository', at: Date.now() };
     }
   } catch (error) {
     if (signal?.aborted !== true) throw error;
