@@ -32,6 +32,7 @@ const pages = {
   'no such page': [404, 'Not Found', 'default backend - 404'],
   'not logged in': [401, 'Unauthorized', '<html>Who are you?</html>'],
   'log in here': [200, 'OK', '<!doctype html>\n<html>\n<form action="/login"><input name="user">\n</form></html>\n'],
+  'log in, in JSON': [200, 'OK', '{"error":"login"}\n'],
   'log in there': [302, 'Found', ''],
   'log in there, as you asked': [307, 'Temporary Redirect', ''],
   rubbish: [200, 'OK', '\u0000\n}{\n'],
@@ -65,9 +66,9 @@ export class BadNetwork {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** Connections of clients that are there now. */
+  /** Connections of clients that are there now. Those over which nothing ever came are of Node's fetch: it keeps for 4 s what it made for a request that was aborted by then. */
   get connections(): number {
-    return this.#clients.size;
+    return [...this.#clients].filter(({ bytesRead }) => bytesRead > 0).length;
   }
 
   /** Where it leads to from now on. */

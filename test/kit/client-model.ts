@@ -23,8 +23,8 @@ const SLACK_MS = 5000;
 const LONGEST_MS = 1500;
 const backoff = { baseMs: 20, maxMs: 300 };
 const offlineAfterMs = 400;
-/** Between two that a feed asks again without any item, on average, there is half of what the backoff begins with. */
-const MOST_A_SECOND = 150;
+/** What delays of this backoff come to, and some more: one that begins anew too early asks some 100 times. */
+const MOST_A_SECOND = 40;
 /** A program in the sidecar writes it, over and over, each line with its place. */
 const LINE = 10;
 const writing = `let at = 0; const timer = setInterval(() => { for (let i = 0; i < 20; i++) process.stdout.write(String(at++).padStart(${LINE - 1}, '0') + '\\n'); if (at > 1e6) clearInterval(timer); }, 5);`;
@@ -40,6 +40,10 @@ interface Segment {
   /** The cursor of its first item. */
   cursor: string;
   revisions: number[];
+}
+
+function epochOf(cursor: string): string {
+  return cursor.slice(0, cursor.lastIndexOf('-'));
 }
 
 /** What a call may end with, beside its result. */
@@ -62,8 +66,10 @@ class Person {
   segment: Segment | undefined;
   seen = new Set<string>();
   isClosed = false;
-  /** Of sockets and of the requests of its feed, when they were begun. */
+  /** Of sockets, and of the requests of its feed that the client made by itself, when they were begun. */
   readonly asked: number[] = [];
+  /** From where its feed is to be asked for next, and whether the model itself asks for it. */
+  watching: { cursor: string | undefined; isAgain: boolean } | undefined;
   readonly #problems: string[];
 
   constructor(
@@ -73,10 +79,16 @@ class Person {
     const { name, url, token, tokenId, kind, random } = options;
     [this.name, this.tokenId, this.kind, this.#problems] = [name, tokenId, kind, problems];
     const asked = (): void => void this.asked.push(performance.now());
+    const watches = (cursor: string | undefined): void => this.#watches(cursor);
     class Counted extends WebSocket {
       constructor(address: string, protocols?: string[]) {
         super(address, protocols);
         asked();
+      }
+      override send(text: string): void {
+        const { method, params } = text.length < 1000 ? (JSON.parse(text) as { method?: string; params?: { cursor?: string } }) : {};
+        if (method === 'changes.watch') watches(params?.cursor);
+        super.send(text);
       }
     }
     this.client = createClient<Table>({
@@ -85,8 +97,11 @@ class Person {
       webSocket: kind === 'HTTP' ? undefined : (Counted as never),
       // Connections that are kept for the next call would be counted as left open.
       fetch: (input, init) => {
-        // Calls are made as fast as the model asks for them; a feed asks again by itself.
-        if (String(input).endsWith('/api/changes.watch')) asked();
+        if (String(input).endsWith('/api/changes.watch')) {
+          // Calls are made as fast as the model asks for them; a feed asks again by itself.
+          if (this.watching?.isAgain === true) asked();
+          watches((JSON.parse(String(init?.body)) as { cursor?: string }).cursor);
+        }
         const headers = new Headers(init?.headers);
         headers.set('connection', 'close');
         return fetch(input, { ...init, headers });
@@ -99,6 +114,15 @@ class Person {
       random: () => random.below(1000) / 1000,
     });
     this.client.connection.on('state', (state) => this.#heard(state));
+  }
+
+  /** A feed asks for what comes after the last item that it told: what comes twice it would pass over, and what is left out nobody would miss. */
+  #watches(cursor: string | undefined): void {
+    const { watching } = this;
+    if (watching === undefined) return;
+    if (cursor !== watching.cursor)
+      this.#problems.push(`${this.name} (${this.kind}): asks from ${cursor}, and not from ${watching.cursor}`);
+    watching.isAgain = true;
   }
 
   /** Each state follows from the one before. */
@@ -137,10 +161,12 @@ export interface Counts {
   changes: number;
   resyncs: number;
   starts: number;
+  /** In a second, by one of them. */
+  mostAsked: number;
 }
 
 export class ClientModel {
-  readonly counts: Counts = { calls: 0, done: 0, failed: 0, items: 0, changes: 0, resyncs: 0, starts: 0 };
+  readonly counts: Counts = { calls: 0, done: 0, failed: 0, items: 0, changes: 0, resyncs: 0, starts: 0, mostAsked: 0 };
   readonly reasons = new Map<string, number>();
   readonly #random: Random;
   readonly #root: string;
@@ -355,6 +381,7 @@ export class ClientModel {
     let from = 0;
     for (const [index, at] of person.asked.entries()) {
       while (at - (person.asked[from] as number) > 1000) from++;
+      this.counts.mostAsked = Math.max(this.counts.mostAsked, index - from);
       if (index - from > MOST_A_SECOND) this.#problems.push(`${person.name} (${person.kind}) asks ${index - from} times a second`);
     }
   }
@@ -610,12 +637,15 @@ export class ClientModel {
   async #watch(person: Person): Promise<void> {
     const losses = this.#losses;
     let known: string | undefined = person.segment?.cursor;
-    if (person.segment !== undefined) known = `${known?.slice(0, known.lastIndexOf('-'))}-${this.#lastOf(person.segment)}`;
+    if (person.segment !== undefined) known = `${epochOf(person.segment.cursor)}-${this.#lastOf(person.segment)}`;
     const { signal } = person.leaving;
+    const watching: Person['watching'] = { cursor: known, isAgain: false };
+    person.watching = watching;
     const feed = person.client.watchChanges(known, { signal, git: false });
     try {
       for await (const item of feed) {
         assert.ok(!signal.aborted, `${person.name}: a change after it left`);
+        watching.cursor = item.cursor;
         this.#told(person, item, losses);
       }
       assert.ok(signal.aborted, `${person.name} (${person.kind}): the feed of changes ended by itself`);
@@ -640,8 +670,7 @@ export class ClientModel {
     if (person.segment === undefined) person.segment = { cursor: item.cursor, revisions: [] };
     if (item.type !== 'change') return;
     this.counts.changes++;
-    const epoch = (cursor: string): string => cursor.slice(0, cursor.lastIndexOf('-'));
-    assert.equal(epoch(item.cursor), epoch(person.segment.cursor), `${person.name}: another epoch, and no resync`);
+    assert.equal(epochOf(item.cursor), epochOf(person.segment.cursor), `${person.name}: another epoch, and no resync`);
     const last = this.#lastOf(person.segment);
     if (item.cursor !== person.segment.cursor)
       assert.ok(item.revision > last, `${person.name} (${person.kind}): change ${item.revision} comes after ${last}`);
@@ -689,10 +718,12 @@ export class ClientModel {
     const direct: Client<Table> = this.#direct;
     while (this.#people.length < 2) await this.#join();
     const there = (): Person[] => this.#people.filter((person) => !person.isClosed && !this.#revoked.has(person));
-    // All follow by now, if only since now.
+    // All follow by now, if only since now. Who has yet to hear that the state was lost would be told that instead of the change.
+    const { cursor: now } = await direct.call('changes.since', { limit: 1 });
     await this.#eventually('a feed does not come back', () => {
       this.#check();
-      for (const person of there()) assert.ok(person.segment !== undefined, `${person.name} (${person.kind})`);
+      for (const { name, kind, segment } of there())
+        assert.ok(segment !== undefined && epochOf(segment.cursor) === epochOf(now), `${name} (${kind}): ${segment?.cursor} of ${now}`);
     });
     const mark = `mark${this.#number}.txt`;
     await direct.call('files.write', { path: mark, text: 'The end.\n' });
