@@ -684,6 +684,52 @@ test('a stream that goes on over HTTP knows what came over the WebSocket, also w
   );
 });
 
+test('a stream that went over HTTP goes back to the WebSocket once there is one, as a browser has few connections for requests', async () => {
+  let isBlocked = true;
+  class SometimesWebSocket extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      super(isBlocked ? url.replace('/rpc', '/blocked') : url, protocols);
+    }
+  }
+  const ways: string[] = [];
+  const dispatch = (fakes: Dispatch) => async (request: DispatchRequest) => {
+    if (request.name === 'system.info') return { output: {} };
+    ways.push(request.transport);
+    return await fakes(request);
+  };
+  await withFakeSidecar(
+    async ({ url, seen }) => {
+      // One tells items without an end, of which some are on their way; the other nothing, so that its next one is awaited.
+      for (const quiet of [false, true])
+        await withClient(
+          url,
+          async (client) => {
+            isBlocked = true;
+            ways.length = 0;
+            let next = 1;
+            const input = (last: { cursor: string } | undefined) => ({ quiet, cursor: last?.cursor ?? '0' });
+            const leaving = new AbortController();
+            const reading = (async () => {
+              const stream = client.stream('items.endless', input(undefined), { signal: leaving.signal, onResume: input });
+              for await (const { n } of stream) assert.equal(n, next++);
+            })();
+            await eventually(() => ways.length === 1);
+            isBlocked = false;
+            await eventually(() => ways.length === 2 && seen.running === 1);
+            const before = next;
+            await eventually(() => quiet || next > before + 10);
+            leaving.abort();
+            assert.equal(await reason(reading), 'CANCELED');
+            assert.deepEqual(ways, ['http', 'ws']);
+            await eventually(() => seen.running === 0);
+          },
+          { webSocket: SometimesWebSocket as never },
+        );
+    },
+    { table: { ...fakeTable, 'system.info': operations['system.info'] }, dispatch },
+  );
+});
+
 function changeOf(revision: number, epoch = 'e'): Change {
   const cursor = `${epoch}-${revision}`;
   return {

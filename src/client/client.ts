@@ -133,9 +133,9 @@ export function createClient<T extends Table = Operations>(options: ClientOption
     const { signal, onResume } = streamOptions;
     const items = leavable(signal, (leaving) => {
       const joined = onResume === undefined ? { signal: leaving } : { signal: leaving, onResume };
-      const overHttp: Follow = (asked, last) =>
-        followOverHttp({ http, timers, backoff: { ...backoff, random } }, name, asked, joined, last);
-      return WebSocketClass === undefined ? overHttp(input) : follow({ connection, overHttp }, name, input, joined);
+      const overHttp: Follow = (asked, end, last) =>
+        followOverHttp({ http, timers, backoff: { ...backoff, random } }, name, asked, { ...joined, signal: end }, last);
+      return WebSocketClass === undefined ? overHttp(input, leaving) : follow({ connection, overHttp }, name, input, joined);
     });
     return {
       end: end.promise,
@@ -213,7 +213,7 @@ interface Leavable<T, R> extends AsyncIterable<T> {
   return(): Promise<IteratorResult<T, R | undefined>>;
 }
 
-/** One stream over as many requests as it takes; `before`: the last item that came of it in another way. */
+/** One stream over as many requests as it takes, until the signal; `before`: the last item that came of it in another way. */
 async function* followOverHttp(
   { http, timers, backoff: backoffOptions }: { http: HttpCalls; timers: PeerTimers; backoff: BackoffOptions },
   name: string,
@@ -266,27 +266,49 @@ async function rest(ms: number, signal: AbortSignal, timers: PeerTimers): Promis
   });
 }
 
-type Follow = (asked: unknown, last?: unknown) => AsyncGenerator<unknown, unknown>;
+type Follow = (asked: unknown, end: AbortSignal, last?: unknown) => AsyncGenerator<unknown, unknown>;
 
-/** One stream over as many connections as it takes; what is left of it goes over HTTP where no WebSocket is passed on. */
+/** One stream over as many connections as it takes; over HTTP where no WebSocket is passed on, as long as there is none. */
 async function* follow(
   { connection, overHttp }: { connection: Connection; overHttp: Follow },
   name: string,
   input: unknown,
-  options: StreamOptions<unknown, unknown>,
+  { signal, onResume }: StreamOptions<unknown, unknown> & { signal: AbortSignal },
 ): AsyncGenerator<unknown, unknown> {
-  const { signal, onResume } = options;
   let asked = input;
   let last: unknown;
   for (;;) {
     const peer = await livePeer(connection, { patient: onResume !== undefined, signal });
-    if (peer === undefined) return yield* overHttp(asked, last);
-    const call: PeerCall = peer.call(name, asked, signal === undefined ? { stream: true } : { stream: true, signal });
+    if (peer === undefined) {
+      if (onResume === undefined) return yield* overHttp(asked, signal);
+      // A browser has six connections for all requests to a server, and a page may have as many streams.
+      const live = new AbortController();
+      const off = connection.on('state', ({ name: state }) => {
+        if (state === 'live') live.abort();
+      });
+      const items = overHttp(asked, AbortSignal.any([signal, live.signal]), last);
+      try {
+        for (let step = await items.next(); ; step = await items.next()) {
+          if (step.done === true) return step.value;
+          last = step.value;
+          yield last;
+        }
+      } catch (error) {
+        if (!live.signal.aborted || signal.aborted) throw error;
+      } finally {
+        off();
+        await items.return(undefined);
+      }
+      asked = onResume(last);
+      if (asked === undefined) throw new OutriggerError('CONNECTION_LOST', 'The stream was to go on over another connection.');
+      continue;
+    }
+    const call: PeerCall = peer.call(name, asked, { stream: true, signal });
     void passOver(call.bytes);
     try {
       for await (const item of call.items) {
         // Others came with it before.
-        if (signal?.aborted === true) throw new OutriggerError('CANCELED', 'The call was canceled.', { cause: signal.reason });
+        if (signal.aborted) throw new OutriggerError('CANCELED', 'The call was canceled.', { cause: signal.reason });
         last = item;
         yield item;
       }
