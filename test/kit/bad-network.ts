@@ -20,6 +20,7 @@ interface Link {
   sockets: [Socket, Socket];
   /** What passes in that direction waits for it. */
   gates: Record<Direction, PromiseWithResolvers<void> | undefined>;
+  isLost: boolean;
 }
 
 /** What stands between may say so itself. */
@@ -46,8 +47,9 @@ const heldBytes = 256 * 1024;
 export class BadNetwork {
   readonly #random: Random;
   readonly #links = new Set<Link>();
-  /** Sockets of clients, also of those that are answered here. */
-  readonly #clients = new Set<Socket>();
+  readonly #lost = new Set<Link>();
+  /** Sockets of clients, also of those that are answered here, and the first line of what came. */
+  readonly #clients = new Map<Socket, string>();
   #server: Server | undefined;
   #port = 0;
   #target = 0;
@@ -66,9 +68,11 @@ export class BadNetwork {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** Connections of clients that are there now. Those over which nothing ever came are of Node's fetch: it keeps for 4 s what it made for a request that was aborted by then. */
-  get connections(): number {
-    return [...this.#clients].filter(({ bytesRead }) => bytesRead > 0).length;
+  /** Connections of clients that are there now, by what they began with. Those over which nothing came are of Node's fetch: it keeps for 4 s what it made for a request that was aborted by then. */
+  get connections(): string[] {
+    return [...this.#clients].flatMap(([socket, begin]) =>
+      begin === '' ? [] : [`${begin}, ${socket.bytesRead} up, ${socket.bytesWritten} down`],
+    );
   }
 
   /** Where it leads to from now on. */
@@ -94,7 +98,9 @@ export class BadNetwork {
 
   /** Cuts all, some with a reset. */
   cut(): void {
-    for (const socket of this.#clients) {
+    const lost = new Set([...this.#lost].map(({ sockets }) => sockets[0]));
+    for (const socket of this.#clients.keys()) {
+      if (lost.has(socket)) continue;
       if (this.#random.below(2) === 0) socket.resetAndDestroy();
       else socket.destroy();
     }
@@ -106,6 +112,26 @@ export class BadNetwork {
       if (!all && this.#random.below(2) === 0) continue;
       for (const direction of directions) gates[direction] ??= Promise.withResolvers();
     }
+  }
+
+  /** Those that are there are lost, all or half of them: nothing passes any more, not even that one side is gone. Both have to find that out. */
+  lose(all = this.#random.below(2) === 0): void {
+    for (const link of this.#links) {
+      if (!all && this.#random.below(2) === 0) continue;
+      link.isLost = true;
+      for (const direction of ['up', 'down'] as const) link.gates[direction] ??= Promise.withResolvers();
+      this.#links.delete(link);
+      this.#lost.add(link);
+    }
+  }
+
+  /** Both sides of what was lost are told. */
+  bury(): void {
+    for (const { sockets, gates } of this.#lost) {
+      for (const socket of sockets) socket.destroy();
+      for (const direction of ['up', 'down'] as const) gates[direction]?.resolve();
+    }
+    this.#lost.clear();
   }
 
   goOn(): void {
@@ -123,7 +149,7 @@ export class BadNetwork {
     if (page !== undefined) this.cut();
   }
 
-  /** All as it should be, for the connections that are there too. */
+  /** All as it should be, for the connections that are there too, but for those that are lost. */
   async clear(): Promise<void> {
     this.weather = fineWeather;
     this.#page = undefined;
@@ -134,12 +160,13 @@ export class BadNetwork {
   close(): void {
     this.refuse();
     this.goOn();
-    for (const socket of this.#clients) socket.destroy();
+    this.bury();
+    for (const socket of this.#clients.keys()) socket.destroy();
   }
 
   #take(from: Socket): void {
     this.made++;
-    this.#clients.add(from);
+    this.#clients.set(from, '');
     from.on('error', () => undefined);
     from.once('close', () => this.#clients.delete(from));
     from.setNoDelay(true);
@@ -150,13 +177,14 @@ export class BadNetwork {
     const to = connect(this.#target, '127.0.0.1');
     to.setNoDelay(true);
     to.on('error', () => undefined);
-    const link: Link = { sockets: [from, to], gates: { up: undefined, down: undefined } };
+    const link: Link = { sockets: [from, to], gates: { up: undefined, down: undefined }, isLost: false };
     this.#links.add(link);
     for (const [one, other] of [
       [from, to],
       [to, from],
     ] as const)
       one.once('close', () => {
+        if (link.isLost) return;
         this.#links.delete(link);
         for (const direction of ['up', 'down'] as const) link.gates[direction]?.resolve();
         other.destroy();
@@ -171,6 +199,7 @@ export class BadNetwork {
     let left = this.#random.below(100) < cutPercent ? this.#random.below(cutBelow) : Number.POSITIVE_INFINITY;
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
+        this.#began(from, chunk.toString('latin1'));
         for (const piece of this.#pieces(chunk)) {
           await link.gates[direction]?.promise;
           const { delayMs } = this.weather;
@@ -189,10 +218,14 @@ export class BadNetwork {
           if (to.writableLength > heldBytes) await Promise.race([once(to, 'drain'), once(to, 'close')]);
         }
       }
-      to.end();
+      if (!link.isLost) to.end();
     } catch {
-      to.destroy();
+      if (!link.isLost) to.destroy();
     }
+  }
+
+  #began(client: Socket, head: string): void {
+    if (this.#clients.get(client) === '') this.#clients.set(client, head.split('\r', 1)[0] as string);
   }
 
   #pieces(chunk: Buffer): Buffer[] {
@@ -206,6 +239,7 @@ export class BadNetwork {
     const read = (chunk: Buffer): void => {
       head = (head + chunk.toString('latin1')).slice(0, 16 * 1024);
       if (!head.includes('\r\n\r\n')) return;
+      this.#began(socket, `${head.split('\r', 1)[0]} (${page})`);
       socket.off('data', read);
       // What else is sent is passed over: a socket that is closed on it is reset.
       socket.resume();
