@@ -456,6 +456,38 @@ test(
     }),
 );
 
+test(
+  'git tells a limited caller of no file that was touched and holds what it held, whatever git did elsewhere',
+  { skip: requireTool('git') },
+  () =>
+    withScratchFolder('reach-touched', async (_folder, root) => {
+      for (const name of ['pub/a.txt', 'secret/b.txt']) {
+        fs.mkdirSync(path.dirname(path.join(root, name)));
+        fs.writeFileSync(path.join(root, name), `${name}\n`);
+      }
+      const git = gitIn(root);
+      git('init', '-q');
+      git('add', '-A');
+      git('commit', '-qm', 'one');
+      await withSidecar(
+        async (running) => {
+          const limited = running.clientOf(await tokenOf(running, 'write', ['pub']));
+          const told = async (): Promise<unknown> => [
+            (await limited.call('git.status', {})).changes,
+            (await limited.call('git.hunks', { path: 'pub' })).files,
+          ];
+          fs.utimesSync(path.join(root, 'pub/a.txt'), 1, 1);
+          assert.deepEqual(await told(), [[], []]);
+          // Here its new times come into the index.
+          fs.appendFileSync(path.join(root, 'secret/b.txt'), 'more\n');
+          git('status');
+          assert.deepEqual(await told(), [[], []]);
+        },
+        { workspace: root },
+      );
+    }),
+);
+
 test('a limited caller does not hear where links of others lead, beyond a link that leads out of its paths', () =>
   withScratchFolder('reach-chain', async (_folder, root) => {
     for (const name of ['pub', 'other', 'secret/there']) fs.mkdirSync(path.join(root, name), { recursive: true });

@@ -42,23 +42,6 @@ const passing: Readonly<Record<string, string>> = {
   state: 'How far the index is when it is asked; of documents, whether the disk has it already.',
 };
 
-/**
- * A file that was touched and holds what it held: git.hunks tells of it, without a hunk, until the index has its new times, which any git command that
- * writes the index may put there.
- */
-function isTouched(value: unknown): boolean {
-  const { status, binary, added, removed, hunks, newMode } = value as Record<string, unknown>;
-  return (
-    status === 'modified' &&
-    binary === false &&
-    added === 0 &&
-    removed === 0 &&
-    Array.isArray(hunks) &&
-    hunks.length === 0 &&
-    newMode === undefined
-  );
-}
-
 export interface ModelCounts {
   calls: number;
   answered: number;
@@ -546,9 +529,7 @@ class LimitedCallerModel {
     const text = JSON.stringify(value ?? null, (key, part: unknown) => {
       if (Object.hasOwn(passing, key) && typeof part !== 'object') return typeof part;
       return Array.isArray(part) && part.every((one) => typeof (one as { path?: unknown } | null)?.path === 'string')
-        ? part
-            .filter((one) => !isTouched(one))
-            .toSorted((one: { path: string }, other: { path: string }) => (one.path < other.path ? -1 : 1))
+        ? part.toSorted((one: { path: string }, other: { path: string }) => (one.path < other.path ? -1 : 1))
         : part;
     });
     return JSON.parse(text.replace(/\b[0-9a-f]{40}\b/g, (hash) => commits?.get(hash) ?? hash)) as unknown;

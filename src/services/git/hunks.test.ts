@@ -52,6 +52,24 @@ describe('hunks', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('a file that was touched and holds what it held is no change, and none that is brought back', async () => {
+    await withRepository(async ({ git, put, save, root }) => {
+      for (const name of ['a', 'b']) put(name);
+      put('bytes', Buffer.from([1, 0, 2]));
+      save('base');
+      for (const name of ['a', 'bytes']) fs.utimesSync(path.join(root, name), 1, 1);
+      put('b', 'other\n');
+      for (const request of [{}, { from: 'HEAD' }, { lines: false }])
+        assert.deepEqual(
+          (await ask(git, request)).files.map((file) => file.path),
+          ['b'],
+        );
+      assert.deepEqual(await restore(git, { files: [{ path: 'a' }, { path: 'b' }], from: 'HEAD' }), { files: 1 });
+      fs.utimesSync(path.join(root, 'a'), 2, 2);
+      assert.deepEqual(await restore(git, { files: [{ path: 'a' }] }), { files: 0 });
+    });
+  });
+
   test('each kind of change and of name is told: added, deleted, renamed, mode, link, binary, not UTF-8, in quotes', async () => {
     await withRepository(async ({ git, put, save, run, root }) => {
       const odd = ['tab\there', 'new\nline', '"quoted"', 'back\\slash', '-rf', '🎉 é', 'bell\x07'];

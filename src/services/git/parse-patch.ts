@@ -64,13 +64,16 @@ export function parsePatch(output: Buffer, cut: boolean): { files: PatchFile[]; 
   if (end === undefined) return { files: entries.map((entry) => fileOf(entry, [], true)), listCut: cut };
   const sections = parseSections(output.toString('latin1', end));
   let at = 0;
-  const files = entries.map((entry) => {
+  const files = entries.flatMap((entry) => {
     const first = `diff --git ${quoted('a/', entry.from ?? entry.path)} ${quoted('b/', entry.path)}\n`;
     const found: Section[] = [];
     // A file that became a link is told as one that went and one that came.
     while (found.length < (entry.status === 'type-changed' ? 2 : 1) && sections[at]?.header.startsWith(first) === true)
       found.push(sections[at++] as Section);
-    return fileOf(entry, found, cut && at >= sections.length);
+    const file = fileOf(entry, found, cut && at >= sections.length);
+    // Its times alone are others than those that the index has.
+    const isTouched = found.length === 0 && !file.cut && file.status === 'modified' && file.oldMode === file.newMode;
+    return isTouched ? [] : [file];
   });
   return { files, listCut: false };
 }

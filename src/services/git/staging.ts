@@ -287,7 +287,9 @@ async function countDifferent(
   const revision = from === undefined ? [] : [await git.treeish(repository, from, signal)];
   // Else git looks into repositories inside, with the filters that those name.
   const safely = ['--no-ext-diff', '--no-textconv', '--ignore-submodules=dirty'];
-  const args = ['diff', '--raw', '-z', '--no-renames', '--relative', ...safely, '--end-of-options', ...revision, '--'];
+  // Files whose times alone are others are none of them; that git may write this down does not matter where the index may be written.
+  const looking = ['-c', 'diff.autoRefreshIndex=true', 'diff', '--raw', '-z', '--no-renames', '--relative', ...safely];
+  const args = [...looking, '--end-of-options', ...revision, '--'];
   const { stdout } = await git.read('restore', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
   const takes = pathMatcher(paths);
   const parts = splitNul(stdout).map((part) => Buffer.from(part).toString());
