@@ -173,12 +173,17 @@ async function run(git: Git, prepared: Prepared, files: number, signal: AbortSig
   const result = await git.write('commit', args, { signal, stdin, env, endsWithCall: true }, [0, 1]);
   const said = result.stdout.toString();
   // A hook may take everything out of the index again.
-  if (result.exitCode === 1 && /^(nothing|no changes) (added )?to commit|^nothing added to commit/m.test(said)) return nothing;
+  if (saysNothingToCommit(result)) return nothing;
   if (result.exitCode !== 0) throw gitError('commit', result.exitCode, `${result.stderr.toString()}\n${said}`);
   const hash = (await git.head(repository, signal)) ?? null;
   if (hash !== null && prepared.step !== undefined) git.readSteps.add(hash, prepared.step);
   const summary = /^ \d+ files? changed.*$/m.exec(said)?.[0]?.trim();
   return { committed: true, hash, files, summary: summary ?? text.trim().split('\n')[0] ?? '' };
+}
+
+/** What git's commit found was not enough for one. */
+export function saysNothingToCommit({ exitCode, stdout }: { exitCode: number | null; stdout: Uint8Array }): boolean {
+  return exitCode === 1 && /^(nothing|no changes) (added )?to commit|^nothing added to commit/m.test(Buffer.from(stdout).toString());
 }
 
 /** For where git's input is not the message. Throws BAD_INPUT where no program can be given it so; `otherwise` says where it can be. */

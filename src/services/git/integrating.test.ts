@@ -275,6 +275,13 @@ describe('joining commits', { skip: requireTool('git') }, () => {
       assert.equal((await giveUp(git)).aborted, 'revert');
       await assert.rejects(cherryPick(git, '--all'), fails('BAD_INPUT'));
       await assert.rejects(revert(git, 'nope'), fails('GIT_FAILED'));
+      run('commit', '-q', '--allow-empty', '-m', 'empty');
+      // Of this one git says nothing but that there is nothing to commit, in words of their own where files are changed or new.
+      for (const change of [() => {}, () => put('new'), () => put('a', 'changed\n')]) {
+        change();
+        for (const join of [revert, cherryPick]) assert.equal((await join(git, 'HEAD')).outcome, 'nothing');
+        assert.equal((await status(git, false))?.underWay, undefined);
+      }
     });
   });
 

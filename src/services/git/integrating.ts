@@ -2,7 +2,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { GitConflict, git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
 import { splitNul } from '../../core/split-nul.ts';
-import { messageArgument, refuseMarkers, takeIntoIndex } from './committing.ts';
+import { messageArgument, refuseMarkers, saysNothingToCommit, takeIntoIndex } from './committing.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { changeError, inConflict, overwriting, withMore, wouldOverwrite } from './git-error.ts';
 import { identity } from './identity.ts';
@@ -228,6 +228,8 @@ async function join(
       return others.outcome === 'done' && others.head === head ? { ...others, outcome: 'nothing' } : others;
     }
   }
+  // Of the revert of a commit that changed nothing no trace is left to go on from.
+  if (action === 'revert' && doing === undefined && saysNothingToCommit(result)) return { outcome: 'nothing', head, conflicts: [] };
   const error = wouldOverwrite(action, result);
   if (!isIntegrating(doing)) throw error;
   throw withMore(error, `The ${nameOf(doing)} is still under way: git.continue or git.abort ends it.`);
