@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import { OutriggerError } from '../../contract/errors.ts';
 import { splitNul } from '../../core/split-nul.ts';
 import { editorsOf, withCoAuthors } from './co-authors.ts';
@@ -12,6 +13,7 @@ import { type RepositoryStatus, statusOf } from './status.ts';
 
 /** What one argument of a program may hold on Linux, with room to spare. */
 const MAX_ARGUMENT_BYTES = 100_000;
+const SLASH = 0x2f;
 /** Files in conflict whose content is looked at before they count as resolved. */
 const MAX_CONFLICTS = 1000;
 
@@ -136,10 +138,28 @@ export async function takeIntoIndex(
 ): Promise<void> {
   const update = (how: readonly string[], names: readonly Uint8Array[]): Promise<unknown> =>
     git.write(action, ['update-index', ...how, '-z', '--stdin'], { signal, stdin: nulEnded(names) });
-  const { present, gone } = indexNames(entries);
+  const settled = entries.map((entry) =>
+    entry.staged === 'unmerged' && isGone(git, entry) ? { ...entry, unstaged: 'deleted' as const } : entry,
+  );
+  const { present, gone } = indexNames(settled);
   // Without a look at the folder: below a link that replaced one git refuses to look.
   if (gone.length > 0) await update(['--force-remove'], gone);
   if (present.length > 0) await update(['--add', '--remove', '--replace'], present);
+}
+
+/** Of a file in conflict git does not say so: something else is in its place, or in that of a folder above it. */
+function isGone(git: Git, { path, submodule }: StatusEntry): boolean {
+  const name = Buffer.from(path.bytes);
+  const statAt = (end: number): fs.Stats | undefined => {
+    try {
+      return fs.lstatSync(Buffer.concat([Buffer.from(`${git.options.root}/`), name.subarray(0, end)]), { throwIfNoEntry: false });
+    } catch {
+      // There is a file above it.
+      return undefined;
+    }
+  };
+  for (let end = name.indexOf(SLASH); end > 0; end = name.indexOf(SLASH, end + 1)) if (statAt(end)?.isDirectory() !== true) return true;
+  return statAt(name.length)?.isDirectory() === true && !submodule;
 }
 
 /** It was new, and is gone again: neither the last commit knows it nor the index. */

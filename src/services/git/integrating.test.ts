@@ -7,7 +7,9 @@ import { diverge, fails, type GitWorld, hook, losing, names, slowly, withReposit
 import { requireTool } from '../../../test/kit/require-tools.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { branch, checkout, tags } from './branches.ts';
+import { commit } from './committing.ts';
 import { cherryPick, giveUp, goOn, merge, rebase, reset, revert } from './integrating.ts';
+import { stage } from './staging.ts';
 import { stash, stashes } from './stash.ts';
 import { status } from './status.ts';
 
@@ -93,6 +95,36 @@ describe('joining commits', { skip: requireTool('git') }, () => {
       assert.equal(run('log', '-1', '--format=%B'), '#12: join\n\n# ü');
       for (const message of ['ü'.repeat(65_536), 'a\0b'])
         await assert.rejects(merge(git, { ...allow, from: 'main', message }), fails('BAD_INPUT'));
+    });
+  });
+
+  test('a file in conflict in whose place a folder came, or above which a link did, counts as removed', async () => {
+    await withRepository(async (world) => {
+      const { git, put, run, root, save } = world;
+      for (const name of ['a', 'docs/a', 'real/a']) put(name, 'base\n');
+      save('base');
+      run('checkout', '-qb', 'side');
+      for (const name of ['a', 'docs/a']) put(name, 'side\n');
+      save('side');
+      run('checkout', '-q', 'main');
+      for (const name of ['a', 'docs/a']) put(name, 'main\n');
+      const main = save('main');
+      const all = { message: 'all', paths: undefined, all: true, author: undefined };
+      for (const settle of [() => goOn(git, { skip: false }), () => commit(git, all), () => stage(git, [])]) {
+        assert.equal((await merge(git, { ...allow, from: 'side' })).outcome, 'conflicts');
+        for (const name of ['a', 'docs']) fs.rmSync(path.join(root, name), { recursive: true });
+        put('a/below');
+        fs.symlinkSync('real', path.join(root, 'docs'));
+        await settle();
+        assert.deepEqual(
+          run('ls-files', '-s')
+            .split('\n')
+            .filter((line) => /\t(a|docs\/a)$/.test(line)),
+          [],
+        );
+        for (const name of ['a', 'docs']) fs.rmSync(path.join(root, name), { recursive: true });
+        run('reset', '-q', '--hard', main);
+      }
     });
   });
 
@@ -233,14 +265,19 @@ describe('joining commits', { skip: requireTool('git') }, () => {
   test('a rebase that can not go on for what is typed meanwhile says so, and what can not be given up names the files', async () => {
     await withRepository(async (world) => {
       const { git, put, run, file } = world;
-      diverge(world);
+      const { side } = diverge(world);
       assert.equal((await rebase(git, 'side')).outcome, 'conflicts');
       put('a', 'both\n');
       put('of-side', 'typed\n');
-      await assert.rejects(
-        goOn(git, { skip: false }),
-        fails('GIT_WOULD_OVERWRITE', /rebase: changes that are not committed would be lost\. .*still under way/),
-      );
+      for (const message of [undefined, 'of mine']) {
+        await assert.rejects(
+          goOn(git, { skip: false, message }),
+          fails('GIT_WOULD_OVERWRITE', /rebase: the changes of of-side would be lost\. .*still under way/),
+        );
+        // Nothing is committed or resolved by then: the commit can still be left out, or have another message.
+        assert.equal(run('rev-parse', 'HEAD'), side);
+        assert.deepEqual((await names(git)).toSorted(), ['- modified of-side', 'added - of-main', 'unmerged unmerged a']);
+      }
       assert.equal(file('of-side'), 'typed\n');
       run('checkout', '-q', 'of-side');
       put('of-main', 'typed\n');

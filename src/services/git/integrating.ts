@@ -135,7 +135,7 @@ export function goOn(git: Git, { message, skip }: { message?: string | undefined
     if (message !== undefined && doing === 'am')
       throw new OutriggerError('BAD_INPUT', 'A patch has its message from its mail: leave `message` out.');
     if (skip) return join(git, repository, doing, [doing, '--skip'], undefined, signal);
-    await resolve(git, repository, signal);
+    await resolve(git, repository, doing, signal);
     // `--continue` opens an editor, after which lines that begin with # are taken for comments: a message goes into the commit here.
     const prepared = doing === 'am' ? undefined : preparedMessage(repository.gitFolder);
     const text = message ?? prepared;
@@ -232,7 +232,11 @@ async function join(
   if (action === 'revert' && doing === undefined && saysNothingToCommit(result)) return { outcome: 'nothing', head, conflicts: [] };
   const error = wouldOverwrite(action, result);
   if (!isIntegrating(doing)) throw error;
-  throw withMore(error, `The ${nameOf(doing)} is still under way: git.continue or git.abort ends it.`);
+  throw stillUnderWay(error, doing);
+}
+
+function stillUnderWay(error: OutriggerError, doing: Doing): OutriggerError {
+  return withMore(error, `The ${nameOf(doing)} is still under way: git.continue or git.abort ends it.`);
 }
 
 /** Environment that names who wrote the commit at which a rebase stopped, and when. */
@@ -269,8 +273,16 @@ function stopped(repository: Repository, action: string): Exclude<Doing, 'bisect
   throw new OutriggerError('GIT_FAILED', `${action}: no merge, rebase, git am, cherry-pick or revert is under way.`);
 }
 
-async function resolve(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<void> {
+async function resolve(git: Git, repository: Repository, doing: Doing, signal: AbortSignal | undefined): Promise<void> {
   const { entries } = await statusOf(git, repository, false, signal);
+  // git refuses these too, but when the commit was made here already.
+  const inTheWay = entries.filter(
+    ({ staged, unstaged, submodule }) => staged === null && unstaged !== null && unstaged !== 'untracked' && !submodule,
+  );
+  if (doing === 'rebase' && inTheWay.length > 0) {
+    const names = inTheWay.map(({ path }) => path.shown);
+    throw stillUnderWay(overwriting('rebase', names), doing);
+  }
   // What else changed goes along only where git asks for all of it: the files that took part.
   const { chosen, unmerged } = planCommit(
     entries.filter(({ staged, unstaged }) => staged !== null && unstaged !== null),
