@@ -109,7 +109,7 @@ function unquoted(name: string): string {
 
 function blameError(error: unknown, path: string): unknown {
   if (!(error instanceof OutriggerError) || error.reason !== 'GIT_FAILED') return error;
-  if (/no such path|cannot stat path|no such ref: HEAD/.test(error.message))
+  if (/no such path|cannot (stat path|lstat)|no such ref: HEAD/i.test(error.message))
     return new OutriggerError('FILE_NOT_FOUND', `blame: git does not know ${path} there.`, { cause: error });
   const lines = /has only (\d+) lines?/.exec(error.message)?.[1];
   return lines === undefined ? error : new OutriggerError('OUT_OF_RANGE', `blame: ${path} has only ${lines} lines.`, { cause: error });

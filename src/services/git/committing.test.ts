@@ -304,7 +304,7 @@ describe('commits', { skip: requireTool('git') }, () => {
   });
 
   test('blame says who wrote each line, in ranges, with what is not committed yet, and through renames', async () => {
-    await withRepository(async ({ git, make, put, run, save, flushed }) => {
+    await withRepository(async ({ git, make, put, run, save, flushed, root }) => {
       put('a "é"', 'one\ntwo\nthree\n');
       const first = save('first 🎉');
       put('a "é"', 'one\nTWO\nthree\nfour\n');
@@ -336,6 +336,8 @@ describe('commits', { skip: requireTool('git') }, () => {
       await assert.rejects(blame(git, { path: 'missing' }), fails('FILE_NOT_FOUND'));
       await assert.rejects(blame(git, { path: 'b', revision: '--contents=/etc/passwd' }), fails('BAD_INPUT'));
       await assert.rejects(blame(git, { path: 'b', start: 3, end: 2 }), fails('BAD_INPUT'));
+      fs.rmSync(path.join(root, 'b'));
+      await assert.rejects(blame(git, { path: 'b' }), fails('FILE_NOT_FOUND'));
     });
   });
 
