@@ -727,8 +727,10 @@ export class ClientModel {
     const { cursor: now } = await direct.call('changes.since', { limit: 1 });
     await this.#eventually('a feed does not come back', () => {
       this.#check();
-      for (const { name, kind, segment } of there())
-        assert.ok(segment !== undefined && epochOf(segment.cursor) === epochOf(now), `${name} (${kind}): ${segment?.cursor} of ${now}`);
+      for (const { name, kind, segment, states } of there()) {
+        const isThere = segment !== undefined && epochOf(segment.cursor) === epochOf(now);
+        assert.ok(isThere, `${name} (${kind}): ${segment?.cursor} of ${now} ${JSON.stringify(states.slice(-5))} of ${states.length}`);
+      }
     });
     const mark = `mark${this.#number}.txt`;
     await direct.call('files.write', { path: mark, text: 'The end.\n' });
