@@ -6,7 +6,7 @@ import { type Content, temporaryName } from './atomic-write.ts';
 import { notAFile, openRegularFile } from './containment.ts';
 import { FileBytes, statIdentity } from './content.ts';
 import type { Folders } from './folders.ts';
-import type { Journal } from './journal.ts';
+import { type ChangeDraft, type Journal, underBothNames } from './journal.ts';
 import { namesGit, type Reader } from './reader.ts';
 import { placeBelow } from './stats.ts';
 import type { Temporaries } from './temporaries.ts';
@@ -148,9 +148,9 @@ export class Copying {
       this.#host.temporaries.ended();
     }
     const what = existing === undefined ? 'created' : 'changed';
-    this.#host.journal.record([
-      { path: to, kind: 'symlink', what, before: null, after: null, cause: options.cause, content: statIdentity(fs.lstatSync(place.at)) },
-    ]);
+    const content = statIdentity(fs.lstatSync(place.at));
+    const draft: ChangeDraft = { path: to, kind: 'symlink', what, before: null, after: null, cause: options.cause, content };
+    this.#host.journal.record(underBothNames(draft, place.path));
     return 1;
   }
 }

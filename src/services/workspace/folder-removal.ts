@@ -4,7 +4,7 @@ import type { Cause } from '../../contract/events.ts';
 import { joinPath } from '../../contract/paths.ts';
 import type { Containment } from './containment.ts';
 import { errnoOf } from './file-errors.ts';
-import type { ChangeDraft, Journal } from './journal.ts';
+import { type ChangeDraft, type Journal, underBothNames } from './journal.ts';
 import type { KnownContents } from './known-contents.ts';
 import { kindOf, oddNames, readNames, seemsOdd } from './stats.ts';
 
@@ -26,17 +26,18 @@ export async function removeFolder(
 ): Promise<number> {
   let removed = 0;
   let drafts: ChangeDraft[] = [];
-  const tell = (): void => {
-    removed += drafts.length;
-    journal.record(drafts);
-    drafts = [];
-  };
   let sliceEnd = performance.now() + SLICE_MS;
   const top = containment.place(wirePath, false);
   top.close();
+  const realOf = (path: string): string => top.path + path.slice(wirePath.length);
+  const tell = (): void => {
+    removed += drafts.length;
+    journal.record(drafts.flatMap((draft) => underBothNames(draft, realOf(draft.path))));
+    drafts = [];
+  };
   /** Moved, or swapped for a link meanwhile: what is there now was not asked to be removed. */
   const throwIfElsewhere = (real: string, path: string): void => {
-    if (real === top.path + path.slice(wirePath.length)) return;
+    if (real === realOf(path)) return;
     throw new OutriggerError('BUSY_FILE', `${path} was moved, or replaced by a link, while it was removed.`);
   };
   // Depth first; a folder is taken up again when all in it is gone.
@@ -64,10 +65,11 @@ export async function removeFolder(
           pending.push({ path, emptied: false });
           continue;
         }
-        const before = contents.before(path, stat);
-        witness(path);
+        const realPath = realOf(path);
+        const before = contents.before(realPath, stat);
+        witness(realPath);
         ignoreMissing(() => fs.unlinkSync(at));
-        contents.forget(path);
+        contents.forget(realPath);
         drafts.push({ path, kind: kindOf(stat), what: 'removed', before, after: null, cause });
         if (performance.now() <= sliceEnd) continue;
         tell();

@@ -49,13 +49,18 @@ export class Folders {
   /** Makes a folder, of which its owner may do all, and those above it when asked; gives the paths made. */
   make(wirePath: string, parents: boolean, cause: Cause, { mode = 0o777, ...asked }: MkdirOptions = {}): string[] {
     const made: string[] = [];
+    /** Where those lie that are below a link. */
+    const elsewhere: string[] = [];
     let end = parents ? endOfName(wirePath, 0) : wirePath.length;
     let place: Place | undefined;
     try {
       for (place = this.#containment.place(wirePath.slice(0, end), false); ; ) {
         const isLast = end === wirePath.length;
-        if (this.#makeFolder(place, wirePath.slice(0, end), isLast, { mode: isLast ? mode | 0o700 : 0o777, ...asked }))
-          made.push(wirePath.slice(0, end));
+        const path = wirePath.slice(0, end);
+        if (this.#makeFolder(place, path, isLast, { mode: isLast ? mode | 0o700 : 0o777, ...asked })) {
+          made.push(path);
+          if (place.path !== path) elsewhere.push(place.path);
+        }
         if (isLast) return made;
         using above = place;
         const start = end + 1;
@@ -66,7 +71,8 @@ export class Folders {
       throw fileError(error, wirePath);
     } finally {
       place?.close();
-      this.#journal.record(made.map((path) => ({ path, kind: 'directory', what: 'created', before: null, after: null, cause })));
+      const told = [...elsewhere, ...made];
+      this.#journal.record(told.map((path) => ({ path, kind: 'directory', what: 'created', before: null, after: null, cause })));
     }
   }
 

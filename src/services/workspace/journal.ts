@@ -586,6 +586,11 @@ export class Journal {
   }
 }
 
+/** By a way through a link something has another name than where it lies: both are told. */
+export function underBothNames(draft: ChangeDraft, realPath: string): ChangeDraft[] {
+  return realPath === draft.path ? [draft] : [{ ...draft, path: realPath }, draft];
+}
+
 function removal({ path, content }: { path: string; content: string }): ChangeDraft {
   const kind = content === FOLDER ? 'directory' : 'file';
   return { path, kind, what: 'removed', before: hashOrNull(content), after: null, cause: { kind: 'outside' } };

@@ -7,7 +7,7 @@ import type { Containment } from './containment.ts';
 import { hashOrNull, statIdentity } from './content.ts';
 import { errnoOf, fileError } from './file-errors.ts';
 import type { Folders } from './folders.ts';
-import type { ChangeDraft, Journal } from './journal.ts';
+import { type ChangeDraft, type Journal, underBothNames } from './journal.ts';
 import type { KnownContents } from './known-contents.ts';
 import type { LiveText } from './live-text.ts';
 import { type LeftBehind, MoveByCopy } from './move-by-copy.ts';
@@ -63,14 +63,14 @@ export class Moving {
       for (const document of held?.all ?? []) await document.save();
       const [source, target] = [this.#placeOf(from), this.#placeOf(to)];
       const copy = await MoveByCopy.make(this.#host, source, target, signal);
-      this.#leaving.add(from);
+      for (const one of [from, source]) this.#leaving.add(one);
       try {
         this.#moveNow(from, to, options, copy);
         if (this.#host.durability === 'full') await this.#syncParent(target);
         const left = await copy.removeSource(target, (path, content) => this.#host.journal.learn(path, content));
         if (left.length > 0) this.#tellLeft(from, to, left, options.cause);
       } finally {
-        this.#leaving.delete(from);
+        for (const one of [from, source]) this.#leaving.delete(one);
         copy.discard();
       }
     } finally {
@@ -124,15 +124,19 @@ export class Moving {
     const drafts: ChangeDraft[] = [];
     if (replaced !== undefined) {
       const before = this.#host.contents.before(target.path, replaced);
-      drafts.push({ path: to, kind: kindOf(replaced), what: 'removed', before, after: null, cause: options.cause });
+      const removed: ChangeDraft = { path: to, kind: kindOf(replaced), what: 'removed', before, after: null, cause: options.cause };
+      drafts.push(...underBothNames(removed, target.path));
     }
     const known = hashOrNull(moved.content);
-    const draft: ChangeDraft = { path: to, kind: kindOf(stat), what: 'moved', from, before: known, after: known, cause: options.cause };
+    const draft: ChangeDraft = { path: target.path, kind: kindOf(stat), what: 'moved', before: known, after: known, cause: options.cause };
     if (stat.isFile()) draft.size = moved.stat.size;
-    if (stat.isDirectory()) this.#host.rememberMove(from, to);
+    if (stat.isDirectory()) this.#host.rememberMove(source.path, target.path);
     else draft.content = moved.content ?? statIdentity(moved.stat);
     if (copy?.note !== undefined) draft.note = copy.note;
-    drafts.push(draft);
+    // What has another name by a link is told of first: of where it lies now, that is the last word.
+    if (from !== source.path) drafts.push({ ...draft, path: to, from });
+    else if (to !== target.path) drafts.push({ ...draft, path: to, what: 'created', before: null });
+    drafts.push({ ...draft, from: source.path });
     this.#host.journal.record(drafts);
   }
 

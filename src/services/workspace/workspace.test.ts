@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import type { Entry } from '../../contract/files.ts';
 import { HASH_MAX_BYTES, hashBytes } from './content.ts';
 import { isHalfWritten } from './in-place.ts';
+import { REMOVED } from './journal.ts';
 import { cause, chunks, fails, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -636,6 +637,39 @@ describe('a removal', () => {
       assert.equal(read('other/precious'), 'kept');
     }));
 });
+
+test('what is made, moved, copied or removed by a way through a link is told by the name where it lies too, each with who did it', () =>
+  withWorkspace(async ({ workspace, at, put, changes, told }) => {
+    put('real/f');
+    put('real/sub/g');
+    fs.symlinkSync('real', at('way'));
+    fs.symlinkSync('f', at('real/link'));
+    const since = async (work: () => unknown): Promise<string[]> => {
+      const before = changes.length;
+      await work();
+      assert.ok(changes.slice(before).every((change) => change.cause === cause));
+      return told().slice(before);
+    };
+    const [move, copy] = [workspace.move.bind(workspace), workspace.copy.bind(workspace)];
+    assert.deepEqual(await since(() => workspace.mkdir('way/a/b', true, cause)), [
+      ...['created real/a', 'created real/a/b', 'created way/a', 'created way/a/b'],
+    ]);
+    assert.deepEqual(await since(() => move('way/f', 'way/a/f', all)), ['moved way/f → way/a/f', 'moved real/f → real/a/f']);
+    assert.deepEqual(await since(() => move('real/sub', 'way/a/sub', all)), ['created way/a/sub', 'moved real/sub → real/a/sub']);
+    assert.deepEqual(await since(() => move('way/a/sub', 'sub', all)), ['moved way/a/sub → sub', 'moved real/a/sub → sub']);
+    assert.deepEqual(await since(() => copy('real/link', 'way/other', all)), ['created real/other', 'created way/other']);
+    assert.deepEqual(await since(() => copy('sub', 'way/sub', all)), [
+      ...['created real/sub', 'created way/sub', 'created real/sub/g', 'created way/sub/g'],
+    ]);
+    put('more');
+    assert.deepEqual(await since(() => move('more', 'way/sub/g', { ...all, overwrite: true })), [
+      ...['removed real/sub/g', 'removed way/sub/g', 'created way/sub/g', 'moved more → real/sub/g'],
+    ]);
+    assert.deepEqual(await since(() => workspace.remove('way/a/f', false, { cause })), ['removed real/a/f', 'removed way/a/f']);
+    const removed = await since(async () => assert.equal(await workspace.remove('way/sub', true, { cause }), 2));
+    assert.deepEqual(removed, ['removed real/sub/g', 'removed way/sub/g', 'removed real/sub', 'removed way/sub']);
+    assert.equal(workspace.journal.known('real/sub/g'), REMOVED);
+  }));
 
 test('a list holds every entry once, says what is ignored, passes over temporary files, and goes deep', () =>
   withWorkspace(

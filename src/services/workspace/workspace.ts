@@ -23,7 +23,7 @@ import { fileError } from './file-errors.ts';
 import { finishInPlace, writeInPlace } from './in-place.ts';
 import { Folders } from './folders.ts';
 import { type RemovalHost, removeFolder } from './folder-removal.ts';
-import { type ChangeDraft, Journal } from './journal.ts';
+import { type ChangeDraft, Journal, underBothNames } from './journal.ts';
 import { KnownContents } from './known-contents.ts';
 import type { LiveText } from './live-text.ts';
 import { Moving } from './moving.ts';
@@ -192,7 +192,8 @@ export class Workspace extends Reader {
       this.witness?.(place.path);
       fs.unlinkSync(place.at);
       this.#contents.forget(place.path);
-      this.journal.record([{ path: wirePath, kind: kindOf(stat), what: 'removed', before, after: null, cause: request.cause }]);
+      const draft: ChangeDraft = { path: wirePath, kind: kindOf(stat), what: 'removed', before, after: null, cause: request.cause };
+      this.journal.record(underBothNames(draft, place.path));
       return 1;
     });
   }
@@ -341,10 +342,7 @@ export class Workspace extends Reader {
         content,
       };
       if (replaced.note !== undefined) draft.note = replaced.note;
-      const drafts = [draft];
-      // Written through a link: the target changed, and that is another path.
-      if (place.path !== wirePath) drafts.unshift({ ...draft, path: place.path });
-      this.journal.record(drafts);
+      this.journal.record(underBothNames(draft, place.path));
       return {
         path: wirePath,
         content,
