@@ -113,7 +113,7 @@ export function renameOver(
     if (!isSame(fs.fstatSync(descriptor), existing)) return false;
     fs.renameSync(prepared.at, at);
     const name = fs.readlinkSync(`/proc/self/fd/${descriptor}`);
-    if (isSame(fs.lstatSync(name, { throwIfNoEntry: false }), existing) && takeBack(prepared, at)) return false;
+    if (isSame(statOrNothing(name), existing) && takeBack(prepared, at)) return false;
     if (isReadable && replaced !== undefined) {
       isTaken = true;
       replaced({ descriptor, stat: existing });
@@ -121,6 +121,15 @@ export function renameOver(
     return true;
   } finally {
     if (!isTaken) fs.closeSync(descriptor);
+  }
+}
+
+/** Of a file that is gone the system says a name that may be longer than names may be. */
+function statOrNothing(name: string): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(name, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
   }
 }
 

@@ -86,6 +86,32 @@ describe('a write', () => {
       assert.equal(told().length, 1);
     }));
 
+  test('keeps the mode that the file has when its turn comes, not that of before', () =>
+    withWorkspace(async ({ workspace, at, put }) => {
+      const modeNow = (): string => (fs.statSync(at('f')).mode & 0o777).toString(8);
+      await Promise.all([workspace.write('f', bytes('one'), { cause, mode: 0o751 }), workspace.write('f', bytes('two'), { cause })]);
+      assert.equal(modeNow(), '751');
+      put('f', 'three');
+      const slow = (async function* () {
+        yield Buffer.from('f');
+        fs.chmodSync(at('f'), 0o640);
+        yield await Promise.resolve(Buffer.from('our'));
+      })();
+      await workspace.write('f', slow, { cause });
+      assert.equal(modeNow(), '640');
+    }));
+
+  test('replaces a file whose name is as long as a name may be', onLinux, () =>
+    withWorkspace(async ({ workspace, read, told }) => {
+      const name = 'x'.repeat(255);
+      for (const text of ['one', 'two']) {
+        await workspace.write(name, bytes(text), { cause });
+        assert.equal(read(name), text);
+      }
+      assert.deepEqual(told(), [`created ${name}`, `changed ${name}`]);
+    }),
+  );
+
   test('keeps the mode of the file, gives a new one that of the umask, and an asked one in spite of it', () =>
     withWorkspace(async ({ workspace, at, put }) => {
       const mode = (name: string): string => (fs.statSync(at(name)).mode & 0o7777).toString(8);
