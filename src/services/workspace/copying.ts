@@ -136,6 +136,8 @@ export class Copying {
     options.confirm?.(place.path, true);
     const existing = fs.lstatSync(place.at, { throwIfNoEntry: false });
     if (existing?.isDirectory() === true) throw notAFile(existing, to);
+    // It may have come since the copy began.
+    if (existing !== undefined && !options.overwrite) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
     const name = temporaryName();
     this.#host.temporaries.began(joinPath(parentPath(place.path), name));
     try {

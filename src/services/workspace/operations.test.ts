@@ -141,6 +141,22 @@ describe('files.read', () => {
     }));
 });
 
+test('files.remove of what may be missing is no error where somebody else has just removed it', () =>
+  withOperations(async (run, { put, at, told }) => {
+    put('f');
+    put('folder/f');
+    for (const path of ['f', 'folder']) {
+      const both = [
+        run('files.remove', { path, recursive: true, missingOk: true }),
+        run('files.remove', { path, recursive: true, missingOk: true }),
+      ];
+      const removed = (await Promise.all(both)).map((one) => Number(one['removed']));
+      assert.equal(fs.existsSync(at(path)), false);
+      assert.ok(removed.includes(0), `${removed}`);
+    }
+    assert.deepEqual(told(), ['removed f', 'removed folder/f', 'removed folder']);
+  }));
+
 describe('files.write and files.create', () => {
   test('give back the byte order mark that a reader was not shown', () =>
     withOperations(async (run, { put, read }) => {
@@ -149,6 +165,9 @@ describe('files.write and files.create', () => {
       assert.equal(read('f'), '\uFEFFtwo');
       await run('files.write', { path: 'f', text: '\uFEFFthree' });
       assert.equal(read('f'), '\uFEFFthree');
+      // Also one that came while a write waited for its turn.
+      await Promise.all(['\uFEFFone', 'two'].map((text) => run('files.write', { path: 'new', text })));
+      assert.equal(read('new'), '\uFEFFtwo');
     }));
 
   test('refuse a text that UTF-8 can not store instead of storing another one', () =>

@@ -177,16 +177,22 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
         cause,
       );
       if (live !== undefined) return liveAnswer(path, live);
-      const bytes = Buffer.from(keepBom(text, workspace.beginsWithBom(path)));
-      return answer(
-        await workspace.write(path, bytes, {
-          ...input,
-          durability: durabilityOf(input),
-          cause,
-          confirm: confirmed(call),
-          signal: call.signal,
-        }),
-      );
+      for (let attempt = 1; ; attempt++) {
+        const bom = workspace.beginsWithBom(path);
+        let isOther = false;
+        const confirm: Confirm = (place, arrives) => {
+          confirmed(call)(place, arrives);
+          // The file is another one than when the bytes were made.
+          isOther = workspace.beginsWithBom(path) !== bom;
+          if (isOther) throw new OutriggerError('BUSY_FILE', `${path} kept changing while it was to be written.`);
+        };
+        const request = { ...input, durability: durabilityOf(input), cause, confirm, signal: call.signal };
+        try {
+          return answer(await workspace.write(path, Buffer.from(keepBom(text, bom)), request));
+        } catch (error) {
+          if (!isOther || attempt === MAX_EDIT_ATTEMPTS) throw error;
+        }
+      }
     },
 
     'files.create': async (input, call) => {
@@ -248,11 +254,11 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
     'files.remove': async (input, call) => {
       guardGit(call, input.path);
       if (input.missingOk && workspace.entry(input.path) === undefined) return { ...step(input.path), removed: 0 };
-      const removed = await workspace.remove(input.path, input.recursive, {
-        ifMatch: input.ifMatch,
-        cause: causeOf(call),
-        confirm: confirmed(call),
-        signal: call.signal,
+      const request = { ifMatch: input.ifMatch, cause: causeOf(call), confirm: confirmed(call), signal: call.signal };
+      const removed = await workspace.remove(input.path, input.recursive, request).catch((error: unknown) => {
+        // Somebody else was faster.
+        if (input.missingOk && error instanceof OutriggerError && error.reason === 'FILE_NOT_FOUND') return 0;
+        throw error;
       });
       return { ...step(input.path), removed };
     },

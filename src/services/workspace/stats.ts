@@ -35,6 +35,11 @@ export function kindOf(stat: fs.Stats): EntryKind {
   return stat.isSymbolicLink() ? 'symlink' : 'other';
 }
 
+/** Whether a file has the mode that is asked for; undefined asks for none. */
+export function hasMode(stat: fs.Stats, mode: number | undefined): boolean {
+  return mode === undefined || (stat.mode & 0o7777) === mode;
+}
+
 export function lstatOrThrow(place: Place, wirePath: string): fs.Stats {
   const stat = fs.lstatSync(place.at, { throwIfNoEntry: false });
   if (stat === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${wirePath} is not there.`);

@@ -566,6 +566,20 @@ describe('a copy', () => {
       assert.deepEqual(told(), ['changed b', 'changed b']);
     }));
 
+  test('of a link puts it over nothing that came meanwhile, unless asked', () =>
+    withWorkspace(async ({ workspace, put, read, at }) => {
+      put('a/file');
+      fs.symlinkSync('file', at('a/link'));
+      const putting = (): Promise<() => void> => {
+        put('b/link', 'by somebody else');
+        return Promise.resolve(() => {});
+      };
+      await fails('FILE_EXISTS', () => workspace.copy('a', 'b', { ...all, putting }));
+      assert.equal(read('b/link'), 'by somebody else');
+      await workspace.copy('a', 'b', { ...all, overwrite: true, putting });
+      assert.equal(fs.readlinkSync(at('b/link')), 'file');
+    }));
+
   test('that is aborted stops; what was made until then was told', () =>
     withWorkspace(async ({ workspace, put, told, at }) => {
       for (let n = 0; n < 50; n++) put(`a/${n}`);

@@ -29,7 +29,7 @@ import type { LiveText } from './live-text.ts';
 import { Moving } from './moving.ts';
 import { Reader } from './reader.ts';
 import { Standstill } from './standstill.ts';
-import { kindOf, lstatOrThrow, regularOrNothing, sameState } from './stats.ts';
+import { hasMode, kindOf, lstatOrThrow, regularOrNothing, sameState } from './stats.ts';
 import { Temporaries } from './temporaries.ts';
 import { TwoSides } from './two-sides.ts';
 import type { Confirm, CopyOptions, WriteConditions, WriteRequest, Written } from './write-request.ts';
@@ -156,7 +156,7 @@ export class Workspace extends Reader {
         const early = existing === undefined ? undefined : await this.#contentAt(place, wirePath, request.signal);
         checkConditions(wirePath, early, request);
         const durability = request.durability ?? this.options.durability;
-        const mode = request.mode ?? (existing === undefined ? 0o666 & ~process.umask() : existing.mode & 0o777);
+        const mode = modeFor(existing, request.mode);
         const ready = (prepared = await this.#prepare(place, content, mode, durability, request.signal));
         const written = await this.#inTurn(place.path, () => this.#install(place, wirePath, ready, request));
         if (durability === 'full' && written.changed) await syncFolder(place.folder);
@@ -384,6 +384,8 @@ export class Workspace extends Reader {
       const why = existing.nlink > 1 ? `has ${existing.nlink} links` : 'is a mount point';
       return { note: `Written in place: the file ${why}.${note === undefined ? '' : ` ${note}`}` };
     }
+    // Made, or given another one, since the new one was begun.
+    if (!hasMode(prepared.stat, modeFor(existing, mode))) fs.chmodSync(prepared.at, modeFor(existing, mode));
     const note = existing === undefined ? undefined : keepOwner(prepared.at, existing, prepared.stat);
     this.placing?.(place.path, prepared.stat);
     if (existing === undefined || !this.containment.byDescriptor) fs.renameSync(prepared.at, place.at);
@@ -432,4 +434,9 @@ export class Workspace extends Reader {
       throw (error as { code?: unknown }).code === undefined || error instanceof OutriggerError ? error : fileError(error, wirePath);
     }
   }
+}
+
+/** The mode of a file that is written: what is asked for, else that which it has, else that of a new one. */
+function modeFor(existing: fs.Stats | undefined, asked: number | undefined): number {
+  return asked ?? (existing === undefined ? 0o666 & ~process.umask() : existing.mode & 0o777);
 }
