@@ -332,7 +332,8 @@ class Planner {
       created: false,
     };
     if (spot.node?.document !== undefined) result.document = true;
-    const isSame = before?.id === hash && mode === undefined;
+    const kept = spot.node?.made?.mode ?? (spot.node?.stat === undefined ? undefined : spot.node.stat.mode & 0o7777);
+    const isSame = before?.id === hash && (mode === undefined || mode === kept);
     // What an edit makes is held until the end, also where it is what was there.
     if (!isSame || change.op === 'edit') this.#newBytes += bytes.length;
     if (this.#newBytes > MAX_BATCH_BYTES)

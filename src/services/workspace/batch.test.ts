@@ -602,6 +602,23 @@ test('through a link a batch writes what it leads to, and both names are told', 
     assert.deepEqual(told(), ['changed real/f', 'changed way/f', 'changed real/f', 'changed name']);
   }));
 
+test('a batch that writes the content and the mode that are there already changes nothing', () =>
+  withBatches(async (batch, { put, at, told }) => {
+    put('f', 'one');
+    fs.chmodSync(at('f'), 0o640);
+    const { changes } = await batch([
+      { op: 'write', path: 'f', text: 'one', mode: 0o640 },
+      { op: 'write', path: 'new', text: 'two', mode: 0o600 },
+      { op: 'write', path: 'new', text: 'two', mode: 0o600 },
+      { op: 'write', path: 'new', text: 'two', mode: 0o644 },
+    ]);
+    assert.deepEqual(
+      changes.map(({ changed }) => changed),
+      [false, true, false, true],
+    );
+    assert.deepEqual(told(), ['created new', 'changed new']);
+  }));
+
 test('what a batch makes it can move into a folder that it makes', () =>
   withBatches(async (batch, { tree }) => {
     await batch([

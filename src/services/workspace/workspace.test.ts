@@ -84,6 +84,11 @@ describe('a write', () => {
       assert.deepEqual([again.changed, again.revision], [false, 1]);
       assert.deepEqual(facts(), before);
       assert.equal(told().length, 1);
+      const mode = fs.statSync(at('a')).mode & 0o777;
+      assert.equal((await workspace.write('a', bytes('one'), { cause, mode })).changed, false);
+      assert.equal((await workspace.write('a', bytes('one'), { cause, mode: 0o600 })).changed, true);
+      assert.equal((await workspace.write('a', bytes('one'), { cause, mode: 0o600 })).changed, false);
+      assert.equal(told().length, 2);
     }));
 
   test('keeps the mode that the file has when its turn comes, not that of before', () =>
@@ -148,7 +153,7 @@ describe('a write', () => {
   );
 
   test('meets its conditions or is refused with the ETag that holds, before the content is taken', () =>
-    withWorkspace(async ({ workspace, put, read }) => {
+    withWorkspace(async ({ workspace, put, read, root }) => {
       put('a', 'one');
       const untouched = (async function* () {
         yield await Promise.reject(new Error('the body was read'));
@@ -161,6 +166,9 @@ describe('a write', () => {
       assert.deepEqual(await refused('a', { ifNoneMatch: `"x", W/${etag('one')}` }), { etag: etag('one') });
       assert.deepEqual(await refused('missing', { ifMatch: '*' }), { etag: null });
       assert.deepEqual(await refused('missing', { ifMatch: etag('one') }), { etag: null });
+      // Folders for it are not made.
+      assert.deepEqual(await refused('new/deep/missing', { ifMatch: '*' }), { etag: null });
+      assert.deepEqual(fs.readdirSync(root), ['a']);
       assert.equal(read('a'), 'one');
       await workspace.write('a', bytes('two'), { cause, ifMatch: `"x" , ${etag('one')}` });
       await workspace.write('a', bytes('three'), { cause, ifMatch: '*', ifNoneMatch: etag('one') });
@@ -453,6 +461,7 @@ describe('a move', () => {
       await fails('BAD_PATH', () => workspace.move('a', 'link/d', all));
       await fails('FILE_EXISTS', () => workspace.move('x', 'y', all));
       await fails('FILE_NOT_FOUND', () => workspace.move('missing', 'z', all));
+      await fails('FILE_NOT_FOUND', () => workspace.move('missing', 'missing', all));
       await fails('NOT_A_DIRECTORY', () => workspace.move('x', 'y/z', all));
       await workspace.move('a/b/c', 'link/c', { ...all, overwrite: true });
       await workspace.move('x', 'x', all);

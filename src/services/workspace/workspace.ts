@@ -145,7 +145,7 @@ export class Workspace extends Reader {
   /** Writes a file whole. Throws ETAG_MISMATCH with the current ETag; on any error the file is as it was. */
   async write(wirePath: string, content: Content, request: WriteRequest): Promise<Written> {
     return this.#guard(wirePath, async () => {
-      const place = this.#folders.placeForWrite(wirePath, request);
+      const place = this.#placeForWrite(wirePath, request);
       let prepared: Prepared | undefined;
       try {
         if (request.leadsTo !== undefined && place.path !== request.leadsTo)
@@ -166,6 +166,18 @@ export class Workspace extends Reader {
         place.close();
       }
     });
+  }
+
+  /** For what has to be there already no folders are made. */
+  #placeForWrite(wirePath: string, request: WriteRequest): Place {
+    if (request.ifMatch === undefined) return this.#folders.placeForWrite(wirePath, request);
+    try {
+      return this.#folders.placeForWrite(wirePath, { ...request, parents: false });
+    } catch (error) {
+      const known = fileError(error, wirePath);
+      if (known.reason === 'FILE_NOT_FOUND') checkConditions(wirePath, undefined, request);
+      throw known;
+    }
   }
 
   mkdir(wirePath: string, parents: boolean, cause: Cause): { created: boolean; revision: number } {
@@ -214,9 +226,13 @@ export class Workspace extends Reader {
 
   /** Renames within the folder; open documents are saved first and follow. See Moving for what an abort does, and BUSY_FILE. */
   async move(from: string, to: string, options: CopyOptions): Promise<number> {
-    if (to === from) return this.journal.revision;
     if (to.startsWith(`${from}/`)) throw new OutriggerError('BAD_PATH', `${from} can't be moved into itself.`);
     return this.#guard(from, async () => {
+      if (to === from) {
+        using place = this.containment.place(from, false);
+        lstatOrThrow(place, from);
+        return this.journal.revision;
+      }
       await this.liveText?.flush(from);
       await this.standstill.over(options.signal);
       options.signal?.throwIfAborted();
@@ -314,7 +330,7 @@ export class Workspace extends Reader {
       const existing = regularOrNothing(place, wirePath);
       if (!sameState(existing, before)) continue;
       checkConditions(wirePath, before?.content, request);
-      if (before !== undefined && existing !== undefined && before.content === prepared.hash && request.mode === undefined) {
+      if (before?.content === prepared.hash && existing !== undefined && hasMode(existing, request.mode)) {
         this.journal.learn(wirePath, prepared.hash);
         return {
           path: wirePath,
