@@ -57,6 +57,23 @@ function replace(name: string, make: (name: string) => void): void {
   make(name);
 }
 
+test('of a file that gets other line ends, or loses its byte order mark, while it is open, a read gives the bytes that are there', () =>
+  withPeople(async ({ client, put, join }) => {
+    put('a.txt', '\ufeffone\r\ntwo\r\n');
+    const person = await join('a.txt');
+    for (const content of ['one\ntwo\n', '\ufeffone\ntwo\n', 'one\r\ntwo\r\n', 'one\r\ntwo\n']) {
+      const before = await client.call('files.read', { path: 'a.txt' });
+      put('a.txt', content);
+      await eventually(async () => {
+        const { text, bom, etag } = await client.call('files.read', { path: 'a.txt' });
+        assert.equal((bom === true ? '\ufeff' : '') + text, content);
+        assert.equal(etag, (await client.call('files.read', { path: 'a.txt', source: 'disk' })).etag);
+        assert.notEqual(etag, before.etag);
+      }, 5000);
+      assert.equal(person.text.toString(), 'one\ntwo\n');
+    }
+  }));
+
 for (const [what, putInTheWay] of inTheWay)
   test(`what is typed while ${what} is in the place of the file makes the file anew when that is gone`, () =>
     withPeople(async (setting) => {

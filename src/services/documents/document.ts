@@ -105,7 +105,7 @@ export class Document {
   #waiting = 0;
   readonly #saveTimer: SaveTimer;
   #closed = false;
-  #raw: { version: number; raw: string } | undefined;
+  #raw: { version: number; manner: FileText; raw: string } | undefined;
 
   private constructor(path: string, opened: Opened, dependencies: DocumentDependencies, options: DocumentOptions) {
     this.#place = new FilePlace(dependencies.workspace, path, opened.target);
@@ -257,7 +257,9 @@ export class Document {
   read(): LiveContent {
     // What came in this turn counts.
     this.room.flush();
-    if (this.#raw?.version !== this.#version) this.#raw = { version: this.#version, raw: rawTextOf(this.#textNow(), this.#manner) };
+    const [version, manner] = [this.#version, this.#manner];
+    if (this.#raw?.version !== version || this.#raw.manner !== manner)
+      this.#raw = { version, manner, raw: rawTextOf(this.#textNow(), manner) };
     return { raw: this.#raw.raw, unsaved: this.dirty };
   }
 

@@ -12,6 +12,7 @@ import type { changes as changesTable } from '../../contract/changes.ts';
 import { parseByteRange } from './byte-range.ts';
 import { hashBytes } from './content.ts';
 import { changeOperations } from './change-operations.ts';
+import type { LiveText } from './live-text.ts';
 import { fileOperations } from './operations.ts';
 import { call, cause, chunks, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 
@@ -105,6 +106,21 @@ describe('files.read', () => {
       assert.deepEqual([(await run('files.read', { path: 'f', head: 1 }))['text']], ['a\n']);
       const second = await run('files.read', { path: 'f', startLine: 2 });
       assert.deepEqual([second['text'], second['bom']], ['\uFEFFb\n', undefined]);
+    }));
+
+  test('gives the same of an open document as of a file that holds its text, byte order marks included', () =>
+    withOperations(async (run, { put, read, workspace }) => {
+      put('f', '\uFEFFa\r\n\uFEFFb\r\nc');
+      const nothing = async (): Promise<undefined> => undefined;
+      for (const input of [{}, { head: 1 }, { tail: 1 }, { tail: 2 }, { startLine: 2 }, { startLine: 2, endLine: 2 }, { startLine: 9 }]) {
+        workspace.liveText = undefined;
+        const onDisk = await run('files.read', { path: 'f', ...input });
+        workspace.liveText = {
+          ...{ read: () => ({ raw: read('f'), unsaved: false }), catchUp: nothing, write: nothing, seen: () => {}, flush: nothing },
+          hold: () => Promise.reject(new Error('not asked for')),
+        } as unknown as LiveText;
+        assert.deepEqual(await run('files.read', { path: 'f', ...input }), { ...onDisk, unsaved: false }, JSON.stringify(input));
+      }
     }));
 
   test('refuses what is no text, and what is too much, also of a huge file, in little memory (long form)', () =>

@@ -33,7 +33,12 @@ export function readLive(input: Input<Files['files.read']>, live: { raw: string;
   if (lines.at(-1) === '') lines.pop();
   const start = 'tail' in range ? Math.max(0, lines.length - range.tail) : range.start - 1;
   const end = 'tail' in range ? lines.length : range.end;
-  return withBom({ ...facts, lines: lines.length, startLine: start + 1 }, lines.slice(start, end).join(''));
+  return withLines({ ...facts, lines: lines.length, startLine: start + 1 }, lines.slice(start, end).join(''));
+}
+
+/** Elsewhere than at the start of the file a byte order mark is a character like others. */
+function withLines<Facts extends { startLine: number }>(facts: Facts, raw: string): Facts & { text: string; bom?: boolean } {
+  return facts.startLine === 1 ? withBom(facts, raw) : { ...facts, text: raw };
 }
 
 export async function readSomeLines(
@@ -49,9 +54,7 @@ export async function readSomeLines(
     if (found.tooLarge) throw new OutriggerError('OUTPUT_TOO_LARGE', `Those lines of ${path} hold more than ${maxBytes} bytes.`);
     const raw = decodeText(found.bytes);
     if (raw === undefined) throw new OutriggerError('NOT_TEXT', `${path} is not UTF-8 text.`);
-    const facts = { path, etag: etagOf(opened.content), size: opened.stat.size, lines: found.lines, startLine: found.startLine };
-    // Elsewhere than at the start of the file it is a character like others.
-    return found.startLine === 1 ? withBom(facts, raw) : { ...facts, text: raw };
+    return withLines({ path, etag: etagOf(opened.content), size: opened.stat.size, lines: found.lines, startLine: found.startLine }, raw);
   } finally {
     fs.closeSync(opened.descriptor);
     opened.release();
