@@ -78,6 +78,23 @@ test('a batch goes into open documents as edits, unsaved typing and conditions o
     { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' },
   ));
 
+test('a batch that goes through a link reaches the document that is open where it leads', () =>
+  withDocuments({ 'real/a.txt': 'one\n' }, async ({ client, file, root }, open) => {
+    fs.symlinkSync('real', path.join(root, 'way'));
+    fs.symlinkSync('real/a.txt', path.join(root, 'name'));
+    const person = await open('real/a.txt');
+    for (const [at, find, replace] of [
+      ['way/a.txt', 'one', 'two'],
+      ['name', 'two', 'three'],
+    ] as const) {
+      const changes = [{ op: 'edit' as const, path: at, edits: [{ find, replace }] }];
+      assert.equal((await client.call('files.batch', { changes, dryRun: true })).changes[0]?.document, true);
+      await client.call('files.batch', { changes });
+      assert.equal(file('real/a.txt'), `${replace}\n`);
+      await eventually(() => assert.equal(person.text.toString(), `${replace}\n`));
+    }
+  }));
+
 test('a batch that is refused leaves an open document, and what is unsaved in it, as it is', () =>
   withDocuments({ 'a.txt': 'one\n' }, async ({ client, file }, open) => {
     const person = await open('a.txt');

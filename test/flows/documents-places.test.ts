@@ -276,6 +276,59 @@ test('a file that was no text for a while is edited on when it is text again; me
     assert.equal(await state('a.txt'), 'saved');
   }));
 
+for (const [opened, asked] of [
+  ['real/a.txt', 'way/a.txt'],
+  ['way/a.txt', 'real/a.txt'],
+  ['real/a.txt', 'name'],
+  ['name', 'way/a.txt'],
+] as const)
+  test(`a call for ${asked} reaches the document that is open as ${opened}, which is the same file by a link`, () =>
+    withPeople(
+      async ({ put, file, root, client, join }) => {
+        put('real/a.txt', 'one\n');
+        fs.symlinkSync('real', path.join(root, 'way'));
+        fs.symlinkSync('real/a.txt', path.join(root, 'name'));
+        const person = await join(opened);
+        person.text.insert(0, 'typed ');
+        const read = async (): Promise<string> => (await client.call('files.read', { path: asked })).text;
+        await eventually(async () => assert.equal(await read(), 'typed one\n'));
+        const { etag } = await client.call('files.stat', { path: 'real/a.txt', hash: true });
+        const edited = await client.call('files.edit', { path: asked, edits: [{ find: 'one', replace: 'two' }], ifMatch: etag });
+        assert.deepEqual([edited.path, edited.document, file('real/a.txt')], [asked, true, 'typed two\n']);
+        person.text.insert(0, 'more ');
+        await eventually(async () => assert.equal(await read(), 'more typed two\n'));
+        const changes = [{ op: 'edit' as const, path: asked, edits: [{ find: 'two', replace: 'three' }] }];
+        assert.equal((await client.call('files.batch', { changes })).changes[0]?.document, true);
+        await eventually(() => assert.equal(person.text.toString(), 'more typed three\n'));
+        person.text.insert(0, 'at last ');
+        await eventually(async () => assert.equal(await read(), 'at last more typed three\n'));
+        await client.call('files.copy', { from: path.dirname(asked) === '.' ? 'real' : path.dirname(asked), to: 'copy' });
+        await eventually(() => assert.equal(file('copy/a.txt'), 'at last more typed three\n'));
+      },
+      { config: { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' } },
+    ));
+
+test('where a file is no text by now, calls are about what stands there as soon as nobody is in its document', () =>
+  withPeople(
+    async ({ file, client, join }) => {
+      const path = 'a.txt';
+      await client.call('files.write', { path, text: 'one\n' });
+      const person = await join(path);
+      person.destroy();
+      await eventually(async () => assert.deepEqual((await client.call('documents.list', {})).documents, []));
+      await client.upload('files.upload', { path }, Buffer.from([65, 0, 66]));
+      await assert.rejects(client.call('files.read', { path }), { reason: 'NOT_TEXT' });
+      await assert.rejects(client.call('files.edit', { path, edits: [{ find: 'one', replace: 'two' }] }), { reason: 'NOT_TEXT' });
+      const { etag } = await client.call('files.stat', { path, hash: true });
+      const changes = [{ op: 'write' as const, path, text: 'two\n', ifMatch: etag ?? '' }];
+      assert.equal((await client.call('files.batch', { changes, dryRun: true })).changes[0]?.document, undefined);
+      await client.upload('files.upload', { path, ifMatch: etag }, Buffer.from('two\n'));
+      assert.equal(file(path), 'two\n');
+      assert.equal((await join(path)).text.toString(), 'two\n');
+    },
+    { config: { 'documents.unloadMs': '60000' } },
+  ));
+
 test('who may only read and knows a state that was lost is told to load the document anew, and never sees a text twice', () =>
   withPeople(async (setting) => {
     const { put, file, client, join } = setting;

@@ -232,9 +232,9 @@ export class Document {
     return this.#version !== this.#savedVersion;
   }
 
-  /** True when the file is gone and nobody typed since. */
-  get deleted(): boolean {
-    return this.#deleted;
+  /** Whether its text counts, and not what is there in its place: what is no text is about nobody's document unless somebody is in it. */
+  get standsBeforeFile(): boolean {
+    return this.dirty || !(this.#deleted || (this.#conflict !== undefined && this.room.size === 0));
   }
 
   info(): DocumentInfo {
@@ -312,7 +312,7 @@ export class Document {
         () =>
           new Promise<void>((release) =>
             resolve({
-              read: () => (this.#closed || (this.#deleted && !this.dirty) ? undefined : this.read()),
+              read: () => (this.#closed || !this.standsBeforeFile ? undefined : this.read()),
               saved: () => this.#savedContent,
               save: () => this.#save(undefined),
               refresh: () => this.#reconcile(),

@@ -265,24 +265,23 @@ export class Documents implements LiveText {
   }
 
   async flush(wirePath: string): Promise<void> {
-    const below = [...this.#open.values()].filter(
-      (document) => wirePath === '' || document.path === wirePath || document.path.startsWith(`${wirePath}/`),
-    );
-    await Promise.all(below.map((document) => document.save()));
+    const within = this.#within([wirePath]);
+    await Promise.all([...this.#open.values()].flatMap((document) => (within(document) ? document.save() : [])));
   }
 
   async hold(paths: readonly string[]): Promise<HeldTexts> {
-    const asked = new Set(paths);
-    const within = (wirePath: string): boolean => {
-      for (let end = wirePath.length; end > 0; end = wirePath.lastIndexOf('/', end - 1)) if (asked.has(wirePath.slice(0, end))) return true;
-      return false;
-    };
+    const within = this.#within(paths);
     // In one order: two that hold the same documents would else wait for each other.
-    const wanted = [...this.#open].filter(([wirePath]) => within(wirePath)).sort(([a], [b]) => (a < b ? -1 : 1));
+    const wanted = [...this.#open].filter(([, document]) => within(document)).sort(([a], [b]) => (a < b ? -1 : 1));
     const held = new Map<string, HeldDocument>();
-    for (const [wirePath, document] of wanted) held.set(wirePath, await document.hold());
+    const byTarget = new Map<string, HeldDocument>();
+    for (const [wirePath, document] of wanted) {
+      const one = await document.hold();
+      held.set(wirePath, one);
+      byTarget.set(document.target, one);
+    }
     return {
-      at: (wirePath) => held.get(wirePath),
+      at: (wirePath) => held.get(wirePath) ?? byTarget.get(wirePath),
       all: [...held.values()],
       release: () => {
         for (const document of held.values()) document.release();
@@ -290,10 +289,40 @@ export class Documents implements LiveText {
     };
   }
 
-  /** The open document whose text stands before the file; one whose file is gone does not. */
+  /** Whether a document lies at or below one of the paths, be it by a link. */
+  #within(paths: readonly string[]): (document: Document) => boolean {
+    if (this.#open.size === 0 || paths.includes('')) return () => true;
+    const asked = new Set(paths.flatMap((path) => [path, this.#placeBehind(path)]));
+    const lies = (path: string): boolean => {
+      for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) if (asked.has(path.slice(0, end))) return true;
+      return false;
+    };
+    return ({ path, target }) => lies(path) || lies(target);
+  }
+
+  /** Where a path leads when links are followed; the path itself where it leads nowhere. */
+  #placeBehind(wirePath: string): string {
+    try {
+      return this.#dependencies.workspace.realPath(wirePath);
+    } catch {
+      return wirePath;
+    }
+  }
+
+  /** The open document whose text stands before the file. */
   #live(wirePath: string): Document | undefined {
-    const document = this.#open.get(wirePath);
-    return document === undefined || (document.deleted && !document.dirty) ? undefined : document;
+    const document = this.#open.get(wirePath) ?? this.#sameFile(wirePath);
+    return document?.standsBeforeFile === true ? document : undefined;
+  }
+
+  /** One that was opened by another name of the file: by a link, or without it. */
+  #sameFile(wirePath: string): Document | undefined {
+    if (this.#open.size === 0) return undefined;
+    const place = this.#placeBehind(wirePath);
+    const document = this.#open.get(place);
+    if (document?.target === place) return document;
+    for (const linked of this.#linked) if (linked.target === place) return linked;
+    return undefined;
   }
 
   // ── rooms ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -36,8 +36,8 @@ export interface HeldTexts {
 }
 
 /**
- * The port through which open documents stand before the file: a read sees unsaved text, a write becomes edits. The
- * documents service provides it; without documents nothing is ever open.
+ * The port through which open documents stand before the file, whichever of its names by links they were opened by: a read sees unsaved text, a write
+ * becomes edits. The documents service provides it; without documents nothing is ever open.
  */
 export interface LiveText {
   /** Undefined when no document is open at the path. */
