@@ -308,6 +308,21 @@ for (const [opened, asked] of [
       { config: { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' } },
     ));
 
+test('a write or an upload to an open document gives its file the mode that is asked for, in a refused one it stays', () =>
+  withPeople(async ({ put, root, client, join }) => {
+    put('a.txt', 'one\n');
+    const person = await join('a.txt');
+    const modeNow = (): string => (fs.statSync(path.join(root, 'a.txt')).mode & 0o777).toString(8);
+    assert.equal((await client.call('files.write', { path: 'a.txt', text: 'two\n', mode: 0o600 })).document, true);
+    assert.equal(modeNow(), '600');
+    await client.upload('files.upload', { path: 'a.txt', mode: 0o755 }, Buffer.from('two\n'));
+    assert.equal(modeNow(), '755');
+    await assert.rejects(client.call('files.write', { path: 'a.txt', text: 'three\n', mode: 0o600, ifNoneMatch: '*' }));
+    person.text.insert(0, 'typed ');
+    await client.call('documents.flush', {});
+    assert.equal(modeNow(), '755');
+  }));
+
 test('where a file is no text by now, calls are about what stands there as soon as nobody is in its document', () =>
   withPeople(
     async ({ file, client, join }) => {

@@ -172,6 +172,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
         (raw) => {
           confirmLive(call, path);
           checkConditions(path, hashBytes(raw), input);
+          if (input.mode !== undefined) workspace.giveMode(path, input.mode);
           return keepBom(text, beginsWithBom(raw));
         },
         cause,
@@ -329,6 +330,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
             (raw) => {
               confirmLive(call, path);
               checkConditions(path, hashBytes(raw), input);
+              if (input.mode !== undefined) workspace.giveMode(path, input.mode);
               return text;
             },
             causeOf(call),

@@ -185,6 +185,21 @@ export class Workspace extends Reader {
     return { created: made.length > 0, revision: this.journal.revision };
   }
 
+  /** Of a file whose content is a document's to write; none where it is gone. */
+  giveMode(wirePath: string, mode: number): void {
+    using place = this.containment.place(wirePath, true);
+    const stat = regularOrNothing(place, wirePath);
+    if (stat === undefined || hasMode(stat, mode)) return;
+    const { descriptor } = openRegularFile(place, wirePath);
+    try {
+      fs.fchmodSync(descriptor, mode);
+    } catch (error) {
+      throw fileError(error, wirePath);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  }
+
   /** Removes a file, a link or a folder; what was removed before an abort or error stays removed, and was announced. */
   async remove(
     wirePath: string,
