@@ -78,6 +78,20 @@ test('a batch goes into open documents as edits, unsaved typing and conditions o
     { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' },
   ));
 
+test('of two writes at once to an open document each is answered with the ETag of what it wrote', () =>
+  withDocuments({ 'a.txt': 'one\n' }, async ({ client, file }, open) => {
+    await open('a.txt');
+    for (let round = 0; round < 5; round++) {
+      const texts = [`first ${round}\n`, `second ${round}\n`];
+      const answers = await Promise.all(texts.map((text) => client.call('files.write', { path: 'a.txt', text })));
+      assert.deepEqual(
+        answers.map(({ etag: told, size }) => [told, size]),
+        texts.map((text) => [etag(text), text.length]),
+      );
+      assert.equal(file('a.txt'), texts[1]);
+    }
+  }));
+
 test('a batch that goes through a link reaches the document that is open where it leads', () =>
   withDocuments({ 'real/a.txt': 'one\n' }, async ({ client, file, root }, open) => {
     fs.symlinkSync('real', path.join(root, 'way'));

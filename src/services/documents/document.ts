@@ -296,8 +296,9 @@ export class Document {
     }
     if (wanted !== raw && this.#savedVersion < version && !this.#options.readOnly)
       throw new OutriggerError('BUSY_FILE', `${this.path} holds the edit, but its file kept changing while it was saved.`);
-    const saved = this.#savedContent ?? '';
-    return { etag: etagOf(saved), size: Buffer.byteLength(this.read().raw), revision: this.#savedRevision, changed: wanted !== raw };
+    // Of what it wrote: others may have changed it again since, and a condition on that would be about their text.
+    const etag = etagOf(hashBytes(wanted));
+    return { etag, size: Buffer.byteLength(wanted), revision: this.#savedRevision, changed: wanted !== raw };
   }
 
   /** Saves what is unsaved; resolves when it is on disk or can't be. `cause`: who asked, when it was a call. */
