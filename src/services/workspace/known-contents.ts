@@ -45,8 +45,9 @@ export class KnownContents {
     return this.#kept.get(realPath)?.content;
   }
 
-  /** Before a change, where it is known without reading; null else. */
+  /** Before a change, where it is known without reading; null else. Of a link that was written through, what it leads to was told by its name. */
   before(realPath: string, stat: fs.Stats): string | null {
+    if (!stat.isFile()) return null;
     return this.get(realPath, stat) ?? hashOrNull(this.#journal.known(realPath));
   }
 

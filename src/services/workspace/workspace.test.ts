@@ -687,6 +687,28 @@ describe('a removal', () => {
     }));
 });
 
+test('a link that was written through is moved as a link, of which no content is known', () =>
+  withWorkspace(async ({ workspace, at, put, changes }) => {
+    put('file', 'one');
+    fs.symlinkSync('file', at('link'));
+    await workspace.write('link', bytes('two'), { cause });
+    await workspace.move('link', 'moved', all);
+    assert.deepEqual([changes.at(-1)?.kind, changes.at(-1)?.after], ['symlink', null]);
+    const stat = fs.lstatSync(at('moved'));
+    const seen = {
+      path: 'moved',
+      kind: 'symlink',
+      what: 'created',
+      size: stat.size,
+      mtimeMs: stat.mtimeMs,
+      ino: stat.ino,
+      hash: null,
+    } as const;
+    assert.deepEqual(workspace.noticed([seen]), []);
+    await workspace.remove('moved', false, { cause });
+    assert.equal(changes.at(-1)?.before, null);
+  }));
+
 test('what is made, moved, copied or removed by a way through a link is told by the name where it lies too, each with who did it', () =>
   withWorkspace(async ({ workspace, at, put, changes, told }) => {
     put('real/f');
