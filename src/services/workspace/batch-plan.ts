@@ -382,7 +382,8 @@ class Planner {
     this.#plan.drafts.push(draft);
     // Written through a link: the target changed, and the link's name shows it too.
     if (real !== path) this.#plan.drafts.push({ ...draft, path });
-    if (before === undefined) this.#undo({ op: 'remove', path, recursive: false, ifMatch: etagOf(hash) });
+    // By the name of a link, the link would be removed.
+    if (before === undefined) this.#undo({ op: 'remove', path: real, recursive: false, ifMatch: etagOf(hash) });
     else {
       // A text would be given the byte order mark that the file has now.
       const exact = beginsWithBom(bytes);

@@ -12,7 +12,7 @@ import type { WorkspaceOptions } from './workspace.ts';
 import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
 import { testSeed } from '../../../test/kit/seed.ts';
 import { withSmallDisk } from '../../../test/kit/small-disk.ts';
-import { call, fails, type Harness, openWorkspace, withWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { call, cause, fails, type Harness, openWorkspace, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 
 const MB = 1024 * 1024;
 const etag = (text: string | Uint8Array): string => `"${hashBytes(text)}"`;
@@ -600,6 +600,34 @@ test('through a link a batch writes what it leads to, and both names are told', 
     assert.equal(read('real/f'), 'three');
     assert.ok(fs.lstatSync(at('name')).isSymbolicLink());
     assert.deepEqual(told(), ['changed real/f', 'changed way/f', 'changed real/f', 'changed name']);
+  }));
+
+test('the undo of a file that was made through a link removes the file and leaves the link', () =>
+  withBatches(async (batch, { at, put }) => {
+    put('real/f');
+    fs.symlinkSync('real/new', at('link'));
+    fs.symlinkSync('real', at('way'));
+    const { undo = [] } = await batch(
+      [
+        { op: 'write', path: 'link', text: 'one' },
+        { op: 'write', path: 'way/deep/other', text: 'two' },
+      ],
+      { returnBefore: true },
+    );
+    await batch(undo);
+    assert.deepEqual(fs.readdirSync(at('real')), ['f']);
+    assert.equal(fs.readlinkSync(at('link')), 'real/new');
+  }));
+
+test('what went with a folder that a batch moves is not told to be gone where something else is put there', () =>
+  withBatches(async (batch, { told, workspace, changes }) => {
+    workspace.mkdir('a/x/deep', true, cause);
+    changes.length = 0;
+    await batch([
+      { op: 'move', from: 'a', to: 'b' },
+      { op: 'write', path: 'a/x', text: 'a file now' },
+    ]);
+    assert.deepEqual(told(), ['moved a → b', 'created a', 'created a/x']);
   }));
 
 test('a batch that writes the content and the mode that are there already changes nothing', () =>

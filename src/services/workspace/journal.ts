@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change, EntryKind } from '../../contract/events.ts';
+import { parentPath } from '../../contract/paths.ts';
 import { RingBuffer } from '../../core/ring-buffer.ts';
 import type { State } from '../state/state.ts';
 import { hashOrNull } from './content.ts';
@@ -306,14 +307,18 @@ export class Journal {
 
   #withGone(asked: readonly ChangeDraft[]): ChangeDraft[] {
     const left = new Set<string>();
+    const hasLeft = (path: string): boolean => {
+      for (let at = path; at !== ''; at = parentPath(at)) if (left.has(at)) return true;
+      return false;
+    };
     return asked.flatMap((draft) => {
       const { path, kind, what, from } = draft;
       const origin = from === undefined || left.has(from) ? [] : this.#ofOtherKind(from, kind);
       if (from !== undefined) left.add(from);
       if (what === 'removed') left.add(path);
       const isPut = kind === 'directory' ? what === 'created' || what === 'moved' : what !== 'removed';
-      if (!isPut || left.has(path) || this.known(path) !== FOLDER) return [...origin, draft];
-      const gone = this.#thereBelow(path).filter((one) => !left.has(one.path));
+      if (!isPut || hasLeft(path) || this.known(path) !== FOLDER) return [...origin, draft];
+      const gone = this.#thereBelow(path).filter((one) => !hasLeft(one.path));
       // A folder that takes the place of one is there as that was.
       if (kind === 'directory') return [...gone.map(removal), ...origin, draft];
       gone.push({ path, content: FOLDER });
