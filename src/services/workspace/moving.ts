@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
-import { parentPath } from '../../contract/paths.ts';
+import { baseName, joinPath, parentPath } from '../../contract/paths.ts';
 import { type Durability, syncFolder } from './atomic-write.ts';
 import type { Containment } from './containment.ts';
 import { hashOrNull, statIdentity } from './content.ts';
@@ -83,6 +83,9 @@ export class Moving {
     using source = this.#host.containment.place(from, false);
     options.confirm?.(source.path);
     const stat = lstatOrThrow(source, from);
+    // By a link, too, and before folders are made there.
+    if (joinPath(this.#host.containment.realPath(parentPath(to)), baseName(to)).startsWith(`${source.path}/`))
+      throw new OutriggerError('BAD_PATH', `${from} can't be moved into itself.`);
     using target = this.#host.folders.placeForWrite(to, {
       parents: options.parents,
       cause: options.cause,

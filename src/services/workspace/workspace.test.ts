@@ -459,6 +459,8 @@ describe('a move', () => {
       fs.symlinkSync('a/b', at('link'));
       await fails('BAD_PATH', () => workspace.move('a', 'a/b/d', all));
       await fails('BAD_PATH', () => workspace.move('a', 'link/d', all));
+      // Before folders are made for it.
+      await fails('BAD_PATH', () => workspace.move('a', 'link/new/d', all));
       await fails('FILE_EXISTS', () => workspace.move('x', 'y', all));
       await fails('FILE_NOT_FOUND', () => workspace.move('missing', 'z', all));
       await fails('FILE_NOT_FOUND', () => workspace.move('missing', 'missing', all));
