@@ -381,7 +381,12 @@ class Planner {
     if (ready.note !== undefined) draft.note = ready.note;
     this.#plan.drafts.push(draft);
     // Written through a link: the target changed, and the link's name shows it too.
-    if (real !== path) this.#plan.drafts.push({ ...draft, path });
+    if (real !== path) {
+      const link = this.#tree.resolve(path, false).node;
+      // The watch sees a link there, whatever it leads to.
+      const content = link?.kind === 'symlink' && link.stat !== undefined ? statIdentity(link.stat) : hash;
+      this.#plan.drafts.push({ ...draft, path, content });
+    }
     // By the name of a link, the link would be removed.
     if (before === undefined) this.#undo({ op: 'remove', path: real, recursive: false, ifMatch: etagOf(hash) });
     else {

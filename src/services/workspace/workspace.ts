@@ -346,7 +346,7 @@ export class Workspace extends Reader {
       if (!sameState(existing, before)) continue;
       checkConditions(wirePath, before?.content, request);
       if (before?.content === prepared.hash && existing !== undefined && hasMode(existing, request.mode)) {
-        this.journal.learn(wirePath, prepared.hash);
+        this.journal.learn(place.path, prepared.hash);
         return {
           path: wirePath,
           content: prepared.hash,
@@ -373,7 +373,10 @@ export class Workspace extends Reader {
         content,
       };
       if (replaced.note !== undefined) draft.note = replaced.note;
-      this.journal.record(underBothNames(draft, place.path));
+      const link = place.path === wirePath ? undefined : this.#linkAt(wirePath);
+      // The watch sees a link there, whatever it leads to.
+      const told = link === undefined ? draft : { ...draft, content: statIdentity(link) };
+      this.journal.record(place.path === wirePath ? [draft] : [{ ...draft, path: place.path }, told]);
       return {
         path: wirePath,
         content,
@@ -384,6 +387,18 @@ export class Workspace extends Reader {
       };
     }
     throw new OutriggerError('BUSY_FILE', `${wirePath} kept changing while it was to be written.`);
+  }
+
+  /** Undefined where no link is. */
+  #linkAt(wirePath: string): fs.Stats | undefined {
+    try {
+      using place = this.containment.place(wirePath, false);
+      const stat = fs.lstatSync(place.at);
+      return stat.isSymbolicLink() ? stat : undefined;
+    } catch {
+      // A program took it away: what was written is written.
+      return undefined;
+    }
   }
 
   /** With what could not be kept, in words. Undefined where the file that was to be replaced was moved away this moment: nothing was written. */
