@@ -92,6 +92,19 @@ describe('a write', () => {
       assert.equal(told().length, 2);
     }));
 
+  test('of what another program has just put there leaves it to the watch to tell that', () =>
+    withWorkspace(async ({ workspace, put, at, told }) => {
+      await workspace.write('removed', bytes('one'), { cause });
+      await workspace.remove('removed', false, { cause });
+      for (const path of ['removed', 'new']) {
+        put(path, 'theirs');
+        assert.equal((await workspace.write(path, bytes('theirs'), { cause })).changed, false);
+        const { size, mtimeMs, ino } = fs.statSync(at(path));
+        workspace.noticed([{ path, kind: 'file', what: 'created', size, mtimeMs, ino, hash: hashBytes('theirs') }]);
+        assert.equal(told().at(-1), `created ${path}`);
+      }
+    }));
+
   test('keeps the mode that the file has when its turn comes, not that of before', () =>
     withWorkspace(async ({ workspace, at, put }) => {
       const modeNow = (): string => (fs.statSync(at('f')).mode & 0o777).toString(8);

@@ -346,7 +346,7 @@ export class Workspace extends Reader {
       if (!sameState(existing, before)) continue;
       checkConditions(wirePath, before?.content, request);
       if (before?.content === prepared.hash && existing !== undefined && hasMode(existing, request.mode)) {
-        this.journal.learn(place.path, prepared.hash);
+        // Nothing is learnt of it: where a program has just put it there, the watch has that to tell.
         return {
           path: wirePath,
           content: prepared.hash,
