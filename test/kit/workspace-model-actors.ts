@@ -47,7 +47,8 @@ export class Actors {
       // Of names by way of a link that leads elsewhere by now the watch tells that they are gone.
       if (cause.kind === 'outside' && paths.some((name) => this.#isByLink(name))) continue;
       // Where calls made or moved the same folders as a program, what was told is compared with what is there (ARCHITECTURE.md), and told as from outside.
-      if (cause.kind === 'outside' && from !== undefined) for (const name of paths) this.#met.set(name, performance.now());
+      const isTheirs = cause.kind === 'outside' && paths.every((name) => this.#recentActors(name).includes('outside'));
+      if (isTheirs && from !== undefined) for (const name of paths) this.#met.set(name, performance.now());
       if (cause.kind === 'outside' && paths.every((name) => this.#isMet(name))) continue;
       // It takes what is removed for what had that name and was moved before: a removal of nothing harms nobody.
       if (cause.kind === 'outside' && what === 'removed' && !this.#actors.has(at)) {

@@ -187,7 +187,7 @@ export class CallMaker {
       const startLine = 1 + this.#random.below(Math.min(lines, 8) + 1);
       const endLine = Math.max(0, startLine - 1 + this.#random.below(3) - (this.#one(8) ? 1 : 0));
       return { startLine, endLine, text: this.#random.of(['', 'put', 'put\n', 'put\r\nin', '\n', 'p\nq']) };
-    }).filter((edit) => !('find' in edit) || (edit.find.isWellFormed() && edit.find !== ''));
+    }).filter((edit) => !('find' in edit) || (edit.find.isWellFormed() && edit.find !== '' && !/\r(?!\n)/.test(edit.find)));
   }
 
   // ── calls ────────────────────────────────────────────────────────────────────────────────────────────────────────────
