@@ -21,5 +21,5 @@ for (let round = 0; round < 12; round++)
   test(
     `a repository becomes what git would make of it, and is told as git has it, for long (SEED=${seed + round}) (long form)`,
     { skip },
-    (context) => byChance(context, seed + round, 150),
+    (context) => byChance(context, seed + round, 100),
   );

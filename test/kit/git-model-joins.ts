@@ -80,7 +80,8 @@ export function checkout(twin: GitFolder, random: Random): Step {
     const before = folder.stashes[0];
     if (changes === 'stash') {
       const put = folder.try(['stash', 'push', '--quiet', '--include-untracked', '-m', `Before ${to}`]);
-      if (!put.ok) return put;
+      // That is no refusal to lose something, whatever git calls it.
+      if (!put.ok) return { ...put, said: 'nothing can be put aside' };
     }
     stashed = folder.stashes[0] !== before;
     const ran = folder.try(['checkout', '--quiet', ...(changes === 'discard' ? ['--force'] : []), ...target, '--']);
@@ -103,7 +104,15 @@ function whileDoing(twin: GitFolder) {
   return twin.doing === undefined ? undefined : ('GIT_FAILED' as const);
 }
 
-export function merge(twin: GitFolder, random: Random): Step {
+/** git 2.39 merges though another commit of a repository inside is staged, which is refused here as any other change. */
+function hasRepositoryInside(twin: GitFolder): boolean {
+  return ['nested', 'cloned', 'sub'].some((name) =>
+    twin.list('ls-files', '--stage', '-z', '--', name).some((one) => one.startsWith('160000')),
+  );
+}
+
+export function merge(twin: GitFolder, random: Random): Step | undefined {
+  if (twin.doing === undefined && hasRepositoryInside(twin)) return undefined;
   const from = random.of([...branchNames, 'other', 'main', 'v1', 'origin/main', 'missing']);
   const fastForward = random.of(['allow', 'allow', 'only', 'never'] as const);
   const message = random.below(3) === 0 ? 'brought\n\ntogether' : undefined;
@@ -226,7 +235,8 @@ export function stash(twin: GitFolder, random: Random): Step {
     let before: string | undefined;
     const push = (folder: GitFolder): Ran => {
       before = folder.stashes[0];
-      return folder.try([...args, ...(message === undefined ? [] : ['-m', message])]);
+      const put = folder.try([...args, ...(message === undefined ? [] : ['-m', message])]);
+      return put.ok ? put : { ...put, said: 'nothing can be put aside' };
     };
     return step('git.stash', { action, untracked, keepIndex, ...(message === undefined ? {} : { message }) }, push, {
       refused: twin.unmerged.length > 0 ? 'GIT_FAILED' : undefined,
@@ -280,7 +290,8 @@ export function fetch(_twin: GitFolder, random: Random): Step {
   });
 }
 
-export function pull(twin: GitFolder, random: Random): Step {
+export function pull(twin: GitFolder, random: Random): Step | undefined {
+  if (twin.doing === undefined && hasRepositoryInside(twin)) return undefined;
   const strategy = random.of(['ff-only', 'merge', 'rebase'] as const);
   const branch = random.of([undefined, undefined, 'main', 'other', 'missing']);
   let before = new Map<string, string>();

@@ -237,11 +237,8 @@ export class GitReads {
     const path = shown(this.#name);
     if (revision !== undefined && twin.commit(revision) === null) return;
     const asked = twin.try(['blame', '--line-porcelain', ...(revision === undefined ? [] : [revision]), '--', path]);
-    const said = await this.#call(
-      'git.blame',
-      { path, ...(revision === undefined ? {} : { revision }) },
-      asked.ok ? undefined : 'FILE_NOT_FOUND',
-    );
+    const refused = asked.ok ? undefined : asked.said.includes('unsupported file type') ? 'GIT_FAILED' : 'FILE_NOT_FOUND';
+    const said = await this.#call('git.blame', { path, ...(revision === undefined ? {} : { revision }) }, refused);
     if (said === undefined) return;
     const lines = blameBlocks(asked.stdout.toString('latin1')).map((block) => {
       const [, hash = '', original = ''] = /^([\da-f]{40}) (\d+)/.exec(block) ?? [];

@@ -71,12 +71,17 @@ export function isMarked(folder: GitFolder, { kind, path }: Entry): boolean {
 
 /** As they stand in the folder. */
 export function add(folder: GitFolder, entries: readonly Entry[]): Ran {
-  const names = entries.flatMap((entry) => (entry.from === undefined ? [nameOf(entry)] : [nameOf(entry), entry.from]));
-  const isBeyond = (name: string): boolean => folder.isBeyondLink(name);
-  const beyond = names.filter(isBeyond);
-  if (beyond.length > 0) folder.git(['update-index', '--force-remove', '-z', '--stdin'], { input: nulEnded(beyond) });
-  const others = names.filter((name) => !isBeyond(name));
-  return others.length === 0 ? done : folder.try(['add', '-A', '--force', ...namesGiven], { input: nulEnded(others) });
+  // By name: what lies in a folder that came in the place of a file may be ignored.
+  const isGone = (entry: Entry): boolean =>
+    (entry.xy[1] === 'D' && entry.kind !== 'u') ||
+    folder.isBeyondLink(nameOf(entry)) ||
+    (entry.kind === 'u' && folder.stat(nameOf(entry))?.isDirectory() === true && !entry.submodule);
+  // Of one whose rename is staged the index has the old name no more.
+  const left = entries.flatMap(({ from, xy }) => (from === undefined || xy[1] !== 'R' ? [] : [from]));
+  const gone = [...entries.filter(isGone).map(nameOf), ...left];
+  if (gone.length > 0) folder.git(['update-index', '--force-remove', '-z', '--stdin'], { input: nulEnded(gone) });
+  const there = entries.filter((entry) => !isGone(entry)).map(nameOf);
+  return there.length === 0 ? done : folder.try(['add', '-A', '--force', ...namesGiven], { input: nulEnded(there) });
 }
 
 function somePaths(entries: readonly Entry[], random: Random): string[] {
@@ -282,7 +287,8 @@ export function commit(
       leaves: true,
       expects: (folder, _, before) => {
         const committed = folder.head !== before.head;
-        if (committed) return { committed, hash: folder.head, files: count };
+        // Where others are staged, files are counted by what the status told of them.
+        if (committed) return { committed, hash: folder.head, ...(others.length === 0 ? { files: count } : {}) };
         // One that replaces the last may come to the very same.
         return amend ? undefined : { committed, hash: null, files: 0 };
       },

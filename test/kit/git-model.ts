@@ -249,7 +249,8 @@ class GitModel {
   #inTurn({ name, twin, leaves }: Step): void {
     if (this.#twin.doing !== undefined && beginners.has(name)) return;
     const before = this.#twin.keep();
-    const { ok, conflicts } = twin(this.#twin);
+    const { ok, conflicts, said } = twin(this.#twin);
+    if (!ok) this.#say(`${name} in turn: ${said.trim().slice(0, 200)}`);
     if (ok || conflicts === true || leaves === true) before.drop();
     else before.restore();
   }
