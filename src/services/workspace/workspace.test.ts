@@ -722,6 +722,23 @@ test('a link that was written through is moved as a link, of which no content is
     assert.equal(changes.at(-1)?.before, null);
   }));
 
+test('of a way that leads elsewhere by the time nothing is told', () =>
+  withWorkspace(async ({ workspace, at, put, told }) => {
+    put('real/f', 'one');
+    fs.symlinkSync('real', at('way'));
+    fs.symlinkSync('real/f', at('link'));
+    for (const [path, link] of [
+      ['link', 'link'],
+      ['way/f', 'way'],
+    ] as const) {
+      let asked = 0;
+      // Just before it is put into its place.
+      const confirm = (): void => void (++asked === 2 && fs.renameSync(at(link), at(`${link}-now`)));
+      await workspace.write(path, bytes(`by ${link}`), { cause, confirm });
+    }
+    assert.deepEqual(told(), ['changed real/f', 'changed real/f']);
+  }));
+
 test('what is made, moved, copied or removed by a way through a link is told by the name where it lies too, each with who did it', () =>
   withWorkspace(async ({ workspace, at, put, changes, told }) => {
     put('real/f');

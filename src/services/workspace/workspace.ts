@@ -373,10 +373,7 @@ export class Workspace extends Reader {
         content,
       };
       if (replaced.note !== undefined) draft.note = replaced.note;
-      const link = place.path === wirePath ? undefined : this.#linkAt(wirePath);
-      // The watch sees a link there, whatever it leads to.
-      const told = link === undefined ? draft : { ...draft, content: statIdentity(link) };
-      this.journal.record(place.path === wirePath ? [draft] : [{ ...draft, path: place.path }, told]);
+      this.journal.record(place.path === wirePath ? [draft] : [{ ...draft, path: place.path }, ...this.#seenByWay(draft, place.path)]);
       return {
         path: wirePath,
         content,
@@ -389,15 +386,16 @@ export class Workspace extends Reader {
     throw new OutriggerError('BUSY_FILE', `${wirePath} kept changing while it was to be written.`);
   }
 
-  /** Undefined where no link is. */
-  #linkAt(wirePath: string): fs.Stats | undefined {
+  /** What changed at `realPath` as it is seen by a way through a link; nothing where that leads elsewhere by now. The watch sees a link where the path is one. */
+  #seenByWay(draft: ChangeDraft, realPath: string): ChangeDraft[] {
     try {
-      using place = this.containment.place(wirePath, false);
+      if (this.containment.realPath(draft.path) !== realPath) return [];
+      using place = this.containment.place(draft.path, false);
       const stat = fs.lstatSync(place.at);
-      return stat.isSymbolicLink() ? stat : undefined;
+      return [stat.isSymbolicLink() ? { ...draft, content: statIdentity(stat) } : draft];
     } catch {
-      // A program took it away: what was written is written.
-      return undefined;
+      // It was taken away: what was written is written.
+      return [];
     }
   }
 
