@@ -283,6 +283,8 @@ class WorkspaceModel {
   #isAtomic(call: ModelCall): boolean {
     if (call.name === 'files.remove') return call.input.recursive !== true;
     if (call.name === 'files.list') return call.input.recursive !== true;
+    // Folders are made before what they are made for.
+    if (pathsOf(call).some((name) => name !== '' && this.#folder.nodes.get(parentOf(name))?.kind !== 'directory')) return false;
     if (call.name !== 'files.copy') return true;
     try {
       return this.#folder.entry(call.input.from)?.kind === 'file';
