@@ -323,8 +323,13 @@ export class ModelFolder {
       }
       return;
     }
-    // Refused as any copy to beyond a link that leads out, or not: this one would take its place.
-    if (this.#quietly(() => this.spot(to, true)) === undefined) throw new Refused('PATH_ESCAPES', 'NOT_A_DIRECTORY');
+    // Refused as any copy to beyond a link that leads out; else it takes the place of that link.
+    try {
+      this.spot(to, true);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      if (error.reasons.includes('PATH_ESCAPES')) throw new Refused('PATH_ESCAPES', 'NOT_A_DIRECTORY');
+    }
     const target = this.spot(to, false);
     if (target.node?.kind === 'directory') throw new Refused('NOT_A_FILE');
     this.#makeMissing(target, parents);
