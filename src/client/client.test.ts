@@ -640,13 +640,18 @@ test('a stream without a way to resume ends with the connection; with one it goe
   });
 });
 
+/** WebSockets that come about unless something between passes none. */
+function webSocketUnless(isBlocked: () => boolean): typeof WebSocket {
+  return class extends WebSocket {
+    constructor(url: string | URL, protocols?: string | string[]) {
+      super(isBlocked() ? String(url).replace('/rpc', '/blocked') : url, protocols);
+    }
+  };
+}
+
 test('a stream that goes on over HTTP knows what came over the WebSocket, also where the first request over HTTP fails', async () => {
   let isBlocked = false;
-  class SometimesWebSocket extends WebSocket {
-    constructor(url: string, protocols: string[]) {
-      super(isBlocked ? url.replace('/rpc', '/blocked') : url, protocols);
-    }
-  }
+  const SometimesWebSocket = webSocketUnless(() => isBlocked);
   const ways: string[] = [];
   const dispatch = (fakes: Dispatch) => async (request: DispatchRequest) => {
     if (request.name === 'system.info') return { output: {} };
@@ -686,11 +691,7 @@ test('a stream that goes on over HTTP knows what came over the WebSocket, also w
 
 test('a stream that went over HTTP goes back to the WebSocket once there is one, as a browser has few connections for requests', async () => {
   let isBlocked = true;
-  class SometimesWebSocket extends WebSocket {
-    constructor(url: string, protocols: string[]) {
-      super(isBlocked ? url.replace('/rpc', '/blocked') : url, protocols);
-    }
-  }
+  const SometimesWebSocket = webSocketUnless(() => isBlocked);
   const ways: string[] = [];
   const dispatch = (fakes: Dispatch) => async (request: DispatchRequest) => {
     if (request.name === 'system.info') return { output: {} };

@@ -1,4 +1,5 @@
 // Operations of branches, of what joins commits, of stashes and of another repository, each with what a user of the program git would do in its place.
+import { conflictKinds } from './git-typists.ts';
 import path from 'node:path';
 import type { GitFolder, Ran } from './git-model-folder.ts';
 import { add, done, isMarked, type Step, step } from './git-model-steps.ts';
@@ -20,16 +21,7 @@ function outcomeOf(folder: GitFolder, ran: Ran, before: { head: string | null })
 }
 
 export function kindOf(xy: string) {
-  const kinds = {
-    DD: 'both-deleted',
-    AU: 'added-by-us',
-    UD: 'deleted-by-them',
-    UA: 'added-by-them',
-    DU: 'deleted-by-us',
-    AA: 'both-added',
-    UU: 'both-modified',
-  } as const;
-  return kinds[xy as keyof typeof kinds];
+  return conflictKinds[xy as keyof typeof conflictKinds];
 }
 
 export function branch(twin: GitFolder, random: Random): Step {

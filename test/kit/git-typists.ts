@@ -865,7 +865,8 @@ function sameCounts(one: ReadonlyMap<string, number>, other: ReadonlyMap<string,
 }
 
 const letters = { M: 'modified', A: 'added', D: 'deleted', R: 'renamed', C: 'copied', T: 'type-changed' } as const;
-const sides = {
+/** As git's letters of a file in conflict are called. */
+export const conflictKinds = {
   DD: 'both-deleted',
   AU: 'added-by-us',
   UD: 'deleted-by-them',
@@ -897,7 +898,7 @@ function statusByGit(said: string) {
     else if (kind === '?') status.changes.push({ path: nameAfter(1), staged: null, unstaged: 'untracked' });
     else if (kind === 'u') {
       status.changes.push({ path: nameAfter(10), staged: 'unmerged', unstaged: 'unmerged' });
-      status.conflicts.push({ path: nameAfter(10), kind: sides[second as 'UU'] });
+      status.conflicts.push({ path: nameAfter(10), kind: conflictKinds[second as 'UU'] });
     }
   }
   return status;
