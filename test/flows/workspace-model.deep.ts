@@ -9,7 +9,7 @@ const needs = { skip: process.platform !== 'linux' && 'names and modes are those
 
 // Of calls that meet, one history in some hundred is not explained yet: nobody else is to wait for that.
 test(
-  'calls over any way, programs beside them and people who type leave what the contract says, and followers know it (long form)',
+  'calls over any way, programs beside them and people who type leave what the contract says, and followers know it',
   needs,
   async () => {
     const counts: ModelCounts = {};
