@@ -564,6 +564,20 @@ test('a folder that is moved over another one is one move, also where a third st
     assert.deepEqual(told(), []);
   }));
 
+test('what we moved out of a folder that was made anew is not told to be gone from the one before, which was moved on', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at, told, changes } = harness;
+    put('b/file');
+    fs.symlinkSync('../a', at('b/up'));
+    fs.renameSync(at('b'), at('moved'));
+    workspace.noticed([report(harness, 'moved', 'created', { from: 'b' })]);
+    workspace.mkdir('b/up', true, cause);
+    await workspace.move('b/up', 'out', { overwrite: false, parents: true, cause });
+    changes.length = 0;
+    workspace.noticed([report(harness, 'out', 'created', { from: 'b/up' }), removed('b/up', 'directory')]);
+    assert.deepEqual(told(), []);
+  }));
+
 test('a large file from outside, known by its facts alone, is told once each time it changes', () =>
   withWorkspace((harness) => {
     const { workspace, put } = harness;

@@ -183,6 +183,8 @@ export class Echoes {
     const path = this.#placeNow(reported, known);
     const gone = known(path);
     if (gone === REMOVED) return undefined;
+    // What was told of it did not go along with the folder: it came there after that, and its end was told.
+    if (gone === undefined && path !== reported && known(reported) === REMOVED) return undefined;
     const there = this.#lstat(path) ?? this.#lstat(reported);
     // What nobody told of before is gone for certain where something of another kind stands.
     const isReplaced = gone === undefined && there !== undefined && there.isDirectory() !== (kind === 'directory');
