@@ -367,10 +367,11 @@ async function* watch(
       const item = next as FeedItem;
       if (item.type === 'change') {
         if (cursor !== undefined && !isAfter(item, cursor)) continue;
-        const part = `${item.revision} ${item.what} ${item.path}`;
+        const [epoch, told] = split(item.cursor);
+        const part = `${epoch} ${item.revision} ${item.what} ${item.path}`;
         if (parts.has(part)) continue;
         parts.add(part);
-        if (split(item.cursor)[1] === item.revision) parts.clear();
+        if (told === item.revision) parts.clear();
       }
       cursor = item.cursor;
       yield item;
