@@ -402,6 +402,15 @@ export const commands: readonly Command[] = [
     run: ({ bottom }) => bottom.showTable(),
   },
   {
+    id: 'programs.problems',
+    title: 'Show problems',
+    icon: 'err',
+    keys: [],
+    group: 'Programs',
+    parts: ['code', 'processes'],
+    run: ({ bottom }) => bottom.show('problems'),
+  },
+  {
     id: 'programs.start',
     title: 'Start a process…',
     icon: 'run',

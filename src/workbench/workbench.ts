@@ -8,7 +8,7 @@ import { BranchActions } from './changes/branch-actions.ts';
 import { Draft } from './changes/draft.ts';
 import { GitActions } from './changes/git-actions.ts';
 import type { GitDialog } from './changes/git-dialog.ts';
-import { BottomStore, fixedTabs } from './bottom/bottom-store.ts';
+import { BottomStore, type FixedTab, fixedTabs } from './bottom/bottom-store.ts';
 import { GitStore } from './changes/git-store.ts';
 import { LineBlame } from './changes/line-blame.ts';
 import { RemoteJobs } from './changes/remote-jobs.ts';
@@ -30,10 +30,12 @@ import { FileActions } from './files/file-actions.ts';
 import { TreeStore } from './files/tree-store.ts';
 import { PathIndex } from './finder/path-index.ts';
 import { isPartOn, type Part } from './parts.ts';
+import { ProblemStore } from './problems/problem-store.ts';
 import { ProcessActions } from './processes/process-actions.ts';
 import { ProcessStore } from './processes/process-store.ts';
 import { RunStore } from './run/run-store.ts';
 import { readWorkspaceFile } from './run/workspace-file.ts';
+import { IndexWatch } from './search/index-watch.ts';
 import { SearchStore } from './search/search-store.ts';
 import { copyText } from './shell/copy-text.ts';
 import { Follow } from './shell/follow.ts';
@@ -81,6 +83,13 @@ export interface Target {
 const drawn = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => resolve()));
 
 const narrow = '(max-width: 720px)';
+/** What each tab of the panel under the documents shows. */
+const partsOf: Record<FixedTab, readonly Part[]> = {
+  run: ['code'],
+  processes: ['processes'],
+  problems: ['code', 'processes'],
+  deploy: ['deploy'],
+};
 
 /** Everything the page knows and does; the views only show it. */
 export class Workbench {
@@ -104,6 +113,7 @@ export class Workbench {
   readonly follow: Follow;
   readonly link: LinkStore;
   readonly search: SearchStore;
+  readonly index: IndexWatch;
   readonly tabs: Tabs;
   readonly bottom: BottomStore;
   readonly processes: ProcessStore;
@@ -111,6 +121,7 @@ export class Workbench {
   readonly terminals: TerminalStore;
   readonly deploys: DeployStore;
   readonly run: RunStore;
+  readonly problems: ProblemStore;
   readonly tasks: TaskStore;
   readonly taskActions: TaskActions;
   readonly activity: ActivityStore;
@@ -188,6 +199,7 @@ export class Workbench {
     this.files = new FileActions(client, this.tree, this.toasts);
     this.paths = new PathIndex(client, () => this.info.value?.caller.paths ?? ['']);
     this.search = new SearchStore(client);
+    this.index = new IndexWatch({ client, revision: this.feed.revision, live: this.link.live });
     this.tabs = new Tabs((tab) => this.#closed(tab));
     this.follow = new Follow({
       others: this.presence.others,
@@ -214,6 +226,14 @@ export class Workbench {
       now,
       drawn,
       readFile: (path) => readWorkspaceFile(this, path),
+    });
+    this.problems = new ProblemStore({
+      client,
+      processes: this.processes,
+      run: this.run,
+      now,
+      drawn,
+      root: () => this.info.value?.workspace.root,
     });
     this.tasks = new TaskStore({ client, drawn });
     this.taskActions = new TaskActions(asking);
@@ -275,11 +295,13 @@ export class Workbench {
       this.changes.start(cursor);
       this.presence.start();
       this.processes.start();
+      this.problems.start();
       // As one change, so that what is kept is never a part of it.
       batch(() => this.#recallTabs());
       await this.tree.start(this.#recallFolders(), info.caller.paths);
       this.#followInTree();
       void this.git.refresh();
+      if (this.has('search')) this.index.start();
       setTimeout(() => void this.paths.load(true), 1_000);
     } catch (error) {
       this.#started = false;
@@ -297,7 +319,7 @@ export class Workbench {
 
   #become(info: SystemInfo): void {
     this.layout.forWorkspace(info.workspace.id);
-    this.bottom.recall(fixedTabs.filter((tab) => this.has(tab === 'run' ? 'code' : tab)));
+    this.bottom.recall(fixedTabs.filter((tab) => this.has(...partsOf[tab])));
     this.run.recall();
     this.draft.recall();
     const name = this.#ports.keep.getItem('outrigger.name') ?? info.caller.name;
@@ -337,9 +359,11 @@ export class Workbench {
           this.follow.moved(change.from, change.path);
           this.tabs.moved(change.from, change.path);
           this.run.moved(change.from, change.path);
+          this.problems.moved(change.from, change.path);
           const { value: last } = this.lastPath;
           if (last !== undefined) this.lastPath.value = movedPath(last, change.from, change.path) ?? last;
         }
+        if (change.what === 'removed') this.problems.removed(change.path);
         this.documents.apply(change);
         this.git.refreshSoon();
         this.checkpoints.refreshSoon();

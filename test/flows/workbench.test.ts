@@ -497,7 +497,7 @@ test('a part that is switched off has no place on the page: none on the rail, am
       await openFile(ada, 'loan.py');
       await ada.keyboard.press('Control+j');
       await ada.getByRole('button', { name: 'Run', exact: true }).waitFor();
-      assert.deepEqual(await ada.getByRole('tablist', { name: 'Bottom panel' }).getByRole('tab').allInnerTexts(), ['Run']);
+      assert.deepEqual(await ada.getByRole('tablist', { name: 'Bottom panel' }).getByRole('tab').allInnerTexts(), ['Run', 'Problems']);
       assert.equal(await ada.getByRole('button', { name: 'New terminal' }).count(), 0);
       assert.deepEqual(await accessibilityProblems(ada), []);
       const phone = await page({ size: [390, 844] });

@@ -17,6 +17,7 @@ const viewersMs = 5_000;
 const terminalView = lazyView<{ id: string }>(() => import('../terminals/terminal-view.tsx').then(({ TerminalView }) => TerminalView));
 const processesView = lazyView<object>(() => import('../processes/processes-view.tsx').then(({ ProcessesView }) => ProcessesView));
 const runView = lazyView<object>(() => import('../run/run-view.tsx').then(({ RunView }) => RunView));
+const problemsView = lazyView<object>(() => import('../problems/problems-view.tsx').then(({ ProblemsView }) => ProblemsView));
 const deployView = lazyView<object>(() => import('../deploy/deploy-view.tsx').then(({ DeployView }) => DeployView));
 
 /** Terminals, runs, processes and deployments, under the documents; on a phone a pane of its own. */
@@ -49,6 +50,7 @@ export function BottomPanel() {
         )}
         {tab === 'run' && <runView.View meanwhile={<p class="hint">Loading…</p>} />}
         {tab === 'processes' && <processesView.View meanwhile={<p class="hint">Loading…</p>} />}
+        {tab === 'problems' && <problemsView.View meanwhile={<p class="hint">Loading…</p>} />}
         {tab === 'deploy' && <deployView.View meanwhile={<p class="hint">Loading…</p>} />}
       </div>
     </section>
@@ -68,7 +70,7 @@ function tabId(tab: BottomTab): string {
 
 function Bar() {
   const workbench = useWorkbench();
-  const { bottom, processes, run, canExecute } = workbench;
+  const { bottom, processes, problems, run, canExecute } = workbench;
   const bar = useRef<HTMLDivElement>(null);
   const { value: tab } = bottom.tab;
   const running = processes.running.value;
@@ -121,6 +123,12 @@ function Bar() {
                 {running}
               </span>
             )}
+          </TabButton>
+        )}
+        {offers('problems') && (
+          <TabButton tab="problems">
+            Problems
+            {problems.all.value.length > 0 && <span class="count">{problems.all.value.length.toLocaleString('en')}</span>}
           </TabButton>
         )}
         {offers('deploy') && <TabButton tab="deploy">Deploy</TabButton>}

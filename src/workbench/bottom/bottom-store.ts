@@ -2,7 +2,7 @@ import { computed, type ReadonlySignal, type Signal, signal } from '@preact/sign
 import type { Layout } from '../shell/layout.ts';
 
 /** Those that are always there, where their parts of the sidecar run. */
-export const fixedTabs = ['run', 'processes', 'deploy'] as const;
+export const fixedTabs = ['run', 'processes', 'problems', 'deploy'] as const;
 export type FixedTab = (typeof fixedTabs)[number];
 export type BottomTab = FixedTab | `terminal:${string}`;
 

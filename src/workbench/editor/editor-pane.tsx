@@ -12,6 +12,7 @@ import { useWorkbench } from '../use-workbench.ts';
 import { showChangesFrom } from './change-bars.ts';
 import { createEditor, goToLine, setWrap } from './editor-view.ts';
 import { KeyRow } from './key-row.tsx';
+import { showProblems } from './problem-marks.ts';
 import type { RemoteCaret } from './remote-carets.ts';
 import { showHits } from './search-marks.ts';
 
@@ -54,6 +55,7 @@ export function EditorPane({ session }: { session: DocumentSession }) {
 
   useBase(session, open);
   useHits(session, open);
+  useProblems(session, open);
   const followed = useFollow(session, open);
 
   return (
@@ -155,6 +157,20 @@ function useHits(session: DocumentSession, open: boolean): void {
   useEffect(() => {
     if (open && session.view !== undefined) showHits(session.view, (shown && files.find((file) => file.path === path)?.lines) || []);
   }, [session, open, shown, path, files]);
+}
+
+/** What is said to be wrong here is underlined. */
+function useProblems(session: DocumentSession, open: boolean): void {
+  const { problems } = useWorkbench();
+  const { value: path } = session.path;
+  const { value: all } = problems.all;
+  useEffect(() => {
+    if (!open || session.view === undefined) return;
+    showProblems(
+      session.view,
+      all.filter((problem) => problem.path === path),
+    );
+  }, [session, open, path, all]);
 }
 
 /** Where whom the page follows is stays in view; answers their colour while they are in the document. */

@@ -26,6 +26,7 @@ import { loadGrammar } from './grammars.ts';
 import { hangingIndent } from './hanging-indent.ts';
 import { indentStyle } from './indent-style.ts';
 import { lineEnds } from './line-ends.ts';
+import { problemMarks } from './problem-marks.ts';
 import { type RemoteCaret, remoteCarets } from './remote-carets.ts';
 import { scopeTrail } from './scope-trail.ts';
 import { searchMarks } from './search-marks.ts';
@@ -110,6 +111,7 @@ export function createEditor(session: DocumentSession, options: EditorOptions): 
         highlightActiveLineGutter(),
         highlightSelectionMatches(),
         searchMarks,
+        problemMarks,
         search({ top: true }),
         indentUnit.of(indent.unit),
         EditorState.tabSize.of(indent.unit === '\t' ? 4 : indent.unit.length),

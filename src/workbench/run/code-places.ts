@@ -1,3 +1,5 @@
+const codeFile = /^(?:file:\/\/)?(?:\/mnt\/data\/|\.\/)?(?:code|main|[A-Z]\w*)\.(?<ending>\w+)$/;
+
 /** Where in a line of output a line of the code is named. */
 export interface CodePlace {
   /** Of the name, in the line of output. */
@@ -28,4 +30,9 @@ export function codePlaceIn(text: string): CodePlace | undefined {
     line: Number(line ?? inBrackets),
     column: column === undefined ? undefined : Number(column),
   };
+}
+
+/** Whether a run means the code itself by this name. */
+export function isCodeFile(file: string): boolean {
+  return endings.has(codeFile.exec(file)?.groups?.ending ?? '');
 }

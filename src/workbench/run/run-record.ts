@@ -23,6 +23,8 @@ export class RunRecord {
   path: string;
   /** Of the code, in that file, from 1. */
   readonly firstLine: number;
+  /** Files of the workspace that were put beside the code. */
+  readonly beside: readonly string[];
   readonly title: string;
   readonly language: string;
   readonly startedAt: number;
@@ -52,8 +54,11 @@ export class RunRecord {
   readonly #drawn: () => Promise<void>;
 
   /** `drawn` resolves when the page was drawn; for as long as it is hidden, not at all. */
-  constructor(about: { path: string; title: string; firstLine: number; language: string; startedAt: number; drawn: () => Promise<void> }) {
+  constructor(
+    about: Pick<RunRecord, 'path' | 'beside' | 'title' | 'firstLine' | 'language' | 'startedAt'> & { drawn: () => Promise<void> },
+  ) {
     this.path = about.path;
+    this.beside = about.beside;
     this.title = about.title;
     this.firstLine = about.firstLine;
     this.language = about.language;

@@ -121,7 +121,15 @@ export class RunStore {
     const split = argumentsOf(form.args);
     if (this.busy.value || language === undefined || 'problem' in split) return;
     const title = what === 'selection' ? `Selection of ${nameOf(path)}` : nameOf(path);
-    const record = new RunRecord({ path, title, firstLine, language: language.name, startedAt: this.#now(), drawn: this.#drawn });
+    const record = new RunRecord({
+      path,
+      beside: form.files,
+      title,
+      firstLine,
+      language: language.name,
+      startedAt: this.#now(),
+      drawn: this.#drawn,
+    });
     this.current.value = record;
     this.#canceled = new AbortController();
     const { signal: canceled } = this.#canceled;

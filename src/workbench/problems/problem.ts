@@ -1,0 +1,23 @@
+import type { Severity } from './problem-lines.ts';
+
+/** Something that is wrong in a file, as a run or a process says. */
+export interface Problem {
+  severity: Severity;
+  text: string;
+  path: string;
+  /** From 1; undefined: somewhere in it. */
+  line: number | undefined;
+  column: number | undefined;
+  from: ProblemSource;
+}
+
+export type ProblemSource = { kind: 'run'; title: string } | { kind: 'process'; title: string; id: string };
+
+/** Of one source: who reads more than so many mends the first, and asks again. */
+const mostProblems = 200;
+
+/** Without those that are said twice, as PHP says them on both of its streams. */
+export function distinct(problems: readonly Problem[]): Problem[] {
+  const keyed = new Map(problems.map((problem) => [JSON.stringify([problem.path, problem.line, problem.column, problem.text]), problem]));
+  return [...keyed.values()].slice(0, mostProblems);
+}
