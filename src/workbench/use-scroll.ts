@@ -13,9 +13,8 @@ export function useScroll(): Scroll {
   const box = useRef<HTMLDivElement>(null);
   const top = useSignal(0);
   const height = useSignal(600);
-  useEffect(() => {
-    const { current } = box;
-    if (current === null) return;
+  const watched = useRef<{ box: HTMLDivElement; end: () => void }>(undefined);
+  const watch = (current: HTMLDivElement): (() => void) => {
     let frame = 0;
     const read = (): void => {
       frame = 0;
@@ -34,7 +33,15 @@ export function useScroll(): Scroll {
       current.removeEventListener('scroll', later);
       cancelAnimationFrame(frame);
     };
-  }, []);
+  };
+  // After each drawing: the box may come, and go, while there is something to scroll.
+  useEffect(() => {
+    const { current } = box;
+    if (watched.current?.box === (current ?? undefined)) return;
+    watched.current?.end();
+    watched.current = current === null ? undefined : { box: current, end: watch(current) };
+  });
+  useEffect(() => () => watched.current?.end(), []);
   return { box, top: top.value, height: height.value };
 }
 

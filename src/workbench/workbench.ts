@@ -74,6 +74,12 @@ export type Overlay =
   | { name: 'git'; dialog: GitDialog }
   | undefined;
 
+/** What is done in a comparison from outside of it. */
+export interface Comparison {
+  next(): void;
+  previous(): void;
+}
+
 /** Where to go in a document once it is there. */
 export interface Target {
   line: number;
@@ -135,6 +141,8 @@ export class Workbench {
   readonly canExecute: ReadonlySignal<boolean>;
   /** The caller may do everything: end the tasks of a hub, for one. */
   readonly isOwner: ReadonlySignal<boolean>;
+  /** The comparison that is shown. */
+  readonly comparison: Signal<Comparison | undefined> = signal(undefined);
   readonly facts: Signal<EditorFacts | undefined> = signal(undefined);
   readonly carets: Signal<readonly RemoteCaret[]> = signal([]);
   readonly phone = signal(false);
@@ -528,6 +536,12 @@ export class Workbench {
 
   focusMain(): void {
     const { wantsFocus } = this.layout;
+    const editor = this.activeSession()?.view;
+    // At once where it stands: the next key is for it.
+    if (editor !== undefined && editor.dom.getClientRects().length > 0) {
+      wantsFocus.value = undefined;
+      return editor.focus();
+    }
     wantsFocus.value = 'main';
     requestAnimationFrame(() => {
       // Something else was asked for since.

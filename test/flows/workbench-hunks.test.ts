@@ -49,6 +49,17 @@ test('single changes are discarded and brought back, staged and unstaged, by key
       assert.equal(read('a.txt'), both);
       assert.deepEqual(await accessibilityProblems(ada), []);
       await picture(ada, 'hunk-unstaged');
+
+      // From the list F7 goes to a change as well; a button that goes when it was pressed leaves the focus to the comparison.
+      await row(ada, 'changes', 'a.txt').click();
+      await ada.getByRole('button', { name: 'Stage this change (+)' }).waitFor();
+      await row(ada, 'changes', 'a.txt').focus();
+      await ada.keyboard.press('F7');
+      await ada.locator('[data-testid=diff] .cm-focused').waitFor();
+      await ada.getByRole('button', { name: 'Stage file' }).focus();
+      await ada.keyboard.press('Enter');
+      await row(ada, 'changes', 'a.txt').waitFor({ state: 'detached' });
+      await ada.waitForFunction(() => document.activeElement?.closest('[data-testid=diff]') !== null);
     },
     { git: true },
   ),

@@ -138,7 +138,13 @@ test('a file that is opened by keys takes what is typed next, not a terminal bel
     await openFile(ada, 'a.txt');
     await ada.keyboard.press('Control+`');
     await ada.locator('.xterm-helper-textarea:focus').waitFor({ state: 'attached' });
-    await ada.keyboard.press('Control+`');
+    // The key after it is the editor's, however soon it is pressed.
+    const isBack = await ada.evaluate(() => {
+      const init = { key: '`', code: 'Backquote', ctrlKey: true, bubbles: true, cancelable: true };
+      document.activeElement?.dispatchEvent(new KeyboardEvent('keydown', init));
+      return document.activeElement?.closest('.cm-editor') !== null;
+    });
+    assert.equal(isBack, true);
     await ada.locator('.cm-focused').waitFor();
     await openFile(ada, 'b.txt');
     await ada.locator('.cm-focused').waitFor();

@@ -178,7 +178,7 @@ test('a process is started, its log is followed, and it is stopped, started agai
   await withWorkbench(files, async (served) => {
     const ada = await served.page({ name: 'Ada' });
     await command(ada, 'Show processes');
-    await ada.getByText('Nothing has run yet.').waitFor();
+    await ada.getByText('No processes yet.').waitFor();
     await command(ada, 'Start a process');
     await ada.getByRole('textbox', { name: 'Command' }).fill('cat "open');
     await ada.keyboard.press('Enter');
@@ -220,7 +220,7 @@ test('a process is started, its log is followed, and it is stopped, started agai
     await row.filter({ hasText: 'ended by SIGKILL' }).waitFor();
     await row.locator('.cmd').focus();
     await ada.keyboard.press('Delete');
-    await ada.getByText('Nothing has run yet.').waitFor();
+    await ada.getByText('No processes yet.').waitFor();
   });
 });
 
@@ -311,11 +311,11 @@ test('on a phone the panel is a pane of its own; on a desk its height is dragged
   await withWorkbench(files, async ({ page }) => {
     const phone = await page({ name: 'Ada', size: [390, 844] });
     await phone.getByRole('button', { name: 'Terminals and processes' }).click();
-    await phone.getByText('Nothing has run yet.').waitFor();
+    await phone.getByText('No processes yet.').waitFor();
     assert.equal(await phone.locator('.tabs').isVisible(), false);
     assert.deepEqual(await accessibilityProblems(phone), []);
     await phone.getByRole('button', { name: 'Edit', exact: true }).click();
-    await phone.getByText('Nothing has run yet.').waitFor({ state: 'hidden' });
+    await phone.getByText('No processes yet.').waitFor({ state: 'hidden' });
 
     const desk = await page({ name: 'Ada' });
     await desk.keyboard.press('Control+j');

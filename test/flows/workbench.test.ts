@@ -236,6 +236,24 @@ test('text is searched while it is typed; hits open at their place; what changed
     await ada.getByRole('button', { name: 'Look in all files' }).click();
     await ada.getByRole('status').filter({ hasText: '1 result in 1 file' }).waitFor();
     assert.deepEqual(await accessibilityProblems(ada), []);
+
+    // Of many the last is drawn as the first is, though there were none when the panel was opened.
+    writeFileSync(path.join(root, 'many.txt'), 'loans\n'.repeat(5_000));
+    await ada.getByRole('textbox', { name: 'Files to include' }).fill('');
+    await ada.getByRole('button', { name: 'Regular expression' }).click();
+    await field.fill('loans');
+    await ada
+      .getByRole('status')
+      .filter({ hasText: /5,00\d results/ })
+      .waitFor();
+    await results.focus();
+    await ada.keyboard.press('End');
+    await results.locator('[id^=hit-]').filter({ hasText: 'loans' }).last().waitFor();
+    await eventually(async () => {
+      const active = (await results.getAttribute('aria-activedescendant')) ?? '';
+      assert.match(active, /^hit-500\d$/);
+      assert.equal(await results.locator(`#${active}`).isVisible(), true);
+    });
   });
 });
 

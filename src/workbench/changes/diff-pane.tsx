@@ -7,11 +7,11 @@ import { nameOf } from '../file-paths.ts';
 import { NamedPath } from '../named-path.tsx';
 import { lateCode } from '../late-code.ts';
 import { Icon } from '../shell/icon.tsx';
-import { isKey } from '../shell/keys.ts';
 import { Revision } from '../shell/revision.tsx';
 import type { DiffAgainst } from '../shell/tabs.ts';
+import { useKeptFocus } from '../use-kept-focus.ts';
 import { useLoaded } from '../use-loaded.ts';
-import { apple, useWorkbench } from '../use-workbench.ts';
+import { useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
 import type { SectionName } from './change-sections.ts';
 import { type DiffTexts, loadTexts } from './diff-texts.ts';
@@ -20,6 +20,8 @@ import { hunkAt, hunkLines } from './hunk-lines.ts';
 import { sameWords } from './same-words.ts';
 
 const roomForTwo = 900;
+/** Of a comparison, where its changes can be staged. */
+const afterSide = '.cm-merge-b .cm-content, .diff-host > .cm-editor .cm-content';
 
 interface DiffPaneProps {
   path: string;
@@ -38,6 +40,8 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
   const wide = useSignal(true);
   const chosen = useSignal<'both' | 'one' | undefined>(undefined);
   const counts = useSignal<DiffView['counts'] | undefined>(undefined);
+  /** Those that the comparison stands for. */
+  const drawn = useSignal<DiffTexts | undefined>(undefined);
   const place = useSignal<DiffPlace | undefined>(undefined);
   const head = git.status.value?.head ?? null;
   const sections = git.sections.value;
@@ -103,6 +107,7 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
         if (gone) return view.destroy();
         diff.current = view;
         counts.value = view.counts;
+        drawn.value = shown;
         const scroller = current.querySelector('.cm-mergeView, .cm-scroller');
         if (scroller !== null) scroller.scrollTop = kept.current.top;
         // What had the focus was drawn anew.
@@ -121,16 +126,21 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
   }, [shown, sideBySide, workbench.readOnly.value]);
 
   const same = shown !== undefined && !shown.binary && shown.before === shown.after;
-  const onKeyDown = (event: KeyboardEvent): void => {
-    // The comparison has done it.
-    if (event.defaultPrevented) return;
-    if (isKey('F7', event, apple)) diff.current?.next();
-    else if (isKey('Shift F7', event, apple)) diff.current?.previous();
-    else return;
-    event.preventDefault();
+  const isCompared = shown !== undefined && !shown.binary && !same;
+  const rest = useKeptFocus(gitActions.busy.value || (isCompared && drawn.value !== shown), [shown, drawn.value, sections], afterSide);
+  useEffect(() => {
+    if (!isCompared) return;
     // What is pressed next is about the change that was gone to.
-    diff.current?.focus();
-  };
+    const go = (step: 'next' | 'previous') => () => {
+      diff.current?.[step]();
+      diff.current?.focus();
+    };
+    const comparison = { next: go('next'), previous: go('previous') };
+    workbench.comparison.value = comparison;
+    return () => {
+      if (workbench.comparison.value === comparison) workbench.comparison.value = undefined;
+    };
+  }, [workbench, isCompared]);
   // Before the comparison has them: it takes Delete for itself, though nothing can be deleted there.
   const onActionKey = (event: KeyboardEvent): void => {
     const action = event.ctrlKey || event.metaKey || event.altKey ? undefined : actions.find(({ keys }) => keys.includes(event.key));
@@ -141,7 +151,7 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
     action.run(hunk.id);
   };
   return (
-    <div class="pane" data-testid="diff" onKeyDown={onKeyDown} onKeyDownCapture={onActionKey}>
+    <div class="pane" data-testid="diff" {...rest} onKeyDownCapture={onActionKey}>
       <div class="dfh">
         <h2 class="ell">
           <NamedPath path={path} />
@@ -181,7 +191,7 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
         </button>
         <FileActions path={path} against={against} />
       </div>
-      {shown !== undefined && !same && !shown.binary && (
+      {isCompared && (
         <div class={sideBySide ? 'sides' : 'sides one'}>
           {sideBySide && (
             <div class="ell">

@@ -114,7 +114,7 @@ function emptyWords(isKnown: boolean, isFiltered: boolean): string {
   if (!isKnown) return 'Asking what was done here…';
   return isFiltered
     ? 'Nothing here by these filters.'
-    : 'Nothing has happened here yet. Whoever writes a file, commits or runs a program shows up here within a second.';
+    : 'Nothing has happened here yet. Whoever writes a file, commits or starts a process shows up here within a second.';
 }
 
 function holds(item: ActivityItem, revision: number): boolean {

@@ -110,7 +110,7 @@ function Step({ step, path, now, isFirst }: StepProps) {
   const mine = workbench.isMe(actor);
   const run = actor.kind === 'run' ? workbench.activity.runNames.value.get(actor.name.replace(/^Run /, '')) : undefined;
   const who = mine ? 'You' : (run ?? sayActor(actor));
-  const text = step.kind === 'change' ? `${who} ${words}` : words;
+  const text = step.kind === 'change' ? `${who.charAt(0).toUpperCase()}${who.slice(1)} ${words}` : words;
   const against = step.kind === 'checkpoint' ? (`checkpoint:${step.id}` as const) : (`commit:${step.key}` as const);
   const canRestore = step.kind === 'checkpoint' && !readOnly.value;
   const isShown = step.kind !== 'change' && tabs.activeId.value === `diff:${against}:${path}`;

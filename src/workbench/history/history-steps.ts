@@ -2,6 +2,7 @@ import type { Change } from '../../contract/events.ts';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import type { CheckpointRow } from '../checkpoints/checkpoint-rows.ts';
+import { asPart } from '../feed/deed-words.ts';
 import { type FeedRow, foldChanges } from '../feed/feed-rows.ts';
 
 export type Commit = Output<Operations['git.log']>['commits'][number];
@@ -26,7 +27,7 @@ export function historySteps({ changes, checkpoints, commits }: KnownHistory): H
   for (const row of checkpoints) {
     const id = row.kind === 'made' ? row.id : (row.before ?? row.after);
     if (id === undefined || row.at < madeAt) continue;
-    const title = row.kind === 'made' ? row.title : `${row.before === undefined ? 'After' : 'Before'} ${row.title}`;
+    const title = row.kind === 'made' ? row.title : `${row.before === undefined ? 'After' : 'Before'} ${asPart(row.title)}`;
     steps.push({ kind: 'checkpoint', key: row.key, at: row.at, id, title, row });
   }
   for (const commit of commits) steps.push({ kind: 'commit', key: commit.hash, at: commit.at, commit });

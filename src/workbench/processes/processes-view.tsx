@@ -106,7 +106,7 @@ function NothingHasRun() {
     return <p class="hint">What runs can't be seen with this token: {processes.absent.value.message}</p>;
   return (
     <div class="bot-empty">
-      <p>Nothing has run yet.</p>
+      <p>No processes yet.</p>
       {canExecute.value && (
         <button type="button" class="btn sm" data-focus ref={button} onClick={() => (workbench.overlay.value = { name: 'start' })}>
           <Icon name="run" />

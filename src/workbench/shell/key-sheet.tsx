@@ -34,7 +34,6 @@ const more: readonly { group: string; parts?: readonly Part[]; rows: readonly [s
     rows: [
       ['Next, previous region', ['F6', 'Shift F6']],
       ['Messages', ['F8']],
-      ['Next, previous change', ['F7', 'Shift F7']],
       ['Leave; back to the editor', ['Esc']],
       ['Let Tab leave the editor', ['Ctrl M']],
     ],
