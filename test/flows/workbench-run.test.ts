@@ -6,6 +6,7 @@ import type { CodeItem } from '../../src/contract/code.ts';
 import { accessibilityProblems, noBrowser, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { requireTool } from '../kit/require-tools.ts';
+import { picture } from '../kit/source-control.ts';
 import {
   scriptCode,
   scriptedIsolation,
@@ -110,6 +111,19 @@ test('the text in the editor runs as it stands there, by keys alone: output, exi
     await ada.keyboard.press('Control+Enter');
     await line(ada, 'there False').waitFor();
     assert.equal(fs.existsSync(`${root}/sum.csv`), false);
+    // What ran before is still there to be looked at, until the next run.
+    const runs = ada.getByRole('combobox', { name: 'Which run is shown' });
+    assert.match(
+      (await runs.locator('option').allTextContents()).join('\n'),
+      /^(?:\d\d:\d\d loan\.py: Exited 0\n){3}(?:\d\d:\d\d loan\.py: Exited 3\n?){2}$/,
+    );
+    await runs.selectOption({ index: 4 });
+    await ends(ada, 'Exited 3');
+    await line(ada, 'args []').waitFor();
+    await picture(ada, 'run-earlier');
+    await ada.locator('.cm-content').click();
+    await ada.keyboard.press('Control+Enter');
+    await line(ada, 'there False').waitFor();
   });
 });
 

@@ -55,6 +55,11 @@ export class LogLines {
     this.#limits = limits;
   }
 
+  /** Characters that are held. */
+  get size(): number {
+    return this.#characters;
+  }
+
   /** `lost`: bytes of the stream that are missing before the text. */
   add(stream: LogStream, text: string, lost = 0): void {
     if (lost > 0) {

@@ -66,6 +66,11 @@ export class RunRecord {
     this.#drawn = about.drawn;
   }
 
+  /** Characters that it holds. */
+  get size(): number {
+    return this.compile.size + this.program.size + this.#displayCharacters;
+  }
+
   take(item: CodeItem): void {
     switch (item.type) {
       case 'queued':

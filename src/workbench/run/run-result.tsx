@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { useWorkbench } from '../use-workbench.ts';
-import { count, spentTime } from '../words.ts';
+import { clockTime, count, spentTime } from '../words.ts';
 import { IsolationBadge } from './isolation-badge.tsx';
 import { RunDisplays } from './run-displays.tsx';
 import { RunFiles } from './run-files.tsx';
@@ -68,8 +68,30 @@ function Head({ record }: { record: RunRecord }) {
             : `${record.title} · ${stopping ? 'stopping' : spentTime(workbench.now() - record.startedAt)}`
           : [...figures(outcome), record.title].join(' · ')}
       </span>
+      <EarlierRuns shown={record} />
       <IsolationBadge run={record.isolation.value} />
     </div>
+  );
+}
+
+/** The way to what ran before. */
+function EarlierRuns({ shown }: { shown: RunRecord }) {
+  const { run } = useWorkbench();
+  const { value: all } = run.all;
+  if (all.length < 2) return null;
+  return (
+    <select
+      class="inp runs"
+      aria-label="Which run is shown"
+      value={String(all.indexOf(shown))}
+      onChange={({ currentTarget }) => (run.shown.value = all[Number(currentTarget.value)])}
+    >
+      {all.map((record, at) => (
+        <option key={at} value={String(at)}>
+          {clockTime(record.startedAt)} {record.title}: {stateOf(record).text}
+        </option>
+      ))}
+    </select>
   );
 }
 

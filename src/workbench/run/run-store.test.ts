@@ -242,3 +242,24 @@ test('what a run shows is bounded, and what was left out is counted', async () =
   await store.run(request);
   assert.deepEqual([store.current.value?.displays.value.length, store.current.value?.omittedDisplays.value], [mostDisplays, 7]);
 });
+
+test('the runs before are kept, the newest first, until they are many or large; the last is shown until another is chosen', async () => {
+  const large = 'x'.repeat(3_000).concat('\n').repeat(2_400);
+  const answers = [
+    ...Array.from({ length: 12 }, (_, at) => saying(started, said(`${at}\n`))),
+    ...Array.from({ length: 7 }, () => saying(started, said(large))),
+  ];
+  const { store } = make(answers);
+  await store.want();
+  const held = () => store.all.value.map(({ program }) => program.lines[0]?.text.slice(0, 2));
+  for (let at = 0; at < 12; at += 1) await store.run(request);
+  assert.deepEqual(held(), ['11', '10', '9', '8', '7', '6', '5', '4', '3', '2']);
+  store.shown.value = store.all.value[3];
+  await store.run(request);
+  assert.equal(store.shown.value, store.current.value);
+  for (let at = 0; at < 6; at += 1) await store.run(request);
+  // Of 7 MB each four are kept beside the last.
+  assert.deepEqual(held(), ['xx', 'xx', 'xx', 'xx', 'xx']);
+  store.moved('loan.py', 'models/loan.py');
+  assert.deepEqual(new Set(store.all.value.map(({ path }) => path)), new Set(['models/loan.py']));
+});

@@ -25,6 +25,17 @@ export interface RunRequest {
 /** A run that was asked to stop and says nothing for so long is let go of. */
 const stopMs = 5_000;
 
+const mostKept = 9;
+/** Of all that are kept beside the last, characters. */
+const maxKeptCharacters = 32 * 1024 * 1024;
+
+/** How many of them stay when another begins. */
+function keptOf(records: readonly RunRecord[]): number {
+  let characters = 0;
+  const tooMany = records.findIndex(({ size }, at) => at >= mostKept || (characters += size) > maxKeptCharacters);
+  return tooMany < 0 ? records.length : tooMany;
+}
+
 /** Runs of code from this page, one after the other: the sidecar ends a run when its caller goes. */
 export class RunStore {
   readonly languages: Signal<readonly LanguageInfo[] | undefined> = signal(undefined);
@@ -34,6 +45,10 @@ export class RunStore {
   /** Whose files and variables the next run finds. */
   readonly session: Signal<string | undefined> = signal(undefined);
   readonly current: Signal<RunRecord | undefined> = signal(undefined);
+  /** This page's, newest first; the older ones go as they grow many or large. */
+  readonly all: Signal<readonly RunRecord[]> = signal([]);
+  /** The one that is looked at: the last, until another is chosen. */
+  readonly shown: Signal<RunRecord | undefined> = signal(undefined);
   readonly busy: ReadonlySignal<boolean>;
   /** Whose form is shown: the document that was looked at last. */
   readonly target: Signal<string | undefined> = signal(undefined);
@@ -103,7 +118,7 @@ export class RunStore {
   moved(from: string, to: string): void {
     const now = (path: string): string => movedPath(path, from, to) ?? path;
     if (this.target.value !== undefined) this.target.value = now(this.target.value);
-    if (this.current.value !== undefined) this.current.value.path = now(this.current.value.path);
+    for (const record of this.all.value) record.path = now(record.path);
     this.forms.value = new Map([...this.forms.value].map(([path, form]) => [now(path), { ...form, files: form.files.map(now) }]));
   }
 
@@ -131,6 +146,8 @@ export class RunStore {
       drawn: this.#drawn,
     });
     this.current.value = record;
+    this.shown.value = record;
+    this.all.value = [record, ...this.all.value.slice(0, keptOf(this.all.value))];
     this.#canceled = new AbortController();
     const { signal: canceled } = this.#canceled;
     const attempt = async (): Promise<void> => {

@@ -18,7 +18,7 @@ export function RunView() {
   const focus = (): void => (box.current?.querySelector<HTMLElement>('[data-focus]') ?? box.current)?.focus();
   useWantedFocus('bottom', focus, ready);
   const { value: path } = run.target;
-  const record = run.current.value;
+  const record = run.shown.value;
   return (
     <div class={`deploy run${path === undefined ? ' alone' : ''}`} ref={box} tabIndex={-1}>
       {path !== undefined && <RunFormView key={path} path={path} />}
