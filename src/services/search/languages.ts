@@ -12,6 +12,7 @@ interface LanguageRow {
 const languages: readonly LanguageRow[] = [
   { name: 'typescript', extensions: ['ts', 'mts', 'cts', 'tsx'], outline: outlineOfScript },
   { name: 'javascript', extensions: ['js', 'mjs', 'cjs', 'jsx'], outline: outlineOfScript },
+  { name: 'python', extensions: ['py', 'pyi'], outline: async (text) => (await import('./python-outline.ts')).outlineOfPython(text) },
 ];
 
 const byExtension = new Map(languages.flatMap((row) => row.extensions.map((extension) => [extension, row] as const)));

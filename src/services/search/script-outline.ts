@@ -2,6 +2,7 @@ import type * as oxc from 'oxc-parser';
 import type { Node, ParseResult, ParserOptions } from 'oxc-parser';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { OutlineSymbol, SymbolKind } from '../../contract/search.ts';
+import { LineStarts } from './line-starts.ts';
 import type { Outline } from './outline.ts';
 
 type Oxc = Pick<typeof oxc, 'parseSync' | 'rawTransferSupported'>;
@@ -43,13 +44,12 @@ function parse({ parseSync, rawTransferSupported }: Oxc, path: string, text: str
 
 class Outliner {
   readonly symbols: OutlineSymbol[] = [];
-  readonly #lineStarts: number[];
+  readonly #lines: LineStarts;
   readonly #mayHoldJsx: boolean;
 
   constructor(text: string, mayHoldJsx: boolean) {
     this.#mayHoldJsx = mayHoldJsx;
-    this.#lineStarts = [0];
-    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) this.#lineStarts.push(at + 1);
+    this.#lines = new LineStarts(text);
   }
 
   statements(nodes: readonly Node[], depth: number, exported: boolean): void {
@@ -179,27 +179,14 @@ class Outliner {
   }
 
   #add(name: string, kind: SymbolKind, whole: Node, at: Node, depth: number, exported: boolean): void {
-    const line = this.#lineOf(at.start);
     this.symbols.push({
       name,
       kind,
-      line,
-      column: at.start - (this.#lineStarts[line - 1] ?? 0) + 1,
-      endLine: this.#lineOf(Math.max(whole.start, whole.end - 1)),
+      ...this.#lines.placeOf(at.start),
+      endLine: this.#lines.lineOf(Math.max(whole.start, whole.end - 1)),
       depth,
       exported,
     });
-  }
-
-  #lineOf(offset: number): number {
-    let low = 0;
-    let high = this.#lineStarts.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#lineStarts[middle] as number) <= offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }
 

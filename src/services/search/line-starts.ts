@@ -1,0 +1,26 @@
+/** Lines of a text by offset. */
+export class LineStarts {
+  readonly #starts: number[] = [0];
+
+  constructor(text: string) {
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) this.#starts.push(at + 1);
+  }
+
+  /** From 1. */
+  lineOf(offset: number): number {
+    let low = 0;
+    let high = this.#starts.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#starts[middle] as number) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Both from 1, the column in UTF-16 units. */
+  placeOf(offset: number): { line: number; column: number } {
+    const line = this.lineOf(offset);
+    return { line, column: offset - (this.#starts[line - 1] ?? 0) + 1 };
+  }
+}
