@@ -61,7 +61,7 @@ export const gitReading = {
         underWay: z
           .object({
             heads: z.array(z.string()).describe('The commits that are brought in; in a rebase, the one where it stopped.'),
-            message: z.string().optional().describe('What the commit would say.'),
+            message: z.string().optional().describe('What the commit would say; not for callers limited to some paths.'),
             branch: z.string().optional().describe('The branch that is rebased.'),
             onto: z.string().optional(),
             step: z.int().optional().describe('Of `steps`, from 1.'),
@@ -134,7 +134,8 @@ export const gitReading = {
     errors: gitErrors,
   }),
   'git.commitInfo': operation({
-    summary: 'A commit with the files that it changed and how many lines, against its first parent. A stash is one too: stash@{0}.',
+    summary:
+      'A commit with the files that it changed and how many lines, against its first parent. A stash is one too: stash@{0}. Callers limited to some paths see those that touch them.',
     access: 'read',
     scope: 'filtered',
     input: () => z.object({ revision: revision().default('HEAD'), limit: z.int().positive().max(100_000).default(10_000) }),
@@ -182,7 +183,8 @@ export const gitReading = {
     errors: [...gitErrors, 'OUTPUT_TOO_LARGE'],
   }),
   'git.blame': operation({
-    summary: 'Who wrote each line of a file, and in which commit. Unsaved text is saved first.',
+    summary:
+      'Who wrote each line of a file, and in which commit. Unsaved text is saved first. For callers limited to some paths a file is new where it was renamed.',
     access: 'read',
     scope: { fields: ['path'] },
     input: () =>

@@ -43,7 +43,7 @@ export const gitCommit = once(() =>
     at: z.int().describe('Milliseconds since 1970, UTC.'),
     subject: z.string(),
     body: z.string(),
-    refs: z.array(z.string()),
+    refs: z.array(z.string()).describe('For callers limited to some paths, HEAD alone with its branch.'),
   }),
 );
 

@@ -4,6 +4,8 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import type { Client } from '../../src/client/client.ts';
+import type { Operations } from '../../src/contract/operations.ts';
 import { requireTool } from '../kit/require-tools.ts';
 import { withScratchFolder } from '../kit/scratch-folder.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
@@ -119,6 +121,128 @@ test('who is limited to some paths clones nothing of this machine: it would show
       },
       { workspace: root },
     );
+  }),
+);
+
+/** For a caller limited to `box`: commits that touch it and commits that do not, by each other's names. */
+function withHistory(
+  run: (known: { box: Client<Operations>; whole: Client<Operations>; at: (revision: string) => string; root: string }) => Promise<void>,
+): Promise<void> {
+  return withScratchFolder('git-callers', async (_folder, root) => {
+    const long = Array.from({ length: 30 }, (_, line) => `line ${line}\n`).join('');
+    repository(root, { 'box/mine': 'mine\n' });
+    const commitAll = (message: string): string => git(root, 'commit', '-qam', message, '--author=Secret <secret@example.com>');
+    fs.mkdirSync(path.join(root, 'secret'));
+    fs.writeFileSync(path.join(root, 'secret/plan'), long);
+    git(root, 'add', '.');
+    commitAll('the secret plan');
+    git(root, 'tag', 'secret-tag');
+    git(root, 'mv', 'secret/plan', 'box/plan');
+    git(root, 'commit', '-qm', 'hand the plan over');
+    git(root, 'branch', 'secret-branch');
+    git(root, 'mv', 'box/plan', 'box/renamed');
+    fs.appendFileSync(path.join(root, 'box/renamed'), 'more\n');
+    git(root, 'commit', '-qam', 'rename and add');
+    fs.writeFileSync(path.join(root, 'secret-other'), 'secret\n');
+    git(root, 'add', '.');
+    commitAll('another secret');
+    fs.writeFileSync(path.join(root, 'secret-other'), 'changed\n');
+    git(root, 'stash', '-q', '-m', 'secret changes');
+    await withSidecar(
+      async (running) =>
+        run({
+          box: await callerOf(running, 'write', ['box']),
+          whole: running.client,
+          at: (revision) => git(root, 'rev-parse', revision).trim(),
+          root,
+        }),
+      { workspace: root },
+    );
+  });
+}
+
+test('of a commit that touches nothing of theirs, limited callers hear neither what it says nor who made it', { skip }, () =>
+  withHistory(async ({ box, whole, at }) => {
+    for (const revision of ['HEAD', 'secret-tag', at('secret-tag'), 'stash@{0}']) {
+      await fails('OUT_OF_SCOPE', () => box.call('git.commitInfo', { revision }));
+      assert.notEqual((await whole.call('git.commitInfo', { revision })).commit.subject, '');
+    }
+    const { commits } = await box.call('git.log', { path: 'box' });
+    assert.deepEqual(
+      commits.map(({ subject }) => subject),
+      ['rename and add', 'hand the plan over', 'one'],
+    );
+    for (const { hash } of commits) assert.ok((await box.call('git.commitInfo', { revision: hash })).files.length > 0);
+  }),
+);
+
+test('limited callers find no commit by what it says', { skip }, () =>
+  withHistory(async ({ box, whole }) => {
+    const revision = 'HEAD^{/secret plan}';
+    assert.equal((await whole.call('git.log', { path: 'box', from: revision })).commits.length, 1);
+    await fails('OUT_OF_SCOPE', () => box.call('git.log', { path: 'box', from: revision }));
+    await fails('OUT_OF_SCOPE', () => box.call('git.commitInfo', { revision }));
+    await fails('OUT_OF_SCOPE', () => box.call('git.show', { path: 'box/mine', revision }));
+    await fails('OUT_OF_SCOPE', () => box.call('git.blame', { path: 'box/mine', revision }));
+    await fails('OUT_OF_SCOPE', () => box.call('git.diff', { path: 'box', from: revision }));
+    await fails('OUT_OF_SCOPE', () => box.call('git.diff', { path: 'box', from: 'HEAD', to: revision }));
+    await fails('OUT_OF_SCOPE', () => box.call('git.hunks', { path: 'box', commit: revision }));
+    await fails('OUT_OF_SCOPE', () => box.call('git.hunks', { path: 'box', from: 'HEAD', to: revision }));
+    await fails('OUT_OF_SCOPE', () => box.call('git.restore', { files: [{ path: 'box/mine' }], from: revision }));
+  }),
+);
+
+test('limited callers hear no names of branches and tags but of the branch that they are on, as git.branches is not theirs', { skip }, () =>
+  withHistory(async ({ box, whole, root }) => {
+    const refs = async (client: Client<Operations>): Promise<string[]> =>
+      (await client.call('git.log', { path: 'box' })).commits.flatMap((commit) => commit.refs);
+    git(root, 'reset', '-q', '--hard', 'HEAD~1');
+    assert.deepEqual(await refs(whole), ['HEAD -> main', 'secret-branch']);
+    assert.deepEqual(await refs(box), ['HEAD -> main']);
+    const { commit } = await box.call('git.commitInfo', { revision: 'HEAD~1' });
+    assert.deepEqual([commit.subject, commit.refs], ['hand the plan over', []]);
+    git(root, 'checkout', '-q', '--detach');
+    assert.deepEqual(await refs(box), ['HEAD']);
+  }),
+);
+
+test('lines that came to limited callers by a rename are told as those of the commit that made it', { skip }, () =>
+  withHistory(async ({ box, whole, at }) => {
+    const known = await whole.call('git.blame', { path: 'box/renamed' });
+    assert.deepEqual(
+      known.runs.map(({ lines, originalPath }) => [lines, originalPath]),
+      [
+        [30, 'secret/plan'],
+        [1, 'box/renamed'],
+      ],
+    );
+    const told = await box.call('git.blame', { path: 'box/plan', revision: 'HEAD~2' });
+    const brought = at('HEAD~2');
+    assert.deepEqual(told.runs, [{ start: 1, lines: 30, hash: brought, originalStart: 1, originalPath: 'box/plan' }]);
+    assert.deepEqual(
+      Object.entries(told.commits).map(([hash, { subject }]) => [hash, subject]),
+      [[brought, 'hand the plan over']],
+    );
+    // Of what was renamed since, what brought it to its name.
+    const { runs, commits } = await box.call('git.blame', { path: 'box/renamed', start: 29 });
+    assert.deepEqual(runs, [{ start: 29, lines: 3, hash: at('HEAD~1'), originalStart: 29, originalPath: 'box/renamed' }]);
+    assert.deepEqual(Object.keys(commits), [at('HEAD~1')]);
+  }),
+);
+
+test('limited callers hear that a merge is under way, and not what it would say', { skip }, () =>
+  withHistory(async ({ box, whole, root, at }) => {
+    git(root, 'checkout', '-q', '-b', 'secret-side', 'HEAD~1');
+    fs.writeFileSync(path.join(root, 'box/mine'), 'theirs\n');
+    git(root, 'commit', '-qam', 'theirs');
+    const theirs = at('HEAD');
+    git(root, 'checkout', '-q', 'main');
+    fs.writeFileSync(path.join(root, 'box/mine'), 'ours\n');
+    git(root, 'commit', '-qam', 'ours');
+    assert.throws(() => git(root, 'merge', '-q', 'secret-side'));
+    assert.deepEqual((await whole.call('git.status', {})).underWay, { heads: [theirs], message: "Merge branch 'secret-side'" });
+    const { doing, underWay } = await box.call('git.status', {});
+    assert.deepEqual([doing, underWay], ['merge', { heads: [theirs] }]);
   }),
 );
 

@@ -8,7 +8,7 @@ import type { Client } from '../../src/client/client.ts';
 import { operations, type OperationName, type Operations } from '../../src/contract/operations.ts';
 import { eventually } from './eventually.ts';
 import { asked, type Asking, askingOf, LAST_CURSOR, otherNames, wholeNames } from './limited-calls.ts';
-import { links, outsideOf, PREFIXES, privateName, putAt, type Side, withSides } from './limited-world.ts';
+import { links, outsideOf, PREFIXES, privateMessage, privateName, putAt, type Side, withSides } from './limited-world.ts';
 import { type LimitedWays, openWays, type Outcome } from './limited-ways.ts';
 import { Random } from './random.ts';
 import { openYjsClient, type YjsClient } from './yjs-client.ts';
@@ -315,7 +315,9 @@ class LimitedCallerModel {
           else putAt(root, 'later', 'a file\n');
         },
       ],
-      ['something is committed elsewhere', (side) => this.#commit(side, number)],
+      ['something is committed elsewhere', (side) => this.#commitElsewhere(side)],
+      [`${own} is committed, below another name of a branch`, (side) => this.#commitOwn(side, own, number)],
+      [`a merge ${number % 2 === 0 ? 'begins' : 'is over'}`, (side) => this.#merge(side, number % 2 === 0)],
       [`somebody types in ${own}`, (side) => this.#typeInside(side, own, number)],
     ]);
     if (this.#random.below(8) === 0) {
@@ -447,15 +449,35 @@ class LimitedCallerModel {
     }
   }
 
-  /** A commit of what each side has outside: who made it, when and what it says is told of any commit. */
-  #commit(side: Side, number: number): void {
-    putAt(side.root, `priv/${privateName(side.random)}.txt`, `${number}\n`.repeat(1 + side.random.below(9)));
-    side.git('commit', '-q', '--allow-empty', '-m', `commit ${number}`, '--only', '--', '.gitignore');
+  /** A commit that touches nothing of the caller's: of it he hears no more than the hash. */
+  #commitElsewhere(side: Side): void {
+    const name = `priv/${privateName(side.random)}.txt`;
+    putAt(side.root, name, 'needle\n'.repeat(1 + side.random.below(9)));
+    side.git('add', name);
+    const author = `--author=${side.name} <${privateName(side.random)}@example.org>`;
+    side.git('commit', '-q', '-m', privateMessage(side.name, side.random), author, '--only', '--', name);
     this.#readCommits(side);
   }
 
+  /** Of one that touches them he hears all but the branches and tags that name it. */
+  #commitOwn(side: Side, own: string, number: number): void {
+    side.git('commit', '-q', '-m', `commit ${number}`, '--only', '--', own);
+    side.git('branch', privateName(side.random));
+    this.#readCommits(side);
+  }
+
+  /** As git writes it down: what is merged has a name, and its conflicts may lie elsewhere. */
+  #merge(side: Side, begins: boolean): void {
+    const files = ['MERGE_HEAD', 'MERGE_MSG'].map((name) => path.join(side.root, '.git', name));
+    for (const file of files) fs.rmSync(file, { force: true });
+    if (!begins) return;
+    const name = privateName(side.random);
+    const texts = [side.git('rev-parse', 'HEAD~1'), `Merge branch '${name}'\n\n# Conflicts:\n#\tpriv/${name}\n`];
+    for (const [at, file] of files.entries()) fs.writeFileSync(file, texts[at] ?? '');
+  }
+
   #readCommits(side: Side): void {
-    const all = side.git('rev-list', '--all', '--topo-order', '--reverse').trim().split('\n');
+    const all = side.git('rev-list', '--topo-order', '--reverse', 'HEAD').trim().split('\n');
     this.#commits.set(side, new Map(all.map((hash, at) => [hash, `commit ${at}`])));
   }
 

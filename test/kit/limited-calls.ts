@@ -97,6 +97,10 @@ const revisions = [
   'HEAD~1:priv/source.txt',
   'HEAD:priv/other-file.txt',
   ':/third',
+  // Which finds a commit by what it says.
+  'HEAD^{/of A}',
+  'HEAD^{/third}',
+  'stash@{0}',
   'none',
 ];
 const revision = ({ random }: Asking): string => random.of(revisions);
@@ -176,11 +180,10 @@ export const asked: { readonly [K in OperationName]?: Ask } = {
     ]),
   }),
   'git.log': (a) => ({ path: a.path(), ...maybe(a, 'from', () => revision(a)) }),
-  'git.commitInfo': (a) => ({ revision: revision(a), limit: 1 + a.random.below(20) }),
+  'git.commitInfo': (a) => ({ revision: a.random.of([revision(a), 'HEAD', 'HEAD~1', 'HEAD~2']), limit: 1 + a.random.below(20) }),
   'git.editors': (a) => maybe(a, 'paths', () => [a.path(), a.path()]),
   'git.show': (a) => ({ path: a.path(), revision: a.random.of([...revisions, ':']) }),
-  // Lines that came from elsewhere are told with their commit and without a path (docs/operations.md), so those files are not asked about.
-  'git.blame': (a) => ({ path: a.path().replace(/came|old/, 'a'), ...maybe(a, 'revision', () => revision(a)) }),
+  'git.blame': (a) => ({ path: a.random.of([a.path(), 'pub/came.txt', 'pub/old.txt']), ...maybe(a, 'revision', () => revision(a)) }),
   'git.stage': (a) => ({ files: [{ path: a.path() }] }),
   'git.unstage': (a) => ({ files: [{ path: a.path() }] }),
   'git.restore': (a) => ({ files: [{ path: a.path() }], ...maybe(a, 'from', () => revision(a)) }),

@@ -103,6 +103,11 @@ export function privateName(random: Random): string {
   return `n${random.below(1e9).toString(36)}${'x'.repeat(random.below(12))}`;
 }
 
+/** Of a commit that touches nothing of the caller's. */
+export function privateMessage(side: SideName, random: Random): string {
+  return `of ${side}: ${privateName(random)}`;
+}
+
 function makeFolder(root: string, side: SideName, random: Random, git: (...args: string[]) => string): void {
   const isA = side === 'A';
   for (const [name, content] of Object.entries(inside)) putAt(root, name, content);
@@ -122,7 +127,8 @@ function makeFolder(root: string, side: SideName, random: Random, git: (...args:
     git('add', '-A');
   } else putAt(root, 'priv/other-file.txt', 'needle\n'.repeat(9));
   git('add', '-A');
-  git('commit', '-qm', 'second', '--allow-empty');
+  git('commit', '-qm', `second, ${privateMessage(side, random)}`, `--author=${side} <${privateName(random)}@example.org>`);
+  git('tag', '-am', privateName(random), privateName(random));
   if (isA) fs.rmSync(path.join(root, 'priv/source.txt'));
   putAt(root, 'pub/came.txt', moved);
   // And the other way round.
@@ -130,6 +136,11 @@ function makeFolder(root: string, side: SideName, random: Random, git: (...args:
   if (isA) putAt(root, 'priv/went.txt', inside['pub/sub/e/f.txt'] as string);
   git('add', '-A');
   git('commit', '-qm', 'third');
+  // Names of branches and tags on a commit that both can see, and changes that were put aside.
+  for (let left = 1 + random.below(3); left > 0; left--) git('branch', privateName(random));
+  git('tag', privateName(random));
+  putAt(root, 'priv/other.txt', `${side}\n`);
+  git('stash', 'push', '-q', '--include-untracked', '-m', privateMessage(side, random));
   putAt(root, 'pub/sub/e/f.txt', inside['pub/sub/e/f.txt'] as string);
   // Not committed: staged moves over the border, and changes of each kind.
   if (isA) {

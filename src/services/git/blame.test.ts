@@ -21,7 +21,10 @@ test('where a line came from is not named to who may not see that file, nor what
       const names = async (visible?: (name: string) => boolean) =>
         (await blame(git, { path, visible })).runs.map((one) => one.originalPath);
       assert.deepEqual(await names(), ['sub/secret/was', '', 'sub/open/a'], folder);
-      assert.deepEqual(await names((name) => name.startsWith('open/')), ['', '', 'sub/open/a']);
+      const isOpen = (name: string): boolean => name.startsWith('open/');
+      assert.deepEqual(await names(isOpen), ['', '', 'sub/open/a']);
+      const own = await blame(git, { path, visible: isOpen, follow: false });
+      assert.deepEqual([own.runs.map((one) => one.originalPath), Object.keys(own.commits).length], [['sub/open/a'], 1]);
     },
     { below: 'sub' },
   );

@@ -14,11 +14,13 @@ export interface BlameRequest {
   end?: number | undefined;
   /** Whether the caller may see a file of the workspace; absent: all of them. */
   visible?: ((path: string) => boolean) | undefined;
+  /** False: as if the file had been new wherever it was renamed. What git follows a file to it chooses among all that there were. */
+  follow?: boolean | undefined;
 }
 
 /** Who wrote each line. Throws FILE_NOT_FOUND where git does not know the file, OUT_OF_RANGE where it has no such line. */
 export async function blame(git: Git, input: BlameRequest, signal?: AbortSignal): Promise<BlameAnswer> {
-  const { path, revision, start, end, visible = () => true } = input;
+  const { path, revision, start, end, visible = () => true, follow = true } = input;
   checkRevision(revision);
   if (start !== undefined && end !== undefined && end < start) throw new OutriggerError('BAD_INPUT', '`end` comes before `start`.');
   return git.reading(signal, async () => {
@@ -30,7 +32,7 @@ export async function blame(git: Git, input: BlameRequest, signal?: AbortSignal)
       const { stdout, omittedBytes } = await git.read(
         'blame',
         repository,
-        [...args, ...(revision === undefined ? [] : [revision]), '--', path],
+        [...args, ...(follow ? [] : ['--no-follow']), ...(revision === undefined ? [] : [revision]), '--', path],
         {
           signal,
           maxOutputBytes: git.options.maxTextBytes,

@@ -11,6 +11,7 @@ import { hunks } from './hunks.ts';
 import { init } from './init.ts';
 import { cherryPick, giveUp, goOn, merge, rebase, reset, revert } from './integrating.ts';
 import { clone, fetch, pull, push } from './network.ts';
+import type { GitCommit } from './parse-log.ts';
 import type { StatusEntry } from './parse-status.ts';
 import { diff, log, show } from './reading.ts';
 import { remote, remotes } from './remotes.ts';
@@ -27,7 +28,7 @@ export function gitOperations(git: Git): Implementations<typeof table> {
       if (found === undefined)
         return { repository: false, branch: null, head: null, conflicts: [], stashes: 0, changes: [], truncated: false };
       const { head, upstream, ahead, behind, underWay, entries, cut } = found;
-      const { doing, ...state } = underWay ?? {};
+      const { doing, message, ...state } = underWay ?? {};
       const visible = entries.filter((entry) => call.visible(entry.path.shown));
       const conflicts = visible.flatMap(({ path, conflict }) => (conflict === undefined ? [] : [{ path: path.shown, kind: conflict }]));
       return {
@@ -37,7 +38,9 @@ export function gitOperations(git: Git): Implementations<typeof table> {
         ...(upstream === undefined ? {} : { upstream }),
         ...(ahead === undefined ? {} : { ahead }),
         ...(behind === undefined ? {} : { behind }),
-        ...(doing === undefined ? {} : { doing, underWay: { heads: [], ...state } }),
+        ...(doing === undefined
+          ? {}
+          : { doing, underWay: { heads: [], ...state, ...(message === undefined || isLimited(call) ? {} : { message }) } }),
         conflicts: conflicts.slice(0, limit),
         stashes: found.stashes,
         ...(found.lockAgeMs === undefined ? {} : { lockAgeMs: found.lockAgeMs }),
@@ -45,18 +48,29 @@ export function gitOperations(git: Git): Implementations<typeof table> {
         truncated: cut || visible.length > limit,
       };
     },
-    'git.diff': (input, call) => diff(git, input, call.signal),
+    'git.diff': (input, call) => {
+      refuseSearch(call, input.from, input.to);
+      return diff(git, input, call.signal);
+    },
     'git.hunks': (input, call) => {
+      refuseSearch(call, input.from, input.to, input.commit);
       if (input.was !== undefined && !call.visible(input.was))
         throw new OutriggerError('OUT_OF_SCOPE', `${JSON.stringify(input.was)} is outside of what the caller is limited to.`);
       return hunks(git, input, call.signal);
     },
-    'git.log': (input, call) => log(git, input, call.signal),
+    'git.log': async (input, call) => {
+      refuseSearch(call, input.from);
+      const { commits, more } = await log(git, input, call.signal);
+      return { commits: commits.map((one) => shownCommit(one, call)), more };
+    },
     'git.commitInfo': async ({ revision, limit }, call) => {
+      refuseSearch(call, revision);
       const { commit: made, committer, files, cut } = await commitInfo(git, revision, call.signal, call.caller.paths);
+      if (isLimited(call) && files.length === 0 && !cut)
+        throw new OutriggerError('OUT_OF_SCOPE', `The commit ${revision} touches nothing that ${call.caller.name} is limited to.`);
       const visible = files.filter(({ path }) => call.visible(path.shown));
       return {
-        commit: made,
+        commit: shownCommit(made, call),
         committer,
         files: visible.slice(0, limit).map(({ path, from, ...facts }) => ({
           path: path.shown,
@@ -71,12 +85,21 @@ export function gitOperations(git: Git): Implementations<typeof table> {
       const found = await editors(git, { paths, all }, call.visible, call.signal, call.caller.paths);
       return { editors: found.editors.slice(0, limit), truncated: found.truncated || found.editors.length > limit };
     },
-    'git.show': (input, call) => show(git, input, call.signal),
-    'git.blame': (input, call) => blame(git, { ...input, visible: call.visible }, call.signal),
+    'git.show': (input, call) => {
+      refuseSearch(call, input.revision);
+      return show(git, input, call.signal);
+    },
+    'git.blame': (input, call) => {
+      refuseSearch(call, input.revision);
+      return blame(git, { ...input, visible: call.visible, follow: !isLimited(call) }, call.signal);
+    },
     'git.init': (input, call) => init(gitFor(call), input, call.signal),
     'git.stage': ({ files }, call) => stage(gitFor(call), files, call.signal, call.caller.paths),
     'git.unstage': ({ files }, call) => unstage(gitFor(call), files, call.signal, call.caller.paths),
-    'git.restore': (input, call) => restore(gitFor(call), input, call.signal, call.caller.paths),
+    'git.restore': (input, call) => {
+      refuseSearch(call, input.from);
+      return restore(gitFor(call), input, call.signal, call.caller.paths);
+    },
     'git.commit': ({ message, paths, author, ...rest }, call) => commit(gitFor(call), { message, paths, author, ...rest }, call.signal),
     'git.reset': (input, call) => reset(gitFor(call), input, call.signal),
     'git.stashes': ({ limit }, call) => stashes(git, limit, call.signal),
@@ -100,6 +123,21 @@ export function gitOperations(git: Git): Implementations<typeof table> {
     'git.pull': ({ credentials, ...request }, call) => pull(git, request, { credentials, emit: call.emit }, call.signal),
     'git.push': ({ credentials, ...request }, call) => push(git, request, { credentials, emit: call.emit }, call.signal),
   };
+}
+
+function isLimited({ caller }: Pick<Call, 'caller'>): boolean {
+  return caller.paths !== undefined;
+}
+
+/** What commits say that touch nothing of a limited caller's is not for him, nor to be guessed by asking for the one that says it. */
+function refuseSearch(call: Pick<Call, 'caller'>, ...revisions: (string | undefined)[]): void {
+  if (isLimited(call) && revisions.some((revision) => revision?.includes('{/')))
+    throw new OutriggerError('OUT_OF_SCOPE', `${call.caller.name} is limited to some paths, and finds no commit by its message.`);
+}
+
+/** Branches and tags are of the whole workspace, but for the one that git.status names. */
+function shownCommit(commit: GitCommit, call: Pick<Call, 'caller'>): GitCommit {
+  return isLimited(call) ? { ...commit, refs: commit.refs.filter((ref) => /^HEAD(?: -> |$)/.test(ref)) } : commit;
 }
 
 function changeOf(entry: StatusEntry, visible: (path: string) => boolean): GitChange {
