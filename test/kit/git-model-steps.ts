@@ -287,8 +287,7 @@ export function commit(
       leaves: true,
       expects: (folder, _, before) => {
         const committed = folder.head !== before.head;
-        // Where others are staged, files are counted by what the status told of them.
-        if (committed) return { committed, hash: folder.head, ...(others.length === 0 ? { files: count } : {}) };
+        if (committed) return { committed, hash: folder.head, files: count };
         // One that replaces the last may come to the very same.
         return amend ? undefined : { committed, hash: null, files: 0 };
       },

@@ -42,6 +42,8 @@ interface Prepared {
   plan: CommitPlan;
   /** Where something else is staged, so that the files have to be named. */
   some: readonly StatusEntry[] | undefined;
+  /** The last commit so far. */
+  before: string | null;
   /** The step of the history at which open documents had been saved. */
   step: number | undefined;
 }
@@ -84,7 +86,7 @@ export async function commitNow(
   const some = plan.othersStaged || outside !== undefined ? plan.chosen.filter((entry) => !isNoMore(entry)) : undefined;
   const staged = some?.length ?? (await stagedCount(git, repository, signal));
   if (staged === 0 && !isMerge && !rewords) return nothing;
-  return run(git, { repository, request, plan, some, step }, staged, signal);
+  return run(git, { repository, request, plan, some, before: status.head, step }, staged, signal);
 }
 
 /** Files that still hold the marks of a conflict are not resolved, whoever says "all". */
@@ -173,7 +175,19 @@ async function stagedCount(git: Git, repository: Repository, signal: AbortSignal
   return splitNul(stdout).length;
 }
 
-async function run(git: Git, prepared: Prepared, files: number, signal: AbortSignal | undefined): Promise<CommitAnswer> {
+/** Of files that were named not each differs: one may be as it was again, and two may be one that was renamed. */
+async function committedCount(
+  git: Git,
+  repository: Repository,
+  [before, after]: readonly [string | null, string],
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const from = before ?? (await git.emptyTree(repository, signal));
+  const args = ['diff-tree', '-r', '-z', '--name-only', '--find-renames', '--no-ext-diff', '--no-textconv', from, after, '--'];
+  return splitNul((await git.read('commit', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES })).stdout).length;
+}
+
+async function run(git: Git, prepared: Prepared, staged: number, signal: AbortSignal | undefined): Promise<CommitAnswer> {
   const { repository, request, some } = prepared;
   const env = await identity(git, request.author, signal);
   const text = await messageOf(git, prepared, signal);
@@ -197,6 +211,7 @@ async function run(git: Git, prepared: Prepared, files: number, signal: AbortSig
   if (result.exitCode !== 0) throw gitError('commit', result.exitCode, `${result.stderr.toString()}\n${said}`);
   const hash = (await git.head(repository, signal)) ?? null;
   if (hash !== null && prepared.step !== undefined) git.readSteps.add(hash, prepared.step);
+  const files = some === undefined || hash === null ? staged : await committedCount(git, repository, [prepared.before, hash], signal);
   const summary = /^ \d+ files? changed.*$/m.exec(said)?.[0]?.trim();
   return { committed: true, hash, files, summary: summary ?? text.trim().split('\n')[0] ?? '' };
 }
