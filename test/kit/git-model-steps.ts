@@ -62,11 +62,9 @@ function isNamed(entry: Entry, paths: readonly string[]): boolean {
   return paths.some((path) => isBelow(nameOf(entry), path) || (entry.from !== undefined && isBelow(entry.from, path)));
 }
 
-/** A file in conflict whose marks nobody took out; one whose name is no UTF-8 is not looked at. */
+/** A file in conflict whose marks nobody took out. */
 export function isMarked(folder: GitFolder, { kind, path }: Entry): boolean {
-  return (
-    kind === 'u' && (shown(path) !== Buffer.from(path, 'latin1').toString() || /^(<{7,}|>{7,})( |$)/m.test(folder.content(path) ?? ''))
-  );
+  return kind === 'u' && /^(<{7,}|>{7,})( |$)/m.test(folder.content(path) ?? '');
 }
 
 /** As they stand in the folder. */

@@ -5,7 +5,7 @@ import { editorsOf, withCoAuthors } from './co-authors.ts';
 import type { Person } from './edit-history.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { gitError } from './git-error.ts';
-import { nulEnded } from './git-path.ts';
+import { type GitPath, nulEnded } from './git-path.ts';
 import { identity, writers } from './identity.ts';
 import type { StatusEntry } from './parse-status.ts';
 import { type CommitChoice, type CommitPlan, commitNames, indexNames, planCommit } from './plan-commit.ts';
@@ -98,19 +98,27 @@ export async function refuseMarkers(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (plan.unmerged.length === 0) return;
-  const names = plan.unmerged.map(({ path: { shown } }) => shown);
+  const latin1 = (name: Uint8Array): string => Buffer.from(name).toString('latin1');
+  const names = new Map(plan.unmerged.map(({ path: { bytes, shown } }) => [latin1(bytes), shown]));
   const conflict = (files: readonly string[]): OutriggerError =>
     new OutriggerError(
       'GIT_FAILED',
       `${action}: ${files.length === 1 ? files[0] : `${files.length} files`} still in conflict: take the <<<<<<< and >>>>>>> marks out first.`,
       { details: { conflicts: files.slice(0, 100) } },
     );
-  if (names.length > MAX_CONFLICTS || plan.unmerged.some(({ path: { raw } }) => raw)) throw conflict(names);
-  const options = ['-z', '--files-with-matches', '--no-color', '--no-textconv', '--extended-regexp'];
-  const marks = ['grep', ...options, '-e', '^(<{7,}|>{7,})( |$)', '--', ...names];
+  if (names.size > MAX_CONFLICTS) throw conflict([...names.values()]);
+  const options = ['-z', '--files-with-matches', '--no-color', '--no-textconv', '--extended-regexp', '-e', '^(<{7,}|>{7,})( |$)'];
+  const marks = ['--no-literal-pathspecs', 'grep', ...options, '--', ...plan.unmerged.map(({ path }) => pathspecOf(path))];
   const { stdout } = await git.read(action, repository, marks, { signal, maxOutputBytes: MAX_LIST_BYTES }, [0, 1]);
-  const marked = splitNul(stdout).map((name) => Buffer.from(name).toString());
+  const marked = splitNul(stdout).flatMap((name) => names.get(latin1(name)) ?? []);
   if (marked.length > 0) throw conflict(marked);
+}
+
+/** What takes the file; of a name that is not UTF-8, which is no argument for a program, also names with other bytes in those places. */
+function pathspecOf({ raw, shown, bytes }: GitPath): string {
+  if (!raw) return `:(literal)${shown}`;
+  const pattern = Array.from(bytes, (byte) => (byte < 0x80 ? String.fromCharCode(byte).replace(/[*?[\]\\]/, '\\$&') : '?'));
+  return `:(glob)${pattern.join('')}`;
 }
 
 /** A staged file of the larger repository that is not ours to commit, and why. */

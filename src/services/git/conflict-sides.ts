@@ -48,13 +48,14 @@ async function entriesAt(
   which: '--unmerged' | '--resolve-undo',
   signal: AbortSignal | undefined,
 ): Promise<InConflict[]> {
-  const args = ['ls-files', which, '-z', '--', ...paths];
-  const { stdout } = await git.read('restore', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
+  // All of them: names that are not UTF-8 can't be handed to git as arguments.
+  const { stdout } = await git.read('restore', repository, ['ls-files', which, '-z'], { signal, maxOutputBytes: MAX_LIST_BYTES });
+  const takes = pathMatcher(paths);
   const files = new Map<string, InConflict>();
   for (const entry of splitNul(stdout)) {
     const cut = entry.indexOf(TAB);
     const path = gitPath(entry.subarray(cut + 1), nothing);
-    if (path === undefined) continue;
+    if (path === undefined || !takes(path.shown)) continue;
     const facts = Buffer.from(entry.subarray(0, cut)).toString('latin1');
     const file = files.get(path.shown) ?? { path, submodule: false, entries: [], isSettled: which === '--resolve-undo' };
     file.submodule ||= facts.startsWith(`${SUBMODULE_MODE} `);

@@ -9,7 +9,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import { branch, checkout, tags } from './branches.ts';
 import { commit } from './committing.ts';
 import { cherryPick, giveUp, goOn, merge, rebase, reset, revert } from './integrating.ts';
-import { stage } from './staging.ts';
+import { restore, stage } from './staging.ts';
 import { stash, stashes } from './stash.ts';
 import { status } from './status.ts';
 
@@ -95,6 +95,49 @@ describe('joining commits', { skip: requireTool('git') }, () => {
       assert.equal(run('log', '-1', '--format=%B'), '#12: join\n\n# ü');
       for (const message of ['ü'.repeat(65_536), 'a\0b'])
         await assert.rejects(merge(git, { ...allow, from: 'main', message }), fails('BAD_INPUT'));
+    });
+  });
+
+  test('files in conflict whose names are not UTF-8 are resolved like others, and brought back to a side', async () => {
+    await withRepository(async (world) => {
+      const { git, root, run, save, put } = world;
+      // A name that the pattern for it must not take for one.
+      const name = Buffer.from('d[a]*/caf\xe9 ü?.txt', 'latin1');
+      const at = Buffer.concat([Buffer.from(`${root}/`), name]);
+      const shown = 'd[a]*/caf\\xe9 \\xfc?.txt';
+      const write = (text: string): void => fs.writeFileSync(at, text);
+      put('d[a]*/like.txt', '<<<<<<< not in conflict\n');
+      write('base\n');
+      save('first');
+      run('checkout', '-qb', 'side');
+      write('theirs\n');
+      save('theirs');
+      run('checkout', '-q', 'main');
+      write('ours\n');
+      save('ours');
+      assert.deepEqual((await merge(git, { ...allow, from: 'side' })).conflicts, [{ path: shown, kind: 'both-modified' }]);
+      const marked = fs.readFileSync(at, 'utf8');
+      for (const files of [[], [{ path: shown }]])
+        await assert.rejects(stage(git, files), (error: OutriggerError) => {
+          assert.ok(fails('GIT_FAILED', /still in conflict/)(error));
+          assert.deepEqual(error.details, { conflicts: [shown] });
+          return true;
+        });
+      for (const [side, text] of [
+        ['ours', 'ours\n'],
+        ['theirs', 'theirs\n'],
+        ['both', marked],
+      ] as const) {
+        assert.deepEqual(await restore(git, { files: [{ path: shown }], side }), { files: 1 });
+        assert.equal(fs.readFileSync(at, 'utf8').replaceAll(/(?<=[<>]{7} ).*/g, ''), text.replaceAll(/(?<=[<>]{7} ).*/g, ''), side);
+      }
+      write('both\n');
+      assert.deepEqual(await stage(git, []), { files: 1 });
+      assert.deepEqual(await restore(git, { files: [{ path: shown }], side: 'both' }), { files: 1 });
+      await assert.rejects(goOn(git, { skip: false }), fails('GIT_FAILED', /still in conflict/));
+      write('both\n');
+      assert.equal((await goOn(git, { skip: false })).outcome, 'done');
+      assert.deepEqual(await names(git), []);
     });
   });
 
