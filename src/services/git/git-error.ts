@@ -110,11 +110,12 @@ export function overwriting(action: string, files: readonly string[]): Outrigger
   return new OutriggerError('GIT_WOULD_OVERWRITE', `${action}: ${what} would be lost.`, { details: { files: files.slice(0, MAX_FILES) } });
 }
 
-/** Files of which git holds several versions, so that it joins nothing to them. */
+/** Files of which git holds several versions, so that it joins nothing to them and puts none aside. */
 export function inConflict(action: string, files: readonly { path: string }[]): OutriggerError {
   const [what, them] = files.length === 1 ? [`${files[0]?.path} is`, 'it'] : [`${files.length} files are`, 'them'];
   return new OutriggerError('GIT_FAILED', `${action}: ${what} in conflict already: resolve and stage ${them} first.`, {
     details: { conflicts: files.slice(0, 100).map(({ path }) => path) },
+    hint: 'The details name the files in conflict: resolve and stage them first.',
   });
 }
 

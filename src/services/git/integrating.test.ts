@@ -543,7 +543,7 @@ describe('joining commits', { skip: requireTool('git') }, () => {
     });
   });
 
-  test('with files in conflict that nothing under way brought, no other history is joined, and it is said why', async () => {
+  test('with files in conflict that nothing under way brought, no other history is joined and nothing put aside, and it is said why', async () => {
     await withRepository(async (world) => {
       const { git, put, run, file } = world;
       const { main } = diverge(world);
@@ -554,17 +554,19 @@ describe('joining commits', { skip: requireTool('git') }, () => {
       assert.equal((await stash(git, { ...push, action: 'pop' })).outcome, 'conflicts');
       const marked = file('a');
       const refused = async (bisect: boolean): Promise<void> => {
-        for (const [action, work] of Object.entries({
-          merge: () => merge(git, { from: 'side', ...allow }),
-          'cherry-pick': () => cherryPick(git, 'side'),
-          revert: () => revert(git, main),
-          rebase: () => rebase(git, 'side'),
-          stash: () => stash(git, { ...bring, action: 'pop' }),
-        })) {
+        for (const [action, work] of [
+          ['merge', () => merge(git, { from: 'side', ...allow })],
+          ['cherry-pick', () => cherryPick(git, 'side')],
+          ['revert', () => revert(git, main)],
+          ['rebase', () => rebase(git, 'side')],
+          ['stash', () => stash(git, { ...bring, action: 'pop' })],
+          ['stash', () => stash(git, push)],
+          ['stash', () => checkout(git, { ...to, to: 'side', changes: 'stash' })],
+        ] as const) {
           await assert.rejects(work, (error: OutriggerError) => {
             assert.ok(fails('GIT_FAILED')(error));
             assert.equal(error.message, `${action}: a is in conflict already: resolve and stage it first.`);
-            assert.deepEqual(error.details, { conflicts: ['a'] });
+            assert.deepEqual([error.details, /resolve and stage/.test(error.hint ?? '')], [{ conflicts: ['a'] }, true]);
             return true;
           });
           assert.equal((await status(git, false))?.underWay?.doing, bisect ? 'bisect' : undefined);

@@ -143,6 +143,8 @@ export async function pushStash(
   // Asked to be quiet, git says nothing of it either.
   if ((await git.head(repository, signal)) === undefined)
     throw new OutriggerError('GIT_FAILED', 'stash: there is no commit yet that changes could be put aside from.');
+  const conflicts = await conflictsOf(git, repository, signal);
+  if (conflicts.length > 0) throw inConflict('stash', conflicts);
   const before = (await stashList(git, repository, 1, signal)).found[0]?.hash;
   const args = ['stash', 'push', '--quiet', ...(untracked ? ['--include-untracked'] : []), ...(keepIndex ? ['--keep-index'] : [])];
   const said = message === undefined || message === '' ? [] : [`--message=${message}`];
