@@ -458,6 +458,35 @@ for (const state of ['untracked', 'ignored'] as const)
       }),
   );
 
+test('a secret that is tracked, and whose times alone are others, keeps nobody from what would leave it as it is', { skip }, () =>
+  withScratchFolder('secrets-git', (_folder, root) => {
+    const world = prepare(root, 'tracked');
+    const { git, put } = world;
+    putBack(world);
+    return withSidecar(
+      async (running) => {
+        const { write } = await callersOf(running);
+        for (const [step, name] of [
+          [['git.reset', { to: 'HEAD', mode: 'hard' }], 'a.txt'],
+          [['git.checkout', { to: 'harmless', changes: 'discard' }], 'a.txt'],
+        ] as [Step, string][]) {
+          git('reset', '-q', '--hard', world.start);
+          put(name, 'changed\n');
+          put(SECRET, `${TOKEN}\n`);
+          const { mtimeMs } = fs.statSync(path.join(root, SECRET));
+          fs.utimesSync(path.join(root, SECRET), 1, 1);
+          assert.equal((await answerTo(write, step)).reason, undefined, JSON.stringify(step));
+          assert.equal(running.file(name), 'a\n');
+          put(SECRET, `${TOKEN} changed\n`);
+          fs.utimesSync(path.join(root, SECRET), mtimeMs / 1000, mtimeMs / 1000);
+          assert.equal((await answerTo(write, step)).reason, 'ACCESS_DENIED');
+        }
+      },
+      { workspace: root, config: config(root) },
+    );
+  }),
+);
+
 test('a secret that is tracked under another name on the other side takes no change of it along', { skip }, () =>
   withScratchFolder('secrets-git', (_folder, root) => {
     const world = prepare(root, 'untracked');

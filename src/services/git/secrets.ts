@@ -44,7 +44,9 @@ export class SecretGuard {
   async overwriting(target: string): Promise<void> {
     if (this.idle) return;
     const safely = ['--no-ext-diff', '--no-textconv', '--ignore-submodules=dirty'];
-    this.#refuse(await this.#read(['diff', '--name-only', '-z', '--no-renames', ...safely, target, '--', ...this.#tops]));
+    // Files whose times alone are others are none of them.
+    const looking = ['-c', 'diff.autoRefreshIndex=true', 'diff'];
+    this.#refuse(await this.#read([...looking, '--name-only', '-z', '--no-renames', ...safely, target, '--', ...this.#tops]));
   }
 
   /** Another line of commits comes to HEAD. */
