@@ -98,6 +98,51 @@ describe('joining commits', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('a repository inside is in the way of no merge that brings another commit of it, and is of one that brings a file', async () => {
+    const inside = ({ root, runIn, put }: GitWorld, text: string): void => {
+      const sub = path.join(root, 'sub');
+      if (!fs.existsSync(sub)) {
+        fs.mkdirSync(sub);
+        runIn(sub, 'init', '-q');
+      }
+      put('sub/f', text);
+      runIn(sub, 'add', '.');
+      runIn(sub, 'commit', '-qm', text);
+    };
+    const cases: [what: string, base: (world: GitWorld) => void, theirs: (world: GitWorld) => void, ours: (world: GitWorld) => void][] = [
+      ['git does not know it here', () => undefined, (world) => inside(world, 'one'), () => undefined],
+      ['it moved on', (world) => inside(world, 'one'), (world) => inside(world, 'two'), () => undefined],
+      ['they forgot it', (world) => inside(world, 'one'), ({ run }) => run('rm', '-q', '--cached', 'sub'), (world) => inside(world, 'two')],
+      ['they have a file', () => undefined, ({ put }) => put('sub'), (world) => inside(world, 'one')],
+    ];
+    for (const [what, base, theirs, ours] of cases)
+      await withRepository(async (world) => {
+        const { git, root, put, run } = world;
+        const commitAll = (message: string): void => {
+          run('-c', 'advice.addEmbeddedRepo=false', 'add', '.');
+          run('commit', '-qm', message);
+        };
+        put('a');
+        base(world);
+        commitAll('base');
+        run('checkout', '-qb', 'side');
+        put('theirs');
+        theirs(world);
+        if (what === 'they forgot it') run('commit', '-qam', 'theirs');
+        else commitAll('theirs');
+        run('checkout', '-q', 'main');
+        put('ours');
+        run('add', 'ours');
+        run('commit', '-qm', 'ours');
+        ours(world);
+        if (what === 'they have a file') await assert.rejects(merge(git, { ...allow, from: 'side' }), losing('sub'));
+        else {
+          assert.equal((await merge(git, { ...allow, from: 'side' })).outcome, 'done', what);
+          assert.ok(fs.existsSync(path.join(root, 'sub/f')), what);
+        }
+      });
+  });
+
   test('files in conflict whose names are not UTF-8 are resolved like others, and brought back to a side', async () => {
     await withRepository(async (world) => {
       const { git, root, run, save, put } = world;

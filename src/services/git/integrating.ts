@@ -10,6 +10,7 @@ import { planCommit } from './plan-commit.ts';
 import { checkRevision } from './revision.ts';
 import { SecretGuard } from './secrets.ts';
 import { statusOf, unstagedOf } from './status.ts';
+import { SUBMODULE_MODE } from './submodule.ts';
 import { type Doing, doingIn, preparedMessage, rebaseUnderWay, sequenceIn, tipBefore, underWay } from './under-way.ts';
 
 export type Outcome = Output<(typeof table)['git.merge']>;
@@ -55,15 +56,12 @@ async function changesInTheWay(
 ): Promise<string[]> {
   const quietly = async (args: readonly string[], exits: readonly number[]): Promise<Uint8Array> =>
     (await git.read('merge', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES }, exits)).stdout;
-  const list = async (args: readonly string[]): Promise<string[]> =>
-    splitNul(await quietly(args, [0])).map((bytes) => Buffer.from(bytes).toString());
   const head = await git.head(repository, signal);
   if (fastForward === 'only' || head === undefined) return [];
   const theirs = await git.commitOf(repository, from, from, signal);
   const isAncestor = async (one: string, other: string): Promise<boolean> =>
     (await git.read('merge', repository, ['merge-base', '--is-ancestor', one, other], { signal }, [0, 1])).exitCode === 0;
   if ((await isAncestor(theirs, head)) || (fastForward === 'allow' && (await isAncestor(head, theirs)))) return [];
-  const names = ['--name-only', '--no-renames', '-z'];
   const status = await statusOf(git, repository, false, signal);
   // Of files in conflict git says so, before all else.
   if (status.entries.some(({ conflict }) => conflict !== undefined)) return [];
@@ -75,7 +73,13 @@ async function changesInTheWay(
   const merged = Buffer.from(await quietly(['merge-tree', '--write-tree', '--name-only', '-z', head, theirs], [0, 1, 128, 129]));
   const tree = /^[\da-f]{40,64}(?=\0|\n)/.exec(merged.toString('latin1'))?.[0];
   if (tree === undefined) return [];
-  return (await list(['diff-tree', '-r', ...names, head, tree])).filter((file) => changed.has(file));
+  // Which commit of a repository inside is meant says nothing of its files: git leaves those as they are.
+  const inside = new Set(status.entries.flatMap(({ path, submodule }) => (submodule || path.folder ? [path.shown] : [])));
+  const words = splitNul(await quietly(['diff-tree', '-r', '--raw', '--no-renames', '-z', head, tree], [0]));
+  const parts = words.map((bytes) => Buffer.from(bytes).toString());
+  return parts.filter(
+    (name, at) => at % 2 === 1 && changed.has(name) && !(inside.has(name) && parts[at - 1]?.slice(1, 14).includes(SUBMODULE_MODE)),
+  );
 }
 
 /** Puts the commits of this branch onto another. */
