@@ -224,6 +224,8 @@ export class GitReads {
     // Of a folder or a repository inside it is refused.
     if (type.ok && type.stdout.toString().trim() !== 'blob') return;
     if (!staged && twin.try(['ls-tree', twin.commit(revision) ?? '', '--', shown(name)]).said.includes('160000')) return;
+    const entry = `${revision === ':' ? '0' : '2'}\t${name}`;
+    if (staged && twin.list('ls-files', '--stage', '-z').some((one) => one.startsWith('160000 ') && one.endsWith(` ${entry}`))) return;
     const said = await this.#call('git.show', { path: shown(name), revision });
     if (!type.ok) return assert.deepEqual(said, { exists: false, text: '', binary: false, size: 0 });
     const bytes = twin.git(['cat-file', 'blob', spec]);
