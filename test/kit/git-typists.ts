@@ -69,6 +69,8 @@ export class GitTypists {
   #number = 0;
   #round: Round = newRound();
   #filesAtRest = new Set<string>();
+  /** In documents whose file was gone. */
+  #heldAtRest = new Set<string>();
   #indexAtRest: Index = { entries: '', words: new Set() };
   #typing = false;
   /** Nobody types or writes for a moment. */
@@ -594,7 +596,8 @@ export class GitTypists {
         if (!now.has(word) && !takenAway.has(word) && this.#words.get(word) === 'there')
           this.#fail(`${word} is not in the files, and nobody took it away`);
       for (const word of now)
-        if (!this.#filesAtRest.has(word) && !brought.has(word)) this.#fail(`${word} is in the files, and nobody brought it`);
+        if (!this.#filesAtRest.has(word) && !this.#heldAtRest.has(word) && !brought.has(word))
+          this.#fail(`${word} is in the files, and nobody brought it`);
     }
     if (!index) {
       if (nowIndex.entries !== this.#indexAtRest.entries)
@@ -604,15 +607,19 @@ export class GitTypists {
       for (const word of this.#indexAtRest.words)
         if (this.#words.get(word) === 'there' && !nowIndex.words.has(word) && !kept.has(word))
           this.#fail(`${word} was staged, and is neither that nor committed`);
+    const held = this.#wordsHeld();
+    const heldStill: string[] = [];
     for (const [word, state] of this.#words) {
       const isThere = now.has(word) || nowIndex.words.has(word) || kept.has(word);
       if (state === 'refused' && isThere) this.#fail(`${word} was refused, and is there`);
       if (state === 'thrown away' && now.has(word)) this.#fail(`${word} was thrown away, and came back`);
       if (state !== 'there' || isThere) continue;
       if (!this.#mayBeLost.has(word)) this.#fail(`${word} is lost`);
-      this.#words.set(word, 'thrown away');
+      if (held.has(word)) heldStill.push(word);
+      else this.#words.set(word, 'thrown away');
     }
     this.#mayBeLost.clear();
+    for (const word of heldStill) this.#mayBeLost.add(word);
     for (const name of this.#everyFile()) {
       const text = this.#disk(name) ?? '';
       for (const [word, count] of countWords(text)) {
@@ -623,6 +630,7 @@ export class GitTypists {
       }
     }
     this.#filesAtRest = now;
+    this.#heldAtRest = held;
     this.#indexAtRest = nowIndex;
   }
 
@@ -664,6 +672,14 @@ export class GitTypists {
   #removed(word: string): void {
     this.#words.set(word, 'removed');
     this.#round.takenAway.add(word);
+  }
+
+  /** Of documents whose file is gone: the next to type there brings all of it back, unless the file comes first. */
+  #wordsHeld(): Set<string> {
+    const gone = [...this.#people].filter(
+      ([name]) => this.#disk(name) === undefined && (name !== 'emoji.txt' || this.#disk(movedName) === undefined),
+    );
+    return new Set(gone.flatMap(([, people]) => people.flatMap(({ text }) => [...countWords(text.toString()).keys()])));
   }
 
   /** Of all commits and stashes that are there or were. */
