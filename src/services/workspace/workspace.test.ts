@@ -722,6 +722,37 @@ test('a link that was written through is moved as a link, of which no content is
     assert.equal(changes.at(-1)?.before, null);
   }));
 
+test('a write whose place a link takes meanwhile goes nowhere, and may be asked again', () =>
+  withWorkspace(async ({ workspace, at, put, read, told, temporaries }) => {
+    put('f', 'old');
+    put('g', 'other');
+    fs.symlinkSync('f', at('to-f'));
+    fs.symlinkSync('g', at('to-g'));
+    const writeAmong = (asked: string, link: string): Promise<unknown> => {
+      const content = (async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+        await workspace.move(link, 'f', { ...all, overwrite: true });
+        yield bytes('new');
+      })();
+      return fails('BUSY_FILE', () => workspace.write(asked, content, { cause }));
+    };
+    await writeAmong('to-f', 'to-g');
+    await workspace.remove('f', false, { cause });
+    put('f', 'old');
+    await writeAmong('f', 'to-f');
+    assert.deepEqual([fs.readlinkSync(at('f')), read('g'), temporaries()], ['f', 'other', []]);
+    assert.deepEqual(told(), ['removed f', 'moved to-g → f', 'removed f', 'removed f', 'moved to-f → f']);
+  }));
+
+test('of a file whose place a link takes while a condition on it is looked at, the condition does not hold', () =>
+  withWorkspace(async ({ workspace, at, put, read }) => {
+    put('f', 'x'.repeat(300_000));
+    put('g', 'other');
+    fs.symlinkSync('g', at('link'));
+    const removed = workspace.remove('f', false, { cause, ifMatch: `"${hashBytes('x'.repeat(300_000))}"` });
+    await Promise.all([workspace.move('link', 'f', { ...all, overwrite: true }), fails('ETAG_MISMATCH', () => removed)]);
+    assert.deepEqual([fs.readlinkSync(at('f')), read('g')], ['g', 'other']);
+  }));
+
 test('of a way that leads elsewhere by the time nothing is told', () =>
   withWorkspace(async ({ workspace, at, put, told }) => {
     put('real/f', 'one');

@@ -14,7 +14,7 @@ import {
   syncFolder,
   temporaryName,
 } from './atomic-write.ts';
-import { Containment, openRegularFile, type Place } from './containment.ts';
+import { Containment, notAFile, openRegularFile, type Place } from './containment.ts';
 import { checkConditions, HASH_MAX_BYTES, hashOrNull, readWhole, statIdentity } from './content.ts';
 import { Copying } from './copying.ts';
 import { Batches, type BatchOptions, type BatchOutcome, type BatchRequest } from './batch.ts';
@@ -232,7 +232,7 @@ export class Workspace extends Reader {
     for (let attempt = 0; attempt < RETRIES; attempt++) {
       const now = lstatOrThrow(place, wirePath);
       const before = now.isFile() ? await this.#beforeInstall(place, wirePath, request.signal) : undefined;
-      if (now.isFile() && !sameState(regularOrNothing(place, wirePath), before)) continue;
+      if (now.isFile() && !sameState(fs.lstatSync(place.at, { throwIfNoEntry: false }), before)) continue;
       checkConditions(wirePath, before?.content, request);
       return lstatOrThrow(place, wirePath);
     }
@@ -335,14 +335,14 @@ export class Workspace extends Reader {
       let before: { stat: fs.Stats; content: string } | undefined;
       do {
         await this.standstill.over(request.signal);
-        before = await this.#beforeInstall(place, wirePath, request.signal);
+        before = replaceable(place, wirePath) === undefined ? undefined : await this.#beforeInstall(place, wirePath, request.signal);
       } while (this.standstill.isOn);
       request.signal?.throwIfAborted();
       // From here to the record nothing waits: no other write of ours can come between.
       if (place.recheck() !== place.path)
         throw new OutriggerError('BUSY_FILE', `The folder of ${wirePath} was moved while it was to be written.`);
       request.confirm?.(place.path);
-      const existing = regularOrNothing(place, wirePath);
+      const existing = replaceable(place, wirePath);
       if (!sameState(existing, before)) continue;
       checkConditions(wirePath, before?.content, request);
       if (before?.content === prepared.hash && existing !== undefined && hasMode(existing, request.mode)) {
@@ -478,6 +478,15 @@ export class Workspace extends Reader {
       throw (error as { code?: unknown }).code === undefined || error instanceof OutriggerError ? error : fileError(error, wirePath);
     }
   }
+}
+
+/** What a write would replace. Links were followed to get there: one that stands there now came since, and may lead anywhere. */
+function replaceable(place: Place, wirePath: string): fs.Stats | undefined {
+  const stat = fs.lstatSync(place.at, { throwIfNoEntry: false });
+  if (stat?.isSymbolicLink() === true)
+    throw new OutriggerError('BUSY_FILE', `A link took the place of ${wirePath} while it was to be written.`);
+  if (stat === undefined || stat.isFile()) return stat;
+  throw notAFile(stat, wirePath);
 }
 
 /** The mode of a file that is written: what is asked for, else that which it has, else that of a new one. */
