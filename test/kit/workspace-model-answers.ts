@@ -159,7 +159,6 @@ function downloaded(folder: ModelFolder, input: Inputs['files.download']): Expec
 
 function batched(folder: ModelFolder, { changes, dryRun = false }: Inputs['files.batch']): Expected {
   const draft = folder.copy();
-  draft.makesBehindLinks = true;
   // A path that can't be is found before anything else.
   for (const change of changes) for (const path of change.op === 'move' ? [change.from, change.to] : [change.path]) entryPath(path);
   const results = changes.map((change): Fields => {

@@ -82,8 +82,6 @@ export function textOf(bytes: Buffer): string | undefined {
 
 export class ModelFolder {
   readonly nodes: Map<string, ModelNode>;
-  /** As a batch does and single calls do not. */
-  makesBehindLinks = false;
 
   constructor(nodes: ReadonlyMap<string, ModelNode> = new Map([['', { kind: 'directory', mode: NEW_FOLDER }]])) {
     this.nodes = new Map(nodes);
@@ -340,7 +338,7 @@ export class ModelFolder {
     if (missing.length === 0) return;
     if (!parents) throw new Refused('FILE_NOT_FOUND');
     // Where a link leads nobody asked for a folder.
-    if (dangles && !this.makesBehindLinks) throw new Refused('FILE_NOT_FOUND', 'FILE_EXISTS', 'NOT_A_DIRECTORY');
+    if (dangles) throw new Refused('FILE_NOT_FOUND', 'FILE_EXISTS', 'NOT_A_DIRECTORY');
     for (let depth = 1; depth <= missing.length; depth++)
       this.nodes.set(joined(at, missing.slice(0, depth).join('/')), { kind: 'directory', mode: NEW_FOLDER });
   }

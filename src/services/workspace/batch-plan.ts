@@ -445,6 +445,7 @@ class Planner {
 
   #folderFor(spot: Spot, wirePath: string, parents: boolean): TreeNode {
     if (spot.missing.length > 0 && !parents) throw notThere(wirePath.slice(0, wirePath.lastIndexOf('/')));
+    if (spot.dangles) throw new OutriggerError('FILE_NOT_FOUND', `${wirePath} goes through a link to nothing.`);
     let { folder } = spot;
     for (const name of spot.missing) folder = this.#newFolder(folder, name);
     return folder;

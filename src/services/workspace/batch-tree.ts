@@ -55,6 +55,8 @@ export interface Spot {
   missing: string[];
   name: string;
   node: TreeNode | undefined;
+  /** The first of the missing is where a link leads, and not below: nobody asked for that. */
+  dangles: boolean;
 }
 
 /** The folder as a batch sees it: what is really there, looked up when it is first needed, and the changes before. */
@@ -72,20 +74,27 @@ export class BatchTree {
     let names = wirePath.split('/');
     let folder = this.root;
     let links = 0;
+    /** Of the names, so many came from a link. */
+    let linked = 0;
     for (let index = 0; index < names.length; ) {
       const name = names[index] as string;
       const last = index === names.length - 1;
       const node = this.child(folder, name);
-      if (node === undefined) return { folder, missing: names.slice(index, -1), name: names.at(-1) as string, node: undefined };
+      if (node === undefined) {
+        const missing = names.slice(index, -1);
+        return { folder, missing, name: names.at(-1) as string, node: undefined, dangles: missing.length > 0 && index < linked };
+      }
       if (node.kind === 'symlink' && (!last || follow)) {
         if (++links > MAX_LINKS) throw new OutriggerError('PATH_ESCAPES', `${wirePath} is a chain of links without an end.`);
-        names = [...this.#leadsTo(node, wirePath), ...names.slice(index + 1)];
+        const target = this.#leadsTo(node, wirePath);
+        names = [...target, ...names.slice(index + 1)];
+        linked = target.length;
         if (names.length === 0) throw new OutriggerError('NOT_A_FILE', `${wirePath} leads to the workspace itself.`);
         folder = this.root;
         index = 0;
         continue;
       }
-      if (last) return { folder, missing: [], name, node };
+      if (last) return { folder, missing: [], name, node, dangles: false };
       if (node.kind !== 'directory') throw new OutriggerError('NOT_A_DIRECTORY', `${pathOf(node)} is not a folder.`);
       folder = node;
       index++;

@@ -619,6 +619,33 @@ test('the undo of a file that was made through a link removes the file and leave
     assert.equal(fs.readlinkSync(at('link')), 'real/new');
   }));
 
+test('where a link leads to nothing a batch makes no folder, as single calls do not, unless a change before has put one there', () =>
+  withBatches(async (batch, { at, put, read, tree, workspace }) => {
+    put('f', 'text');
+    fs.symlinkSync('nothing', at('link'));
+    fs.symlinkSync('not/there', at('far'));
+    const before = tree();
+    const single = async (path: string): Promise<unknown> =>
+      fails(['FILE_NOT_FOUND', 'FILE_EXISTS', 'NOT_A_DIRECTORY'], () => workspace.write(path, Buffer.from(''), { cause }));
+    for (const path of ['far', 'link/x', 'link/x/y', 'far/x']) {
+      await single(path);
+      for (const change of [
+        { op: 'write' as const, path, text: '' },
+        { op: 'mkdir' as const, path: `${path}/folder` },
+        { op: 'move' as const, from: 'f', to: `${path}/g` },
+      ])
+        assert.equal(failuresOf(await fails('FILE_NOT_FOUND', () => batch([change])))[0]?.[2], 'FILE_NOT_FOUND');
+    }
+    assert.deepEqual(tree(), before);
+    await batch([
+      { op: 'mkdir', path: 'nothing' },
+      { op: 'write', path: 'link/x/y', text: 'y' },
+      { op: 'mkdir', path: 'not' },
+      { op: 'write', path: 'far', text: 'z' },
+    ]);
+    assert.deepEqual([read('nothing/x/y'), read('not/there')], ['y', 'z']);
+  }));
+
 test('what went with a folder that a batch moves is not told to be gone where something else is put there', () =>
   withBatches(async (batch, { told, workspace, changes }) => {
     workspace.mkdir('a/x/deep', true, cause);
