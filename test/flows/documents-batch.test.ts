@@ -109,6 +109,30 @@ test('a batch that goes through a link reaches the document that is open where i
     }
   }));
 
+test('a batch puts bytes that are no text where a document is put away soon, which its undo may have to, and where nobody is in it alone', () =>
+  withDocuments(
+    { 'a.txt': 'one\n' },
+    async ({ client, file, root }, open) => {
+      const name = 'a.txt';
+      const bytes = Buffer.from([0, 255]);
+      const put = { op: 'write' as const, path: name, base64: bytes.toString('base64') };
+      const person = await open(name);
+      await fails('NOT_TEXT', () => client.call('files.batch', { changes: [put] }));
+      person.destroy();
+      await eventually(async () => assert.deepEqual((await client.call('documents.list', {})).documents, []));
+      const [made] = (await client.call('files.batch', { changes: [put] })).changes;
+      assert.deepEqual([made?.document, fs.readFileSync(path.join(root, name))], [undefined, bytes]);
+      await fails('NOT_TEXT', () => client.call('files.read', { path: name }));
+      const { undo = [] } = await client.call('files.batch', { changes: [{ op: 'write', path: name, text: 'two\n' }], returnBefore: true });
+      assert.equal((await client.call('files.read', { path: name })).text, 'two\n');
+      await client.call('files.batch', { changes: undo });
+      assert.deepEqual(fs.readFileSync(path.join(root, name)), bytes);
+      await client.call('files.batch', { changes: [put, { op: 'write', path: name, text: 'three\n' }] });
+      assert.deepEqual([file(name), (await open(name)).text.toString()], ['three\n', 'three\n']);
+    },
+    { 'documents.unloadMs': '60000' },
+  ));
+
 test('a batch that is refused leaves an open document, and what is unsaved in it, as it is', () =>
   withDocuments({ 'a.txt': 'one\n' }, async ({ client, file }, open) => {
     const person = await open('a.txt');

@@ -313,6 +313,7 @@ export class Document {
         () =>
           new Promise<void>((release) =>
             resolve({
+              isInUse: () => this.room.size > 0 || this.dirty,
               read: () => (this.#closed || !this.standsBeforeFile ? undefined : this.read()),
               saved: () => this.#savedContent,
               save: () => this.#save(undefined),

@@ -331,6 +331,13 @@ class Planner {
       changed: false,
       created: false,
     };
+    const raw = spot.node?.document === undefined ? undefined : decodeText(bytes);
+    if (raw === undefined && spot.node?.document !== undefined) {
+      if (spot.node.document.isInUse()) throw new OutriggerError('NOT_TEXT', `${path} is open for editing, and this is not UTF-8 text.`);
+      // Nobody waits for its text: it hears of the file as of one that is written from outside.
+      spot.node.document = undefined;
+      this.#written.delete(spot.node);
+    }
     if (spot.node?.document !== undefined) result.document = true;
     const kept = spot.node?.made?.mode ?? (spot.node?.stat === undefined ? undefined : spot.node.stat.mode & 0o7777);
     const isSame = before?.id === hash && (mode === undefined || mode === kept);
@@ -362,11 +369,7 @@ class Planner {
     const created = spot.node === undefined;
     node.content = { id: hash, size: bytes.length, bom: beginsWithBom(bytes), bytes };
     node.made = { mark, mode: content.mode };
-    if (node.document !== undefined) {
-      const raw = decodeText(bytes);
-      if (raw === undefined) throw new OutriggerError('NOT_TEXT', `${path} is open for editing, and this is not UTF-8 text.`);
-      this.#written.set(node, raw);
-    }
+    if (node.document !== undefined && raw !== undefined) this.#written.set(node, raw);
     const real = pathOf(node);
     const draft: ChangeDraft = {
       path: real,

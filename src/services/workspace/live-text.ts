@@ -15,6 +15,8 @@ export interface LiveWritten {
 
 /** An open document that is held: it may be typed in, and nothing else happens to it until it is let go. */
 export interface HeldText {
+  /** Somebody is in it, or something in it is not saved. Else it is put away soon. */
+  isInUse(): boolean;
   /** Its text as of now; undefined when its file is gone and nobody typed since. */
   read(): LiveContent | undefined;
   /** Content of the file as the document last left or saw it; undefined when there was no file. */
