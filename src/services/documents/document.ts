@@ -491,7 +491,8 @@ export class Document {
     const version = this.#version;
     const { path, moves } = this.#place;
     const { returns } = this.#backup;
-    const raw = rawTextOf(text.toWellFormed(), this.#manner);
+    const manner = this.#manner;
+    const raw = rawTextOf(text.toWellFormed(), manner);
     const bytes = Buffer.from(raw);
     const save = ++this.#saves;
     const hash = hashBytes(bytes);
@@ -516,8 +517,8 @@ export class Document {
       this.#savedVersion = version;
       this.#found(saved === undefined);
       this.#savedText = text;
-      // Mixed line ends: the next save goes out from the characters that are there now.
-      if (this.#manner.raw !== undefined) this.#manner = fileTextOf(raw);
+      // Mixed line ends: the next save goes out from the characters that are there now, but where a writer has given it others meanwhile.
+      if (manner.raw !== undefined && this.#manner === manner) this.#manner = fileTextOf(raw);
       store.append(this.#id, { type: 'saved', save, hash: written.content });
       setSavedMark(this.#ydoc, text, MARK);
       return true;

@@ -596,6 +596,34 @@ test('a document that could not be saved is not told to have failed any more whe
     }
   }));
 
+test('what is written while a save is under way keeps its line ends, be they mixed in it or in what is saved', () =>
+  withWorkspace(async ({ workspace, state, put, read }) => {
+    put('a.txt', 'one\n');
+    const documents = documentsOf({ workspace, state });
+    await documents.start();
+    try {
+      await personIn(documents, 'a.txt');
+      const write = async (text: string): Promise<unknown> => documents.write('a.txt', () => text, cause);
+      for (const [saved, text] of [
+        ['alike\n', 'mixed\r\nwith\nothers\n'],
+        ['other\r\nline\nends\n', 'alike\r\nagain\r\n'],
+        ['some\nmixed\r\nends\n', 'mixed\r\nwith\nothers\n'],
+      ] as const) {
+        // The first save waits for it.
+        const done = workspace.standstill.begin();
+        const first = write(saved);
+        await eventually(() => assert.equal(documents.list()[0]?.state, 'saving'));
+        const second = write(text);
+        await eventually(() => assert.equal(documents.read('a.txt')?.raw, text));
+        done();
+        await Promise.all([first, second]);
+        assert.equal(read('a.txt'), text);
+      }
+    } finally {
+      await documents.stop();
+    }
+  }));
+
 test('where it is not known what happened to the folder, documents that are open look at their files', () =>
   withWorkspace(async (harness) => {
     const { workspace, put, read } = harness;
