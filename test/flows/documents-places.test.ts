@@ -323,6 +323,31 @@ test('a write or an upload to an open document gives its file the mode that is a
     assert.equal(modeNow(), '755');
   }));
 
+test('a write to a document makes its removed file anew, and says so; one that only comes to what is there by then does not', () =>
+  withPeople(
+    async ({ client, root, file, join }) => {
+      const name = 'a.txt';
+      await client.call('files.write', { path: name, text: 'one\n' });
+      const person = await join(name);
+      for (const [text, made] of [
+        ['two\n', true],
+        ['three\n', false],
+      ] as const) {
+        person.text.insert(0, 'typed ');
+        await eventually(async () => assert.equal((await client.call('files.read', { path: name })).unsaved, true));
+        if (made) fs.unlinkSync(path.join(root, name));
+        const { document, created, changed } = await client.call('files.write', { path: name, text });
+        assert.deepEqual([document, created, changed, file(name)], [true, made, true, text]);
+      }
+      person.text.insert(0, 'typed ');
+      await eventually(async () => assert.equal((await client.call('files.read', { path: name })).unsaved, true));
+      fs.unlinkSync(path.join(root, name));
+      const both = await Promise.all(['four\n', 'five\n'].map((text) => client.call('files.write', { path: name, text })));
+      assert.equal(both.filter(({ created }) => created).length, 1);
+    },
+    { config: { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' } },
+  ));
+
 test('where a file is no text by now, calls are about what stands there as soon as nobody is in its document', () =>
   withPeople(
     async ({ file, client, join }) => {

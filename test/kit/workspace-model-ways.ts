@@ -275,8 +275,6 @@ function fieldsDiffer(wanted: Fields, found: Fields, isWhole: boolean): string |
       if (!(copied >= 0 && copied <= (value as number) + 8)) return `copied is ${copied}, not about ${String(value)}`;
       continue;
     }
-    // A document whose file was removed a moment ago makes it anew, and is open all the while.
-    if (key === 'created' && found['document'] === true) continue;
     if (!isWhole || (!(key in found) && value !== undefined && !isFull(found))) continue;
     const other = found[key];
     if (Array.isArray(value)) {

@@ -95,6 +95,8 @@ export class Document {
   /** The save under way. */
   #underWay: Saving | undefined;
   #saves = 0;
+  /** Counts the saves that made the file. */
+  #made = 0;
   #deleted: boolean;
   #conflict: OutriggerError | undefined;
   #failure: OutriggerError | undefined;
@@ -288,7 +290,11 @@ export class Document {
       this.room.flush();
     }
     const version = this.#version;
-    await this.save(cause);
+    const created = await this.#exclusive(async () => {
+      const made = this.#made;
+      await this.#save(cause);
+      return this.#made > made;
+    });
     const problem = this.#failure ?? this.#conflict;
     if (problem !== undefined) {
       const { reason, message, hint } = problem;
@@ -298,7 +304,7 @@ export class Document {
       throw new OutriggerError('BUSY_FILE', `${this.path} holds the edit, but its file kept changing while it was saved.`);
     // Of what it wrote: others may have changed it again since, and a condition on that would be about their text.
     const etag = etagOf(hashBytes(wanted));
-    return { etag, size: Buffer.byteLength(wanted), revision: this.#savedRevision, changed: wanted !== raw };
+    return { etag, size: Buffer.byteLength(wanted), revision: this.#savedRevision, changed: wanted !== raw, created };
   }
 
   /** Saves what is unsaved; resolves when it is on disk or can't be. `cause`: who asked, when it was a call. */
@@ -512,6 +518,7 @@ export class Document {
       });
       if (returns !== this.#backup.returns) return false;
       this.#actors.forget(actors);
+      if (written.created) this.#made++;
       this.#savedContent = written.content;
       this.#savedRevision = written.revision;
       this.#savedVersion = version;

@@ -41,7 +41,7 @@ function openDocument(workspace: Harness['workspace'], write: LiveText['write'])
   workspace.liveText = { read: () => undefined, seen: () => {}, catchUp: nothing, flush: nothing, hold: none, write };
 }
 
-const written: LiveWritten = { etag: '"e"', size: 1, revision: 1, changed: true };
+const written: LiveWritten = { etag: '"e"', size: 1, revision: 1, changed: true, created: false };
 
 describe('edits that look at much text', () => {
   test('of a file leave their turns to others, and end when the call is (long form)', () =>

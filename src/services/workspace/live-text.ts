@@ -11,6 +11,8 @@ export interface LiveWritten {
   size: number;
   revision: number;
   changed: boolean;
+  /** There was no file, and its save made one. */
+  created: boolean;
 }
 
 /** An open document that is held: it may be typed in, and nothing else happens to it until it is let go. */

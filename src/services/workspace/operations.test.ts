@@ -597,7 +597,7 @@ test('what waited for an open document while its call ended is not done any more
       write: async (_path, change) => {
         await waits();
         text = change(text);
-        return { etag: etag(text), size: text.length, revision: 1, changed: true };
+        return { etag: etag(text), size: text.length, revision: 1, changed: true, created: false };
       },
       hold: () => assert.fail('no batch is made'),
     };
@@ -636,7 +636,7 @@ test(
           fs.renameSync(at('mine'), at('away'));
           fs.symlinkSync('.git', at('mine'));
           text = change(text);
-          return { etag: etag(text), size: text.length, revision: 1, changed: true };
+          return { etag: etag(text), size: text.length, revision: 1, changed: true, created: false };
         },
         hold: () => assert.fail('no batch is made'),
       };

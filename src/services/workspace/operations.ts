@@ -51,7 +51,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
     revision: written.revision,
     cursor: workspace.journal.cursorOf(written.revision),
     changed: written.changed,
-    created: false,
+    created: written.created,
     document: true,
   });
   const step = (path: string): { path: string; revision: number; cursor: string } => ({
