@@ -624,6 +624,31 @@ test('what is written while a save is under way keeps its line ends, be they mix
     }
   }));
 
+test('a write to a document and the removal of its file come to one after the other, however they meet', () =>
+  withWorkspace(async ({ workspace, state, put, at }) => {
+    const documents = documentsOf({ workspace, state });
+    workspace.liveText = documents;
+    await documents.start();
+    const met: boolean[] = [];
+    try {
+      for (let turns = 0; turns < 24; turns++) {
+        const name = `${turns}.txt`;
+        put(name, 'one\n');
+        await documents.look(name, asking);
+        const removed = workspace.remove(name, false, { cause, ifMatch: turns % 2 === 0 ? '*' : undefined });
+        for (let turn = 0; turn < turns >> 1; turn++) await Promise.resolve();
+        // What it is about is the text of a file that is there.
+        const written = await documents.write(name, (raw) => `${raw}two\n`, cause);
+        await removed;
+        met.push(written !== undefined);
+        assert.equal(fs.existsSync(at(name)), false, `after ${turns >> 1} turns`);
+      }
+      assert.ok(met.includes(true) && met.includes(false), `${met}`);
+    } finally {
+      await documents.stop();
+    }
+  }));
+
 test('where it is not known what happened to the folder, documents that are open look at their files', () =>
   withWorkspace(async (harness) => {
     const { workspace, put, read } = harness;

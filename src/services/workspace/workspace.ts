@@ -207,21 +207,25 @@ export class Workspace extends Reader {
     request: WriteConditions & { cause: Cause; confirm?: Confirm | undefined; signal?: AbortSignal | undefined },
   ): Promise<number> {
     return this.#guard(wirePath, async () => {
-      await this.liveText?.flush(wirePath);
-      await this.standstill.over(request.signal);
-      request.signal?.throwIfAborted();
-      using place = this.containment.place(wirePath, false);
-      request.confirm?.(place.path);
-      const stat = await this.#matched(place, wirePath, request);
-      if (stat.isDirectory())
-        return await removeFolder(this.#removal, wirePath, { recursive, cause: request.cause, signal: request.signal });
-      const before = this.#contents.before(place.path, stat);
-      this.witness?.(place.path);
-      fs.unlinkSync(place.at);
-      this.#contents.forget(place.path);
-      const draft: ChangeDraft = { path: wirePath, kind: kindOf(stat), what: 'removed', before, after: null, cause: request.cause };
-      this.journal.record(underBothNames(draft, place.path));
-      return 1;
+      for (let attempt = 1; ; attempt++) {
+        await this.liveText?.flush(wirePath);
+        await this.standstill.over(request.signal);
+        request.signal?.throwIfAborted();
+        using place = this.containment.place(wirePath, false);
+        request.confirm?.(place.path);
+        const stat = await this.#matched(place, wirePath, request);
+        if (stat.isDirectory())
+          return await removeFolder(this.#removal, wirePath, { recursive, cause: request.cause, signal: request.signal });
+        // A call that wrote to the document meanwhile found its file there: to be saved after this it would make that anew.
+        if (attempt < RETRIES && this.liveText?.read(wirePath)?.unsaved === true) continue;
+        const before = this.#contents.before(place.path, stat);
+        this.witness?.(place.path);
+        fs.unlinkSync(place.at);
+        this.#contents.forget(place.path);
+        const draft: ChangeDraft = { path: wirePath, kind: kindOf(stat), what: 'removed', before, after: null, cause: request.cause };
+        this.journal.record(underBothNames(draft, place.path));
+        return 1;
+      }
     });
   }
 
