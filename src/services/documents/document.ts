@@ -97,6 +97,8 @@ export class Document {
   #saves = 0;
   /** Counts the saves that made the file. */
   #made = 0;
+  /** Not only calls have made what is unsaved, as far as it is known. */
+  #isTyped = true;
   #deleted: boolean;
   #conflict: OutriggerError | undefined;
   #failure: OutriggerError | undefined;
@@ -275,10 +277,14 @@ export class Document {
     if (content !== this.#savedContent && content !== this.#underWay?.hash) void this.#lookInTurn();
   }
 
-  /** See LiveText.write. */
-  async write(change: (raw: string) => string, cause: Cause): Promise<LiveWritten> {
+  /**
+   * See LiveText.write. Undefined where what stands in the place of the file by now is no text, and nobody is in the document: nothing but what calls wrote is
+   * unsaved in it, which is to be about what is there.
+   */
+  async write(change: (raw: string) => string, cause: Cause): Promise<LiveWritten | undefined> {
     const { raw } = this.read();
     const wanted = change(raw);
+    if (!this.dirty) this.#isTyped = false;
     const next = fileTextOf(wanted);
     const edits = diffText(this.#textNow(), next.text);
     if (wanted !== raw) {
@@ -297,6 +303,7 @@ export class Document {
     });
     const problem = this.#failure ?? this.#conflict;
     if (problem !== undefined) {
+      if (problem === this.#conflict && !this.#isTyped && this.room.size === 0) return undefined;
       const { reason, message, hint } = problem;
       throw new OutriggerError(reason, `${this.path} holds the edit, but can't be saved: ${message}`, { hint, cause: problem });
     }
@@ -398,6 +405,11 @@ export class Document {
     );
   }
 
+  /** Nothing is remembered of it: what comes under its name is another document. */
+  forget(): void {
+    this.#dependencies.store.forget(this.#id);
+  }
+
   /** Ends the room; the caller saved and checkpointed before. */
   close(code: number, reason: string): void {
     if (this.#closed) return;
@@ -424,6 +436,7 @@ export class Document {
     const text = ydoc.getText(this.#options.textName);
     text.observe((_event, transaction) => {
       this.#version++;
+      if (transaction.origin !== FROM_CALL) this.#isTyped = true;
       if (transaction.origin !== FROM_DISK) this.#scheduleSave();
     });
     return text;
@@ -638,6 +651,7 @@ export class Document {
       // What was saved since is what people typed.
       this.#savedText = base;
       this.#version++;
+      this.#isTyped = true;
     }
     const clean = whole || !this.dirty;
     // Both sides began with nothing: two beginnings, of which what is alike must stand there once.

@@ -649,6 +649,47 @@ test('a write to a document and the removal of its file come to one after the ot
     }
   }));
 
+for (const { who, isIn, types, says } of [
+  { who: 'nobody is in', isIn: false, types: false, says: 'is about the file' },
+  { who: 'nobody is in any more, but holds what they typed', isIn: false, types: true, says: 'stays in the document, and is refused' },
+  { who: 'somebody is in', isIn: true, types: false, says: 'stays in the document, and is refused' },
+])
+  test(`a write to a document that ${who} ${says} where bytes that are no text came into it meanwhile`, () =>
+    withWorkspace(async ({ workspace, state, put, at }) => {
+      put('a.txt', 'one\n');
+      const bytes = Buffer.from([0, 255]);
+      const documents = documentsOf({ workspace, state });
+      await documents.start();
+      try {
+        await documents.look('a.txt', asking);
+        const { channel, ydoc } = await personIn(documents, 'a.txt');
+        if (types) {
+          ydoc.getText('content').insert(0, 'typed ');
+          assert.equal(documents.read('a.txt')?.unsaved, true);
+        }
+        if (!isIn) channel.leave();
+        const done = workspace.standstill.begin();
+        const writes = ['two\n', 'three\n'].map((text) => documents.write('a.txt', () => text, cause));
+        await eventually(() => assert.equal(documents.read('a.txt')?.raw, 'three\n'));
+        put('a.txt', bytes);
+        done();
+        if (isIn || types) {
+          for (const write of writes) await fails('DOCUMENT_BINARY', () => write, /holds the edit/);
+          assert.equal(documents.list()[0]?.state, 'conflict');
+        } else {
+          assert.deepEqual(await Promise.all(writes), [undefined, undefined]);
+          assert.deepEqual([documents.read('a.txt'), documents.list()], [undefined, []]);
+        }
+        assert.deepEqual(fs.readFileSync(at('a.txt')), bytes);
+        put('a.txt', 'text again\n');
+        if (isIn || types) return;
+        assert.equal((await personIn(documents, 'a.txt')).ydoc.getText('content').toString(), 'text again\n');
+      } finally {
+        await documents.stop();
+      }
+      if (!isIn && !types) assert.equal(fs.readFileSync(at('a.txt'), 'utf8'), 'text again\n');
+    }));
+
 test('where it is not known what happened to the folder, documents that are open look at their files', () =>
   withWorkspace(async (harness) => {
     const { workspace, put, read } = harness;

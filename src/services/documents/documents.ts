@@ -239,7 +239,13 @@ export class Documents implements LiveText {
 
   async write(wirePath: string, change: (raw: string) => string, cause: Cause): Promise<LiveWritten | undefined> {
     await this.catchUp(wirePath);
-    return this.#live(wirePath)?.write(change, cause);
+    const document = this.#live(wirePath);
+    const written = await document?.write(change, cause);
+    if (document !== undefined && written === undefined && this.#open.get(document.path) === document) {
+      document.forget();
+      this.#drop(document, 'Another file is here now.');
+    }
+    return written;
   }
 
   seen(wirePath: string, content: string | null | undefined): void {
