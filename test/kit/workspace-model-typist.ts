@@ -7,7 +7,7 @@ import type { Random } from './random.ts';
 import type { Actors } from './workspace-model-actors.ts';
 import { answerOf, type ModelCall } from './workspace-model-answers.ts';
 import { type CallMaker, modelLinks } from './workspace-model-calls.ts';
-import { keepsFormat } from './workspace-model-disk.ts';
+import { keepsFormat, realIn } from './workspace-model-disk.ts';
 import { type ModelFolder, type ModelNode, textOf } from './workspace-model-folder.ts';
 import { openYjsClient } from './yjs-client.ts';
 
@@ -56,7 +56,9 @@ export class Typist {
         const at = this.#host.random.of(paths);
         const call = this.#host.random.below(3) === 0 ? this.#host.calls.reading(at) : this.#host.calls.writing(at);
         if (this.#buries(call)) continue;
+        const before = this.#host.folder.copy();
         await this.#host.call(call);
+        if (movesAway(before, call, name)) return;
         await this.#askSaved(name);
       }
     } finally {
@@ -107,4 +109,13 @@ export class Typist {
     const read = await this.#host.client.call('files.read', { path: name });
     if (read.unsaved !== true) this.#host.folder.nodes.set(name, { kind: 'file', bytes: node.bytes, mode: node.mode });
   }
+}
+
+/** A batch may put another file where it moved one away, with its document. */
+function movesAway(folder: ModelFolder, call: ModelCall, name: string): boolean {
+  if (call.name !== 'files.batch') return false;
+  return call.input.changes.some((change) => {
+    const from = change.op === 'move' ? realIn(folder, change.from, false) : undefined;
+    return from !== undefined && (from === name || name.startsWith(`${from}/`));
+  });
 }
