@@ -8,12 +8,14 @@ import { FakeChannel } from '../../../test/kit/byte-channel.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
 import { unmounted, withSmallDisk } from '../../../test/kit/small-disk.ts';
-import { cause, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { call, cause, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import type { Caller } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
+import { files } from '../../contract/files.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { hashBytes } from '../workspace/content.ts';
 import type { ChangeDraft } from '../workspace/journal.ts';
+import { fileOperations } from '../workspace/operations.ts';
 import { DocumentStore } from './document-store.ts';
 import { type Asking, Documents } from './documents.ts';
 import { firstState } from './lineage.ts';
@@ -644,6 +646,25 @@ test('a write to a document and the removal of its file come to one after the ot
         assert.equal(fs.existsSync(at(name)), false, `after ${turns >> 1} turns`);
       }
       assert.ok(met.includes(true) && met.includes(false), `${met}`);
+    } finally {
+      await documents.stop();
+    }
+  }));
+
+test('a dry run of a batch is about what others have just written to the file of a document', () =>
+  withWorkspace(async ({ workspace, state, put }) => {
+    put('a.txt', 'one\n');
+    const documents = documentsOf({ workspace, state });
+    workspace.liveText = documents;
+    await documents.start();
+    try {
+      await documents.look('a.txt', asking);
+      put('a.txt', 'by a program\n');
+      const run = fileOperations(workspace, { maxTextBytes: MiB, maxUploadBytes: MiB })['files.batch'];
+      const changes = [{ op: 'edit', path: 'a.txt', edits: [{ find: 'program', replace: 'batch' }] }];
+      const answer = await run(files['files.batch'].input.parse({ changes, dryRun: true }), call());
+      const etags = ['by a program\n', 'by a batch\n'].map((text) => `"${hashBytes(text)}"`);
+      assert.deepEqual([answer.changes[0]?.before, answer.changes[0]?.etag], etags);
     } finally {
       await documents.stop();
     }

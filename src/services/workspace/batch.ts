@@ -217,11 +217,12 @@ class Batch {
         this.#sliceEnd = performance.now() + SLICE_MS;
         for (const change of plan.unedited) await this.#workOf(change).finish(() => this.#giveWay());
       };
-    if (this.#request.dryRun) return undefined;
+    // As a read does. To be saved nothing has to be for a dry run.
     if (plan.stale.length > 0)
       return async () => {
         for (const document of plan.stale) await document.refresh();
       };
+    if (this.#request.dryRun) return undefined;
     if (plan.unsaved.length === 0 || look >= SAVING_LOOKS) return undefined;
     return async () => {
       for (const document of plan.unsaved) await document.save();
