@@ -291,6 +291,11 @@ export class ModelFolder {
     const real = this.#quietly(() => this.spot(to, true).real) ?? to;
     if ([real, to].some((one) => one === source.real || one.startsWith(`${source.real}/`)) || to === from || to.startsWith(`${from}/`))
       throw new Refused('BAD_PATH');
+    // By a link, below a file that is the source: either is said.
+    const others = this.copy();
+    others.nodes.delete(source.real);
+    const wanted = source.node.kind === 'file' ? this.#quietly(() => others.spot(to, true).real) : undefined;
+    if (wanted?.startsWith(`${source.real}/`)) throw new Refused('BAD_PATH', 'NOT_A_DIRECTORY');
     if (!overwrite && this.entry(to) !== undefined) throw new Refused('FILE_EXISTS', 'PATH_ESCAPES');
     if (source.node.kind !== 'directory') {
       this.#copyEntry(source.node, to, overwrite, parents);
