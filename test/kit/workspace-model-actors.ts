@@ -126,6 +126,8 @@ export class Actors {
         [after, false],
       ] as const) {
         const real = realIn(folder, top, follow);
+        // A batch may have made it and removed it again.
+        if (real !== undefined && call.name === 'files.batch') this.allow(real, who);
         for (const one of changed) if (real !== undefined && one.startsWith(`${real}/`)) this.allow(top + one.slice(real.length), who);
       }
   }

@@ -267,6 +267,7 @@ export class ModelFolder {
     const { node } = source;
     if (node === undefined) throw new Refused('FILE_NOT_FOUND');
     checkConditions(node.kind === 'file' ? node.bytes : undefined, { ifMatch });
+    this.#refuseBelowFile(source.real, node, to, false);
     const target = this.spot(to, false);
     if (target.real === source.real) return { path: to, changed: false };
     if (target.real.startsWith(`${source.real}/`)) throw new Refused('BAD_PATH');
@@ -291,11 +292,7 @@ export class ModelFolder {
     const real = this.#quietly(() => this.spot(to, true).real) ?? to;
     if ([real, to].some((one) => one === source.real || one.startsWith(`${source.real}/`)) || to === from || to.startsWith(`${from}/`))
       throw new Refused('BAD_PATH');
-    // By a link, below a file that is the source: either is said.
-    const others = this.copy();
-    others.nodes.delete(source.real);
-    const wanted = source.node.kind === 'file' ? this.#quietly(() => others.spot(to, true).real) : undefined;
-    if (wanted?.startsWith(`${source.real}/`)) throw new Refused('BAD_PATH', 'NOT_A_DIRECTORY');
+    this.#refuseBelowFile(source.real, source.node, to, true);
     if (!overwrite && this.entry(to) !== undefined) throw new Refused('FILE_EXISTS', 'PATH_ESCAPES');
     if (source.node.kind !== 'directory') {
       this.#copyEntry(source.node, to, overwrite, parents);
@@ -337,6 +334,14 @@ export class ModelFolder {
     if (target.node?.kind === 'directory') throw new Refused('NOT_A_FILE');
     this.#makeMissing(target, parents);
     this.nodes.set(target.real, node);
+  }
+
+  /** By a link, below the file that is moved or copied: that it is into itself may be said, or that a file is no folder. */
+  #refuseBelowFile(real: string, node: ModelNode, to: string, follow: boolean): void {
+    if (node.kind === 'directory') return;
+    const others = this.copy();
+    others.nodes.delete(real);
+    if (this.#quietly(() => others.spot(to, follow).real)?.startsWith(`${real}/`)) throw new Refused('BAD_PATH', 'NOT_A_DIRECTORY');
   }
 
   #makeMissing({ at, missing, dangles }: Spot, parents: boolean): void {

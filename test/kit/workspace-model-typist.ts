@@ -72,13 +72,17 @@ export class Typist {
     await this.#host.rest();
   }
 
-  /** Puts what is no text in the place of what is typed and not saved: that is kept, and saved when text is there again. */
+  /**
+   * Puts what is no text in the place of what is typed and not saved: that is kept, and saved when text is there again. Or is a copy over it: what was typed is
+   * merged into that, as into what a program writes.
+   */
   #buries(call: ModelCall): boolean {
     const after = this.#host.folder.copy();
     answerOf(after, call);
     const unsaved = [...this.#host.folder.nodes].filter(([, node]) => node.kind === 'file' && node.disk !== undefined);
     return unsaved.some(([one]) => {
       const node = after.nodes.get(one);
+      if (call.name === 'files.copy' && node !== this.#host.folder.nodes.get(one)) return true;
       return node !== undefined && (node.kind !== 'file' || !keepsFormat(node.bytes));
     });
   }
