@@ -121,7 +121,7 @@ export class Copying {
       await this.#host.write(to, bytes, { ...request, mode: stat.mode & 0o777, ...(overwrite ? {} : { ifNoneMatch: '*' }) });
       return 1;
     } catch (error) {
-      if (error instanceof OutriggerError && error.reason === 'ETAG_MISMATCH')
+      if (error instanceof OutriggerError && !overwrite && (error.reason === 'ETAG_MISMATCH' || error.reason === 'NOT_A_FILE'))
         throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
       throw error;
     } finally {

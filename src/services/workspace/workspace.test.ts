@@ -591,6 +591,17 @@ describe('a copy', () => {
       assert.deepEqual(told(), ['changed b', 'changed b']);
     }));
 
+  test('of a file to where a folder came meanwhile is told that something is there, unless it may be replaced', () =>
+    withWorkspace(async ({ workspace, put, at }) => {
+      for (const overwrite of [false, true]) {
+        put('a');
+        // Asked after it was found that nothing is there.
+        const confirm = (): void => void workspace.mkdir('b', false, cause);
+        await fails(overwrite ? 'NOT_A_FILE' : 'FILE_EXISTS', () => workspace.copy('a', 'b', { ...all, overwrite, confirm }));
+        fs.rmdirSync(at('b'));
+      }
+    }));
+
   test('of a link puts it over nothing that came meanwhile, unless asked', () =>
     withWorkspace(async ({ workspace, put, read, at }) => {
       put('a/file');
