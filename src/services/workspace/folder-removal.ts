@@ -6,7 +6,7 @@ import type { Containment } from './containment.ts';
 import { errnoOf } from './file-errors.ts';
 import { type ChangeDraft, type Journal, underBothNames } from './journal.ts';
 import type { KnownContents } from './known-contents.ts';
-import { kindOf, oddNames, readNames, seemsOdd } from './stats.ts';
+import { kindOf, lstatOrThrow, oddNames, readNames, seemsOdd } from './stats.ts';
 
 const SLICE_MS = 8;
 
@@ -27,8 +27,9 @@ export async function removeFolder(
   let removed = 0;
   let drafts: ChangeDraft[] = [];
   let sliceEnd = performance.now() + SLICE_MS;
-  const top = containment.place(wirePath, false);
-  top.close();
+  using top = containment.place(wirePath, false);
+  // Another call may have moved it since it was found there.
+  lstatOrThrow(top, wirePath);
   const realOf = (path: string): string => top.path + path.slice(wirePath.length);
   const tell = (): void => {
     removed += drafts.length;

@@ -733,6 +733,20 @@ test('a link that was written through is moved as a link, of which no content is
     assert.equal(changes.at(-1)?.before, null);
   }));
 
+test('of a removal and a move of an empty folder that meet one is done', () =>
+  withWorkspace(async ({ workspace, at }) => {
+    for (let turns = 0; turns < 16; turns++) {
+      const [from, to] = [`from${turns}`, `to${turns}`];
+      workspace.mkdir(from, false, cause);
+      const removed = workspace.remove(from, false, { cause });
+      removed.catch(() => {});
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      const both = await Promise.allSettled([removed, workspace.move(from, to, all)]);
+      assert.equal(both.filter(({ status }) => status === 'fulfilled').length, 1, `after ${turns} turns`);
+      assert.equal(fs.existsSync(at(to)), both[1].status === 'fulfilled');
+    }
+  }));
+
 test('a write whose place a link takes meanwhile goes nowhere, and may be asked again', () =>
   withWorkspace(async ({ workspace, at, put, read, told, temporaries }) => {
     put('f', 'old');
