@@ -512,15 +512,18 @@ class LimitedCallerModel {
       this.#same(told, `what the feed ${name} told`);
     }
     for (const [at, feeds] of heard.entries()) for (const uri of feeds.get('MCP') as string[]) this.#resources[at]?.add(uri);
-    for (const [at, feeds] of heard.entries())
-      for (const { changed, closed } of feeds.get('documents') as { changed: { path: string }[]; closed: string[] }[])
-        for (const name of [...changed.map((info) => info.path), ...closed]) {
-          assert.ok(
-            PATHS.some((prefix) => name === prefix || name.startsWith(`${prefix}/`)),
-            `a document of elsewhere is told of: ${name}`,
-          );
-          this.#documents[at]?.add(name);
-        }
+    for (const [at, feeds] of heard.entries()) this.#hearDocuments(at, feeds.get('documents') ?? []);
+  }
+
+  #hearDocuments(at: number, items: readonly unknown[]): void {
+    for (const { changed, closed } of items as { changed: { path: string }[]; closed: string[] }[])
+      for (const name of [...changed.map((info) => info.path), ...closed]) {
+        assert.ok(
+          PATHS.some((prefix) => name === prefix || name.startsWith(`${prefix}/`)),
+          `a document of elsewhere is told of: ${name}`,
+        );
+        this.#documents[at]?.add(name);
+      }
   }
 
   #same([a, b]: readonly unknown[], what: string): void {
@@ -529,8 +532,10 @@ class LimitedCallerModel {
 
   /** Of what is told together within a time, each thing once, the names are compared at the end. */
   #compareNames(): void {
-    for (const [at, { heard }] of this.#ways.entries())
+    for (const [at, { heard }] of this.#ways.entries()) {
       for (const uri of heard.get('MCP')?.splice(0) ?? []) this.#resources[at]?.add(uri as string);
+      this.#hearDocuments(at, heard.get('documents')?.splice(0) ?? []);
+    }
     const sorted = (names: readonly Set<string>[]): string[][] => names.map((one) => [...one].sort());
     for (const [what, names] of [
       ['documents', this.#documents],
