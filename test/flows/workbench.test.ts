@@ -587,5 +587,15 @@ test('a tree that was scrolled stays where it is while entries come and go in it
     for (let index = 0; index < 40; index++) writeFileSync(path.join(root, `b ${index}.txt`), 'b\n');
     await entries(121);
     await eventually(focused, 5000);
+
+    // What is wrong with a name is said below it, also where that is below what is seen.
+    await ada.keyboard.press('End');
+    await ada.keyboard.press('F2');
+    await ada.getByRole('textbox', { name: 'New name of zoo.txt' }).fill('a.txt');
+    const problem = ada.getByRole('alert').filter({ hasText: 'exists here already' });
+    await problem.waitFor();
+    const isWhole = (one: Element): boolean =>
+      one.getBoundingClientRect().bottom <= (one.closest('.tree')?.getBoundingClientRect().bottom ?? 0);
+    await eventually(async () => assert.ok(await problem.evaluate(isWhole)));
   });
 });

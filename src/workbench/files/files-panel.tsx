@@ -324,6 +324,9 @@ function NameField({ node }: { node: TreeNode }) {
     const dot = before.lastIndexOf('.');
     current?.setSelectionRange(0, dot > 0 && node.kind !== 'directory' ? dot : before.length);
   }, []);
+  const words = useRef<HTMLSpanElement>(null);
+  // Below the last row that is seen it would not be.
+  useLayoutEffect(() => words.current?.scrollIntoView({ block: 'nearest' }), [problem.value]);
   const check = (name: string): string | undefined =>
     nameProblem(name, (taken) => taken !== before && tree.model.get(joinPath(folderNow(), taken)) !== undefined);
   const finish = async (): Promise<void> => {
@@ -385,7 +388,7 @@ function NameField({ node }: { node: TreeNode }) {
         }}
       />
       {problem.value !== undefined && (
-        <span class="name-problem" role="alert" id="name-problem">
+        <span class="name-problem" role="alert" id="name-problem" ref={words}>
           {problem.value}
         </span>
       )}
