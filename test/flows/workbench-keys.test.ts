@@ -460,6 +460,24 @@ test('an empty folder says what can be done: a file, what is dropped there, a cl
 
     const ada = await page({ name: 'Ada' });
     const empty = ada.getByTestId('empty');
+    // The tree is a place for the keys also when nothing is in it.
+    await ada.keyboard.press('Control+Shift+e');
+    await ada
+      .getByRole('tree', { name: /^Files in/ })
+      .and(ada.locator(':focus'))
+      .waitFor();
+    for (const [key, field] of [
+      ['a', 'New file name'],
+      ['Shift+A', 'New folder name'],
+    ] as const) {
+      await ada.keyboard.press(key);
+      await ada.getByRole('textbox', { name: field }).waitFor();
+      await ada.keyboard.press('Escape');
+      await ada
+        .getByRole('tree', { name: /^Files in/ })
+        .and(ada.locator(':focus'))
+        .waitFor();
+    }
     await empty.getByRole('button', { name: 'Clone a repository' }).click();
     const dialog = ada.getByRole('dialog', { name: 'Clone a repository' });
     await dialog.getByRole('textbox', { name: 'Its address' }).fill('nonsense');

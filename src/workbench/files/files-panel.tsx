@@ -10,7 +10,6 @@ import { Revision } from '../shell/revision.tsx';
 import { rowHeightPx, useScroll } from '../use-scroll.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { scrollToShow, virtualWindow } from '../virtual-window.ts';
-import { useFileDrop } from './file-drop.ts';
 import { TreeKeys } from './tree-keys.ts';
 import type { TreeNode } from './tree-model.ts';
 
@@ -65,6 +64,16 @@ export function FilesPanel() {
           <Icon name="collapse" />
         </button>
       </div>
+      {tree.problem.value === undefined && tree.empty.value === true && tree.editing.value === undefined && (
+        // Over the tree, not in it: what is dropped here is for the tree, and a tree holds rows alone.
+        <div class="tree-empty">
+          <p class="hint" id="tree-empty">
+            This folder is empty.
+            <br />
+            Files that appear in it show up here at once, whoever makes them.
+          </p>
+        </div>
+      )}
       <Tree />
       <div class="sr-sum">
         <span class="grow ell num" data-testid="entries">
@@ -84,7 +93,6 @@ function Tree() {
   const scroll = useScroll();
   const keys = useMemo(() => new TreeKeys(workbench), [workbench]);
   const dropFolder = useSignal<string | undefined>(undefined);
-  const emptyDrop = useFileDrop();
   const rowHeight = rowHeightPx();
   tree.version.value;
   const { model } = tree;
@@ -125,17 +133,7 @@ function Tree() {
   }, [editing]);
 
   if (tree.problem.value !== undefined) return <p class="hint">{tree.problem.value}</p>;
-  if (tree.empty.value === true && editing === undefined) {
-    return (
-      <div class={emptyDrop.over ? 'scroll dropping' : 'scroll'} {...emptyDrop.on}>
-        <p class="hint">
-          This folder is empty.
-          <br />
-          Files that appear in it show up here at once, whoever makes them.
-        </p>
-      </div>
-    );
-  }
+  const empty = tree.empty.value === true && editing === undefined;
   const folderAt = (event: DragEvent): string => {
     const path = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-path]')?.dataset['path'] : undefined;
     const node = path === undefined ? undefined : model.get(path);
@@ -144,10 +142,11 @@ function Tree() {
   };
   return (
     <div
-      class="scroll tree"
+      class={empty && dropFolder.value !== undefined ? 'scroll tree dropping' : 'scroll tree'}
       role="tree"
       aria-label={`Files in ${info.value?.workspace.name ?? 'the workspace'}`}
       aria-multiselectable="true"
+      aria-describedby={empty ? 'tree-empty' : undefined}
       aria-activedescendant={
         focused === undefined || model.indexOf(focused) < start || model.indexOf(focused) >= end ? undefined : rowId(focused)
       }
@@ -182,7 +181,7 @@ function Tree() {
         else if (event.dataTransfer !== null) void files.drop(folder, event.dataTransfer);
       }}
     >
-      <div class={dropFolder.value === '' ? 'rows drop' : 'rows'} role="none" style={{ height: `${length * rowHeight}px` }}>
+      <div class={dropFolder.value === '' && !empty ? 'rows drop' : 'rows'} role="none" style={{ height: `${length * rowHeight}px` }}>
         {rows.map((node, index) => (
           <Row
             key={rowId(node)}
