@@ -166,6 +166,9 @@ export class Workbench {
     this.client = client;
     this.layout = new Layout(keep, tabKeep);
     this.me = signal(actorNamed('you', 'person'));
+    this.readOnly = computed(
+      () => this.info.value !== undefined && (this.info.value.caller.access === 'read' || this.info.value.readOnly !== undefined),
+    );
     const user = computed((): PresenceUser => {
       const color = this.presence.colors.of(this.me.value.key);
       const value = ports.resolveColor(color);
@@ -185,7 +188,11 @@ export class Workbench {
       onReplaced: (path, text) => this.#replaced(path, text),
     });
     this.presence = new PresenceStore(client, this.me, this.documents.clients);
-    this.link = new LinkStore(client, this.documents.waiting, { now, address: new URL(ports.address).host });
+    this.link = new LinkStore(client, this.documents.waiting, {
+      now,
+      address: new URL(ports.address).host,
+      readOnly: () => this.readOnly.value,
+    });
     this.feed = new FeedStore(client);
     this.changes = new ChangeFeed(client);
     this.git = new GitStore(client);
@@ -214,9 +221,6 @@ export class Workbench {
       shown: computed(() => documentPath(this.tabs.active.value)),
       open: (path) => this.openFile(path, { preview: true }),
     });
-    this.readOnly = computed(
-      () => this.info.value !== undefined && (this.info.value.caller.access === 'read' || this.info.value.readOnly !== undefined),
-    );
     this.bottom = new BottomStore(this.layout, this.phone);
     this.processes = new ProcessStore({ client, now });
     this.programs = new ProcessActions({ client, processes: this.processes, toasts: this.toasts });

@@ -196,7 +196,7 @@ test('a run is stopped, one that is endless ends at its limit, and a lost link s
     await ada.getByText('Limits', { exact: false }).first().press('Enter');
     await ada.getByRole('textbox', { name: 'Time, s' }).fill('0');
     await ada.getByRole('alert').filter({ hasText: 'A number above 0.' }).waitFor();
-    await ada.getByText('A limit is no number.').waitFor();
+    await ada.getByText('A limit is not a number above 0.').waitFor();
     await ada.getByRole('textbox', { name: 'Time, s' }).fill('0.5');
     await ada.getByRole('textbox', { name: 'Time, s' }).press('Enter');
     await ends(ada, 'Time limit 500 ms');

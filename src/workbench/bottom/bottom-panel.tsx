@@ -4,6 +4,7 @@ import { isRunning } from '../processes/process-words.ts';
 import { Avatar } from '../shell/avatar.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { sayKey } from '../shell/keys.ts';
+import { Meanwhile } from '../shell/meanwhile.tsx';
 import { sharing } from '../terminals/terminal-words.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import type { Workbench } from '../workbench.ts';
@@ -46,12 +47,12 @@ export function BottomPanel() {
       <Bar />
       <div class="bot-pane" role="tabpanel" id="bottom-panel" aria-labelledby={tabId(tab)}>
         {terminal !== undefined && known && !gone && (
-          <terminalView.View key={terminal} id={terminal} meanwhile={<p class="hint">Opening the terminal…</p>} />
+          <terminalView.View key={terminal} id={terminal} meanwhile={<Meanwhile text="Opening the terminal…" />} />
         )}
-        {tab === 'run' && <runView.View meanwhile={<p class="hint">Loading…</p>} />}
-        {tab === 'processes' && <processesView.View meanwhile={<p class="hint">Loading…</p>} />}
-        {tab === 'problems' && <problemsView.View meanwhile={<p class="hint">Loading…</p>} />}
-        {tab === 'deploy' && <deployView.View meanwhile={<p class="hint">Loading…</p>} />}
+        {tab === 'run' && <runView.View meanwhile={<Meanwhile text="Loading…" />} />}
+        {tab === 'processes' && <processesView.View meanwhile={<Meanwhile text="Loading…" />} />}
+        {tab === 'problems' && <problemsView.View meanwhile={<Meanwhile text="Loading…" />} />}
+        {tab === 'deploy' && <deployView.View meanwhile={<Meanwhile text="Loading…" />} />}
       </div>
     </section>
   );

@@ -2,6 +2,7 @@ import { actorNamed } from '../actor.ts';
 import { nameOf } from '../file-paths.ts';
 import { Avatar } from '../shell/avatar.tsx';
 import { Icon } from '../shell/icon.tsx';
+import { Meanwhile } from '../shell/meanwhile.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import { longTime, shortAge } from '../words.ts';
 import { Section } from './section.tsx';
@@ -30,8 +31,9 @@ export function HistorySection() {
         )
       }
     >
-      {commits.length === 0 && (
-        <p class="hint">{!git.logKnown.value ? 'Asking git…' : path === undefined ? 'No commits yet.' : 'No commit has this file.'}</p>
+      {commits.length === 0 && !git.logKnown.value && <Meanwhile text="Asking git…" />}
+      {commits.length === 0 && git.logKnown.value && (
+        <p class="hint">{path === undefined ? 'No commits yet.' : 'No commit has this file.'}</p>
       )}
       <ul class="list" aria-label="Commits">
         {commits.map(({ hash, author, subject, at, refs }) => (

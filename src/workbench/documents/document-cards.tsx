@@ -32,6 +32,9 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
       })
       .catch(() => undefined);
   }, [path, error]);
+  const text = useRef<HTMLPreElement>(null);
+  // The button that asked for it is gone.
+  useEffect(() => text.current?.focus(), [head.value !== undefined]);
   const size = entry.value?.entry.size;
   const limit = workbench.info.value?.limits['documents.maxBytes'];
 
@@ -57,7 +60,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
           <span class="grow" />
           <Download path={path} small />
         </div>
-        <pre class="scroll head" tabIndex={0} data-focus>
+        <pre class="scroll head" tabIndex={0} data-focus ref={text}>
           {head.value}
         </pre>
       </div>

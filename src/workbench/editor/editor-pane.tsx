@@ -5,6 +5,7 @@ import type { DocumentSession } from '../documents/document-session.ts';
 import { saveWords } from '../documents/save-state.ts';
 import { RunButton } from '../run/run-button.tsx';
 import { Icon } from '../shell/icon.tsx';
+import { Meanwhile } from '../shell/meanwhile.tsx';
 import { toggleHistory } from '../shell/right-actions.ts';
 import { Revision } from '../shell/revision.tsx';
 import { useLoaded } from '../use-loaded.ts';
@@ -275,8 +276,10 @@ function Overview({ session }: { session: DocumentSession }) {
 
 /** Has the focus where it was asked for: while the sidecar is away this can take long. */
 function Opening() {
+  const { link } = useWorkbench();
   return (
     <div class="opening" role="region" aria-busy="true" aria-label="Opening" tabIndex={-1} data-focus>
+      {!link.live.value && <Meanwhile text="" />}
       {[210, 0, 340, 380, 0, 300, 268, 288].map((width, index) => (
         <div key={index} class="skr">
           {width > 0 && <div class="sk" style={{ width: `${width}px` }} />}

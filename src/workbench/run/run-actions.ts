@@ -20,7 +20,8 @@ export function runProblem({ run, readOnly, canExecute, link, documents }: Workb
   const form = run.form(path);
   const split = argumentsOf(form.args);
   if ('problem' in split) return `Arguments: ${split.problem}`;
-  if (limitNames.some(({ field, whole }) => limitProblem(form.limits[field], whole) !== undefined)) return 'A limit is no number.';
+  if (limitNames.some(({ field, whole }) => limitProblem(form.limits[field], whole) !== undefined))
+    return 'A limit is not a number above 0.';
   return languageProblem(language);
 }
 

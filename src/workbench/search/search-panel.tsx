@@ -212,11 +212,12 @@ function Globs({ text, label, placeholder }: { text: Signal<string>; label: stri
 }
 
 function Summary() {
-  const { search } = useWorkbench();
+  const { search, link } = useWorkbench();
   const { value: summary } = search.summary;
   const { size: changed } = search.changedSince.value;
   const { value: mayBeOld } = search.mayBeOld;
-  if (summary === undefined) return search.running.value ? <div class="sr-sum">Searching…</div> : null;
+  if (summary === undefined)
+    return search.running.value ? <div class="sr-sum">{link.live.value ? 'Searching…' : 'Waits for the sidecar.'}</div> : null;
   const { matches, files, elapsedMs, revision, truncated, engine } = summary;
   return (
     <>

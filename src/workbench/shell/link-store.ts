@@ -21,7 +21,7 @@ export class LinkStore {
   constructor(
     client: WorkbenchClient,
     waiting: ReadonlySignal<{ edits: number; documents: number }>,
-    options: { now: () => number; address: string },
+    options: { now: () => number; address: string; readOnly: () => boolean },
   ) {
     this.#client = client;
     this.#clock = options.now;
@@ -37,6 +37,7 @@ export class LinkStore {
         wasLive: this.wasLive.value,
         waiting: waiting.value,
         back: this.#back.value,
+        readOnly: options.readOnly(),
         address: options.address,
       }),
     );

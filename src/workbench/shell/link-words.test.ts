@@ -10,6 +10,7 @@ const facts = (more: Partial<LinkFacts>): LinkFacts => ({
   wasLive: true,
   waiting: { edits: 0, documents: 0 },
   back: undefined,
+  readOnly: false,
   address: 'localhost:3000',
   ...more,
 });
@@ -45,6 +46,13 @@ test('a link that is back says once what was sent', () => {
   const at = (ms: number) => linkWords(facts({ back: { at: start, edits: 27 }, now: start + ms }));
   assert.equal(at(100).chip, 'Live · 27 edits sent');
   assert.equal(at(10_000).chip, 'Live');
+});
+
+test('who can only read is not told to type', () => {
+  for (const name of ['reconnecting', 'offline'] as const) {
+    const { notice } = linkWords(facts({ link: { name, since: start, retryAt: undefined }, now: start + 90_000, readOnly: true }));
+    assert.match(notice?.text ?? '', /^What is open can be read on\. /);
+  }
 });
 
 test('one edit is one edit', () => {

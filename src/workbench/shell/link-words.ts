@@ -12,6 +12,8 @@ export interface LinkFacts {
   waiting: { edits: number; documents: number };
   /** The last time the link came back, and how many edits were sent then. */
   back: { at: number; edits: number } | undefined;
+  /** Nothing can be typed here. */
+  readOnly: boolean;
   /** Where the sidecar is expected, e.g. `localhost:3000`. */
   address: string;
 }
@@ -45,7 +47,7 @@ const backForMs = 4_000;
 
 /** What the page says about the link. Pure: the same facts give the same words. */
 export function linkWords(facts: LinkFacts): LinkWords {
-  const { link, now, since, wasLive, waiting, back } = facts;
+  const { link, now, since, wasLive, waiting, back, readOnly } = facts;
   if (link.name === 'live') {
     const sent = back !== undefined && back.edits > 0 && now - back.at < backForMs ? `Live · ${count(back.edits, 'edit')} sent` : 'Live';
     return { tone: 'live', chip: sent, name: `Link: ${sent}`, notice: undefined, skeleton: false };
@@ -57,7 +59,9 @@ export function linkWords(facts: LinkFacts): LinkWords {
     const kept =
       waiting.edits > 0
         ? `${count(waiting.edits, 'edit')} in ${count(waiting.documents, 'document')} ${waiting.edits === 1 ? 'is' : 'are'} kept in this browser.`
-        : 'You can go on typing: edits are kept in this browser.';
+        : readOnly
+          ? 'What is open can be read on.'
+          : 'You can go on typing: edits are kept in this browser.';
     return {
       tone: 'offline',
       chip,
@@ -65,7 +69,7 @@ export function linkWords(facts: LinkFacts): LinkWords {
       notice: {
         tone: 'offline',
         title: `Offline since ${clockTime(begun)}.`,
-        text: `${kept} Files, source control and activity need the sidecar.`,
+        text: `${kept} Files, search, runs and terminals need the sidecar.`,
         actions: waiting.edits > 0 ? ['try', 'copy'] : ['try'],
       },
       skeleton: false,
@@ -75,7 +79,9 @@ export function linkWords(facts: LinkFacts): LinkWords {
   const kept =
     waiting.edits > 0
       ? `Keep typing: ${count(waiting.edits, 'edit')} ${waiting.edits === 1 ? 'waits here and is' : 'wait here and are'} sent when the link is back.`
-      : 'Keep typing: edits wait here and are sent when the link is back.';
+      : readOnly
+        ? 'What is open can be read on.'
+        : 'Keep typing: edits wait here and are sent when the link is back.';
   return {
     tone: 'reconnecting',
     chip,

@@ -1,3 +1,4 @@
+import { Meanwhile } from './meanwhile.tsx';
 import { lazyView } from '../lazy-view.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import { rightWidth } from './layout.ts';
@@ -24,7 +25,7 @@ export function RightPanel() {
         range={rightWidth}
         set={(to) => layout.setRight(to)}
       />
-      <historyPanel.View meanwhile={<p class="hint">Loading…</p>} />
+      <historyPanel.View meanwhile={<Meanwhile text="Loading…" />} />
     </div>
   );
 }

@@ -21,7 +21,17 @@ export function TopBar() {
         <span class="brand">
           <Icon name="logo" />
         </span>
-        <h1 class="ws ell">{workspace?.name ?? ''}</h1>
+        <h1 class="ws ell">
+          {workbench.phone.value && workspace !== undefined ? (
+            // There is no room for the field and the commands beside it.
+            <button type="button" class="ell" onClick={() => (workbench.overlay.value = { name: 'find', text: '' })}>
+              {workspace.name}
+              <span class="unseen">: go to file, or &gt; for commands</span>
+            </button>
+          ) : (
+            (workspace?.name ?? '')
+          )}
+        </h1>
         {workspace?.root !== undefined && <span class="faint ell pth">{shortRoot(workspace.root)}</span>}
         <Branch />
       </div>

@@ -25,7 +25,7 @@ export function Welcome() {
       <div class="card" data-testid="welcome">
         <h2>{info.value?.workspace.name}</h2>
         <p>
-          {others.length === 0 ? 'You are the only one here.' : sayHere(people, agents)}
+          {others.length === 0 ? 'Nobody else is in a document now.' : sayHere(people, agents)}
           {news !== undefined &&
             news > 0 &&
             lastVisit !== undefined &&
