@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
-import { accessibilityProblems, noBrowser, withWorkbench } from '../kit/browser.ts';
+import { accessibilityProblems, noBrowser, openFile, withWorkbench } from '../kit/browser.ts';
 import { requireTool } from '../kit/require-tools.ts';
 import { clientOf } from '../kit/source-control.ts';
 
@@ -25,17 +25,6 @@ const files = {
 const counts = (page: Page, words: string) => page.getByRole('button', { name: `${words}: open Problems` });
 const row = (page: Page, text: string) => page.getByTestId('problem').filter({ hasText: text });
 
-async function open(page: Page, name: string): Promise<void> {
-  await page.keyboard.press('Control+p');
-  await page.getByRole('combobox', { name: 'Go to file' }).fill(name);
-  await page
-    .getByRole('option', { name: new RegExp(name.replace('.', '\\.')) })
-    .first()
-    .waitFor();
-  await page.keyboard.press('Enter');
-  await page.locator('.cm-content').click();
-}
-
 test('what a run and a linter say is wrong is counted, listed, underlined, and led to by keys', { skip: noBrowserOrPython }, async (t) => {
   await withWorkbench(files, async (workbenches) => {
     const { page, root } = workbenches;
@@ -45,7 +34,7 @@ test('what a run and a linter say is wrong is counted, listed, underlined, and l
     await counts(ada, '0 errors, 0 warnings').waitFor();
     await owner.call('processes.start', { argv: ['sh', 'lint.sh'], title: 'ruff check --watch' });
     await counts(ada, '0 errors, 1 warning').waitFor();
-    await open(ada, 'loan.py');
+    await openFile(ada, 'loan.py');
     // In the editor the word is underlined, and says why.
     assert.equal(await ada.locator('.cm-problem-warning').textContent(), 'sys');
     assert.equal(await ada.locator('.cm-problem-warning').getAttribute('title'), 'F401 sys imported but unused');
@@ -97,7 +86,7 @@ test('the bar says what search reflects, and what keeps runs apart', { skip: noB
       .getByTestId('index')
       .filter({ hasText: `Search fresh at r${revision}` })
       .waitFor();
-    await open(ada, 'fine.py');
+    await openFile(ada, 'fine.py');
     await ada
       .getByTestId('status-isolation')
       .filter({ hasText: /rung \d$/ })

@@ -1,23 +1,15 @@
-import { type Extension, type Range, StateEffect, StateField, type Text } from '@codemirror/state';
-import { Decoration, type DecorationSet, EditorView } from '@codemirror/view';
+import type { Extension, Text } from '@codemirror/state';
+import { Decoration, EditorView } from '@codemirror/view';
 import type { Problem } from '../problems/problem.ts';
+import { TextMarks } from './text-marks.ts';
 
 type MarkedProblem = Pick<Problem, 'severity' | 'text' | 'line' | 'column'>;
 
-const setMarks = StateEffect.define<DecorationSet>();
-
-const markField = StateField.define<DecorationSet>({
-  create: () => Decoration.none,
-  update(value, transaction) {
-    const set = transaction.effects.find((effect) => effect.is(setMarks));
-    return set === undefined ? value.map(transaction.changes) : (set.value as DecorationSet);
-  },
-  provide: (field) => EditorView.decorations.from(field),
-});
+const marks = new TextMarks();
 
 /** Underlines what is wrong, and takes the marks along when the text moves. */
 export const problemMarks: Extension = [
-  markField,
+  marks.field,
   EditorView.baseTheme({
     '.cm-problem': { textDecoration: 'underline wavy 1px', textUnderlineOffset: '3px', textDecorationSkipInk: 'none' },
     '.cm-problem-error': { textDecorationColor: 'var(--bad)' },
@@ -26,14 +18,16 @@ export const problemMarks: Extension = [
 ];
 
 export function showProblems(view: EditorView, problems: readonly MarkedProblem[]): void {
-  if (problems.length === 0 && view.state.field(markField).size === 0) return;
-  const marks = problems.flatMap((problem): Range<Decoration>[] => {
-    const place = placeOf(problem, view.state.doc);
-    if (place === undefined) return [];
-    const mark = Decoration.mark({ class: `cm-problem cm-problem-${problem.severity}`, attributes: { title: problem.text } });
-    return [mark.range(place.from, place.to)];
-  });
-  view.dispatch({ effects: setMarks.of(Decoration.set(marks, true)) });
+  const { doc } = view.state;
+  marks.show(
+    view,
+    problems.flatMap((problem) => {
+      const place = placeOf(problem, doc);
+      if (place === undefined) return [];
+      const mark = Decoration.mark({ class: `cm-problem cm-problem-${problem.severity}`, attributes: { title: problem.text } });
+      return [mark.range(place.from, place.to)];
+    }),
+  );
 }
 
 /** The word at the column, else all of the line that is no space; undefined: there is nothing there. */
