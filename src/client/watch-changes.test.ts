@@ -7,7 +7,7 @@ import { fakeTable } from '../../test/kit/fake-operations.ts';
 import { type FakeSidecar, withFakeSidecar } from '../../test/kit/fake-sidecar.ts';
 import type { DispatchRequest } from '../contract/dispatch.ts';
 import { OutriggerError } from '../contract/errors.ts';
-import type { Change } from '../contract/events.ts';
+import type { Change, FeedItem } from '../contract/events.ts';
 import { operations } from '../contract/operations.ts';
 import { commonTimers } from './client-options.ts';
 
@@ -123,6 +123,33 @@ test('watchChanges tells each change once over many connections, and a resync as
   );
 });
 
+/** What a client over HTTP alone hears of the changes that `answer` tells, in words, until there are so many of them. */
+async function hearOverHttp(
+  answer: (request: DispatchRequest) => Promise<{ output: object }>,
+  say: (item: FeedItem) => string | undefined,
+  most: number,
+): Promise<string[]> {
+  const told: string[] = [];
+  await withFakeSidecar(
+    ({ url }) =>
+      withClient(
+        url,
+        async (client) => {
+          const leaving = new AbortController();
+          const signal = AbortSignal.any([leaving.signal, AbortSignal.timeout(5000)]);
+          for await (const item of client.watchChanges(undefined, { signal })) {
+            const words = say(item);
+            if (words !== undefined) told.push(words);
+            if (told.length === most) leaving.abort();
+          }
+        },
+        { webSocket: undefined },
+      ),
+    { table, dispatch: (fakes) => (request) => (request.name === 'changes.watch' ? answer(request) : fakes(request)) },
+  );
+  return told;
+}
+
 test('watchChanges tells each part of one change, as a caller limited to some paths sees a move, and none twice where it is cut in between', async () => {
   const part = (revision: number, path: string, what: 'created' | 'removed', cursor: string): Change => ({
     ...changeOf(revision),
@@ -150,26 +177,9 @@ test('watchChanges tells each part of one change, as a caller limited to some pa
     await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()));
     return { output: {} };
   };
-  await withFakeSidecar(
-    async ({ url }) => {
-      await withClient(
-        url,
-        async (client) => {
-          const leaving = new AbortController();
-          const told: string[] = [];
-          const signal = AbortSignal.any([leaving.signal, AbortSignal.timeout(5000)]);
-          for await (const item of client.watchChanges(undefined, { signal })) {
-            if (item.type === 'change') told.push(`${item.what} ${item.path}`);
-            if (told.length === 4) leaving.abort();
-          }
-          assert.deepEqual(told, ['removed a', 'created b', 'removed b', 'created c']);
-          assert.deepEqual(asked, ['e-1', 'e-1', 'e-2']);
-        },
-        { webSocket: undefined },
-      );
-    },
-    { table, dispatch: (fakes) => (request) => (request.name === 'changes.watch' ? answer(request) : fakes(request)) },
-  );
+  const told = await hearOverHttp(answer, (item) => (item.type === 'change' ? `${item.what} ${item.path}` : undefined), 4);
+  assert.deepEqual(told, ['removed a', 'created b', 'removed b', 'created c']);
+  assert.deepEqual(asked, ['e-1', 'e-1', 'e-2']);
 });
 
 test('watchChanges tells what another epoch numbers as a part that came just before the connection was lost', async () => {
@@ -183,26 +193,8 @@ test('watchChanges tells what another epoch numbers as a part that came just bef
     await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()));
     return { output: {} };
   };
-  await withFakeSidecar(
-    async ({ url }) => {
-      await withClient(
-        url,
-        async (client) => {
-          const leaving = new AbortController();
-          const told: string[] = [];
-          for await (const item of client.watchChanges(undefined, {
-            signal: AbortSignal.any([leaving.signal, AbortSignal.timeout(5000)]),
-          })) {
-            told.push(item.type === 'change' ? item.cursor : item.type);
-            if (told.at(-1) === 'f-1') leaving.abort();
-          }
-          assert.deepEqual(told, ['ready', 'e-1', 'resync', 'f-1']);
-        },
-        { webSocket: undefined },
-      );
-    },
-    { table, dispatch: (fakes) => (request) => (request.name === 'changes.watch' ? answer(request) : fakes(request)) },
-  );
+  const told = await hearOverHttp(answer, (item) => (item.type === 'change' ? item.cursor : item.type), 4);
+  assert.deepEqual(told, ['ready', 'e-1', 'resync', 'f-1']);
 });
 
 test('watchChanges goes on after a sidecar that stops in order: it asks the next one, and not the one that stops again and again', async () => {
