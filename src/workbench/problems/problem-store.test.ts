@@ -18,8 +18,10 @@ function make(files: readonly string[] = ['a.py', 'src/b.py']) {
   const logs = new Map<string, string>();
   const asked: { id: string; from?: { stdout: number }; last?: number }[] = [];
   const stats: string[] = [];
+  const link = { away: false };
   const call = async (name: string, input: { id: string; path: string; from?: { stdout: number }; last?: number }): Promise<unknown> => {
     if (name === 'files.stat') {
+      if (link.away) throw Object.assign(new Error('The link is away.'), { reason: 'CONNECTION_LOST' });
       stats.push(input.path);
       return files.includes(input.path) ? { entry: { kind: 'file' } } : { exists: false };
     }
@@ -49,7 +51,7 @@ function make(files: readonly string[] = ['a.py', 'src/b.py']) {
     programs.value = [...programs.value.filter((one) => one.id !== id), process];
   };
   store.start();
-  return { store, programs, current, logs, asked, stats, says };
+  return { store, programs, current, logs, asked, stats, says, link };
 }
 
 function short({ severity, text, path, line, from }: Problem): string {
@@ -118,6 +120,8 @@ test('who floods with problems is bounded, in what is kept and in what is asked'
   const { store, says, stats } = make();
   says('flood', Array.from({ length: 500 }, (_, at) => `a.py:${at + 1}: error: no\nx${at}.py:1: error: no\n`).join(''));
   await eventually(() => assert.equal(store.all.value.length, 200));
+  // The newest are what is to be mended now.
+  assert.equal(store.all.value.at(-1)?.line, 500);
   assert.ok(stats.length <= 30, `${stats.length} files were asked for`);
 });
 
@@ -147,6 +151,19 @@ test('a run says what is wrong until the file is run again; what has its line no
   current.value = fine;
   fine.end(scriptedOutcome(), now);
   await hold(store);
+});
+
+test('what a process said is not lost with a link that goes while its files are looked for', async () => {
+  const { store, says, asked, link } = make();
+  link.away = true;
+  says('check', 'a.py:3:1: E501 too long\n', { state: 'ended', endedAt: now });
+  await eventually(() => assert.equal(asked.length, 1));
+  await new Promise(setImmediate);
+  assert.deepEqual(store.all.value, []);
+  link.away = false;
+  // All of them are told again when it is back.
+  says('check', '');
+  await hold(store, 'check warning a.py:3 E501 too long');
 });
 
 test('what was cleared comes back when it is said again', async () => {

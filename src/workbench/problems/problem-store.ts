@@ -1,7 +1,7 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
 import type { ProcessInfo } from '../../contract/processes.ts';
 import { movedPath } from '../../core/moved-path.ts';
-import type { WorkbenchClient } from '../client-port.ts';
+import { errorFacts, type WorkbenchClient } from '../client-port.ts';
 import { isWithin } from '../file-paths.ts';
 import type { ProcessStore } from '../processes/process-store.ts';
 import { isRunning } from '../processes/process-words.ts';
@@ -158,7 +158,11 @@ export class ProblemStore {
       said.push(...taken.findings);
     }
     said.push(...reader.settle(answer.next, answer.ended));
-    const problems = await this.#placed(said, process);
+    const problems = await this.#placed(said, process).catch((error: unknown) => {
+      // They are read again: what was said once is kept once.
+      this.#readers.delete(id);
+      throw error;
+    });
     if (this.#readers.get(id) !== reader) return;
     const known = anew ? [] : (this.#bySource.value.get(`process:${id}`) ?? []);
     this.#put(`process:${id}`, [...known, ...problems]);
@@ -183,7 +187,11 @@ export class ProblemStore {
   async #isFile(path: string, known: Map<string, boolean>): Promise<boolean> {
     const before = known.get(path);
     if (before !== undefined || known.size >= mostFiles) return before ?? false;
-    const { entry } = await this.#dependencies.client.call('files.stat', { path }).catch(() => ({ entry: undefined }));
+    const { entry } = await this.#dependencies.client.call('files.stat', { path }).catch((error: unknown) => {
+      if (errorFacts(error).reason === 'CONNECTION_LOST') throw error;
+      // One that this caller may not see, for one.
+      return { entry: undefined };
+    });
     known.set(path, entry?.kind === 'file');
     return entry?.kind === 'file';
   }

@@ -13,11 +13,11 @@ export interface Problem {
 
 export type ProblemSource = { kind: 'run'; title: string } | { kind: 'process'; title: string; id: string };
 
-/** Of one source: who reads more than so many mends the first, and asks again. */
+/** Of one source. */
 const mostProblems = 200;
 
-/** Without those that are said twice, as PHP says them on both of its streams. */
+/** The newest, without those that are said twice, as PHP says them on both of its streams. */
 export function distinct(problems: readonly Problem[]): Problem[] {
   const keyed = new Map(problems.map((problem) => [JSON.stringify([problem.path, problem.line, problem.column, problem.text]), problem]));
-  return [...keyed.values()].slice(0, mostProblems);
+  return [...keyed.values()].slice(-mostProblems);
 }

@@ -1,6 +1,7 @@
-import { computed, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { ProcessInfo } from '../../contract/processes.ts';
 import { type ErrorFacts, errorFacts, isAbsent, type WorkbenchClient } from '../client-port.ts';
+import { until } from '../until.ts';
 import { isRunning } from './process-words.ts';
 
 /** News come once a second while something is used; older figures mean that nothing is. */
@@ -48,14 +49,7 @@ export class ProcessStore {
 
   /** Resolves when `all` is known: at once, but right after the page was opened. */
   known(): Promise<void> {
-    return new Promise((resolve) => {
-      const stop = effect(() => {
-        if (this.all.value === undefined) return;
-        resolve();
-        // It is not given yet when they are known at once.
-        queueMicrotask(() => stop());
-      });
-    });
+    return until(() => this.all.value !== undefined);
   }
 
   /** What an answer said of one, before the news of it come. */

@@ -1,5 +1,6 @@
-import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { isAbsent, type WorkbenchClient } from '../client-port.ts';
+import { until } from '../until.ts';
 
 /** How far the index is: `fresh` has all changes that this page knows of. */
 export type IndexState =
@@ -62,15 +63,4 @@ export class IndexWatch {
     await this.#client.call('index.wait', { revision: wanted, timeoutMs: mostWaitMs });
     return undefined;
   }
-}
-
-function until(holds: () => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = effect(() => {
-      if (!holds()) return;
-      resolve();
-      // It is not given yet when it holds at once.
-      queueMicrotask(() => stop());
-    });
-  });
 }
