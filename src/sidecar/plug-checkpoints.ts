@@ -1,4 +1,3 @@
-import fs from 'node:fs';
 import type { Config } from '../config/options.ts';
 import { CheckpointRows } from '../services/checkpoints/checkpoint-rows.ts';
 import { Checkpoints } from '../services/checkpoints/checkpoints.ts';
@@ -10,8 +9,7 @@ import type { Documents } from '../services/documents/documents.ts';
 import type { Processes } from '../services/processes/processes.ts';
 import type { RunHooks } from '../services/processes/run-hooks.ts';
 import type { State } from '../services/state/state.ts';
-import { openRegularFile } from '../services/workspace/containment.ts';
-import { readWhole } from '../services/workspace/content.ts';
+import { fileNow } from '../services/workspace/file-now.ts';
 import type { Workspace } from '../services/workspace/workspace.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
@@ -43,7 +41,7 @@ export function plugCheckpoints(
 ): PluggedCheckpoints {
   const { workspace, state, processes, documents, watching, now, log, health, implementations } = dependencies;
   const store = new GitStore({ processes, state }, { root: workspace.root, timeoutMs: config['git.timeoutMs'], secrets });
-  const hands = new OtherHands({ read: (path, maxBytes) => readNow(workspace, path, maxBytes) });
+  const hands = new OtherHands({ read: (path, maxBytes) => fileNow(workspace.containment, path, maxBytes) });
   const snapshots = new Snapshots(
     { workspace, state, store, flush: async () => documents?.flushUnheld(), settled: () => watching.barrier(), secrets },
     { maxFileBytes: config['checkpoints.maxFileBytes'] },
@@ -65,7 +63,7 @@ export function plugCheckpoints(
       writable: !readOnly && state.writable,
     },
   );
-  workspace.witness = (path) => hands.about(path);
+  const stopWitness = workspace.onAbout((path) => hands.about(path));
   const stopChanges = workspace.journal.onChanges((changes) => hands.changed(changes));
   Object.assign(implementations, checkpointOperations(checkpoints));
   health.add(() => {
@@ -82,25 +80,7 @@ export function plugCheckpoints(
     async stop() {
       await checkpoints.stop();
       stopChanges();
-      workspace.witness = undefined;
+      stopWitness();
     },
   };
-}
-
-/** In this very turn; null where no file stands. */
-function readNow(workspace: Workspace, path: string, maxBytes: number): Uint8Array | null | undefined {
-  try {
-    using place = workspace.containment.place(path, false);
-    if (place.path !== path) return undefined;
-    if (fs.lstatSync(place.at, { throwIfNoEntry: false }) === undefined) return null;
-    const { descriptor, stat } = openRegularFile(place, path);
-    try {
-      return stat.size > maxBytes ? undefined : readWhole(descriptor, stat.size);
-    } finally {
-      fs.closeSync(descriptor);
-    }
-  } catch {
-    // No regular file, or not to be read: what it held is not known then.
-    return undefined;
-  }
 }

@@ -2,7 +2,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
 import { type State, STATE_HINT } from '../state/state.ts';
 import type { Snapshot } from './snapshots.ts';
-import type { Clash } from './take-back.ts';
+import type { Clash } from '../../core/take-back.ts';
 
 /** made: somebody asked for it; before, after: around a run. */
 export type Point = 'made' | 'before' | 'after';

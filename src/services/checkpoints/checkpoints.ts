@@ -7,7 +7,7 @@ import type { OtherHands } from './other-hands.ts';
 import { type Asking, type Outcome, Restoring } from './restoring.ts';
 import { RunEnds } from './run-ends.ts';
 import type { Snapshot, Snapshots } from './snapshots.ts';
-import type { SharedChoice } from './take-back.ts';
+import type { SharedChoice } from '../../core/take-back.ts';
 import type { FileNumbers } from './tree-diff.ts';
 
 const DAY_MS = 86_400_000;

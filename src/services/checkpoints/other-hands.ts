@@ -1,7 +1,7 @@
 import type { Change } from '../../contract/events.ts';
 import { baseName } from '../../contract/paths.ts';
 import { movedPath } from '../../core/moved-path.ts';
-import type { Content } from './take-back.ts';
+import type { Content } from '../../core/take-back.ts';
 
 /** Contents that are kept of one file, and of all files while runs are under way, bytes. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;

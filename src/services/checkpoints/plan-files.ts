@@ -4,7 +4,16 @@ import { parentPath } from '../../contract/paths.ts';
 import type { Mixed } from './checkpoint-rows.ts';
 import type { RunFile } from './pair-up.ts';
 import { foldersAbove } from './small-tree.ts';
-import { type Clash, type Content, sameContent, type SharedChoice, takeBack, takeBackText, textOf, wholeFile } from './take-back.ts';
+import {
+  type Clash,
+  type Content,
+  sameContent,
+  type SharedChoice,
+  takeBack,
+  takeBackText,
+  textOf,
+  wholeFile,
+} from '../../core/take-back.ts';
 import { hashOf } from './tell-apart.ts';
 import type { TreeFile } from './tree-diff.ts';
 

@@ -18,7 +18,7 @@ import {
 } from './plan-files.ts';
 import type { RunEnds } from './run-ends.ts';
 import type { Snapshot } from './snapshots.ts';
-import type { SharedChoice } from './take-back.ts';
+import type { SharedChoice } from '../../core/take-back.ts';
 import { wantedOfRun } from './wanted.ts';
 
 /** Files that one restore or revert changes. */

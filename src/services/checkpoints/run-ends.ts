@@ -6,7 +6,7 @@ import type { GitStore } from './git-store.ts';
 import { isOfOthers, type OtherHands, type Seen } from './other-hands.ts';
 import { pairUp, type RunFile } from './pair-up.ts';
 import type { Snapshot } from './snapshots.ts';
-import type { Content } from './take-back.ts';
+import type { Content } from '../../core/take-back.ts';
 import { tellApart } from './tell-apart.ts';
 import type { TreeFile } from './tree-diff.ts';
 

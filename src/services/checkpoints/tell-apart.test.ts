@@ -6,7 +6,7 @@ import { testSeed } from '../../../test/kit/seed.ts';
 import { movedPath } from '../../core/moved-path.ts';
 import { isOfOthers, originsBefore, OtherHands } from './other-hands.ts';
 import { pairUp } from './pair-up.ts';
-import { takeBack } from './take-back.ts';
+import { takeBack } from '../../core/take-back.ts';
 import { hashOf, tellApart } from './tell-apart.ts';
 import { threadMs } from '../../../test/kit/loop-hold.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Trail } from './other-hands.ts';
-import { type Clash, type Content, sameContent, takeBack } from './take-back.ts';
+import { type Clash, type Content, sameContent, takeBack } from '../../core/take-back.ts';
 
 /** Clashes that are remembered of one file. */
 const MAX_CLASHES = 50;

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { boundedSize } from '../../contract/bound.ts';
 import { OutriggerError } from '../../contract/errors.ts';
+import type { Cause } from '../../contract/events.ts';
 import type { BatchChange, BatchResult } from '../../contract/files.ts';
 import { joinPath } from '../../contract/paths.ts';
 import { type State, STATE_HINT } from '../state/state.ts';
@@ -61,7 +62,7 @@ export interface BatchHost {
   liveText(): LiveText | undefined;
   standstill: Standstill;
   /** Told of each file that is about to be changed or removed. */
-  witness(path: string): void;
+  about(path: string, cause: Cause): void;
   /** A folder was moved, and that is told as one change. */
   rememberMove(from: string, to: string): void;
 }
@@ -426,7 +427,7 @@ class Batch {
       });
     }
     for (const { path, kind, what } of plan.drafts)
-      if (kind === 'file' && (what === 'changed' || what === 'removed')) this.#host.witness(path);
+      if (kind === 'file' && (what === 'changed' || what === 'removed')) this.#host.about(path, this.#request.cause);
     try {
       goForward(ports, record);
     } catch (error) {

@@ -15,12 +15,12 @@ export interface RemovalHost {
   journal: Journal;
   contents: KnownContents;
   /** Told of each file that is about to be removed. */
-  witness(path: string): void;
+  about(path: string, cause: Cause): void;
 }
 
 /** Gives how many entries were removed. What was removed before an abort or error stays removed, and was announced. Throws NOT_EMPTY unless `recursive`. */
 export async function removeFolder(
-  { containment, journal, contents, witness }: RemovalHost,
+  { containment, journal, contents, about }: RemovalHost,
   wirePath: string,
   { recursive, cause, signal }: { recursive: boolean; cause: Cause; signal: AbortSignal | undefined },
 ): Promise<number> {
@@ -68,7 +68,7 @@ export async function removeFolder(
         }
         const realPath = realOf(path);
         const before = contents.before(realPath, stat);
-        witness(realPath);
+        about(realPath, cause);
         ignoreMissing(() => fs.unlinkSync(at));
         contents.forget(realPath);
         drafts.push({ path, kind: kindOf(stat), what: 'removed', before, after: null, cause });

@@ -247,7 +247,7 @@ describe('a write', () => {
       const leaving = new AbortController();
       const gone = new Error('gone');
       // Of the first, in whose turn the second waits.
-      workspace.witness = () => leaving.abort(gone);
+      workspace.onAbout(() => leaving.abort(gone));
       const isNext = Promise.withResolvers<void>();
       const first = async function* (): AsyncGenerator<Uint8Array> {
         yield bytes('first');

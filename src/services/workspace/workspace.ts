@@ -15,7 +15,7 @@ import {
   temporaryName,
 } from './atomic-write.ts';
 import { Containment, notAFile, openRegularFile, type Place } from './containment.ts';
-import { checkConditions, HASH_MAX_BYTES, hashOrNull, readWhole, statIdentity } from './content.ts';
+import { checkConditions, HASH_MAX_BYTES, hashBytes, hashOrNull, readWhole, SMALL_BYTES, statIdentity } from './content.ts';
 import { Copying } from './copying.ts';
 import { Batches, type BatchOptions, type BatchOutcome, type BatchRequest } from './batch.ts';
 import { Echoes, type Noticed } from './echoes.ts';
@@ -35,6 +35,9 @@ import { TwoSides } from './two-sides.ts';
 import type { Confirm, CopyOptions, WriteConditions, WriteRequest, Written } from './write-request.ts';
 
 const RETRIES = 5;
+
+/** Is told of a file by its real path. */
+type Witness = (path: string, cause: Cause) => void;
 
 export interface WorkspaceOptions extends BatchOptions {
   root: string;
@@ -68,8 +71,6 @@ export class Workspace extends Reader {
   liveText: LiveText | undefined;
   /** Plugged in while the folder is watched: resolves when all that happened to these paths until now is told. Rejects when the watch ends. */
   settled: ((paths: readonly string[]) => Promise<void>) | undefined;
-  /** Told of each file that is about to be changed or removed by a call, in the turn in which it will be. */
-  witness: ((path: string) => void) | undefined;
   /** Plugged in while the folder is watched: told of each file that is about to be put in place, in the turn in which it will be. */
   placing: ((path: string, stat: fs.Stats) => void) | undefined;
   /** Programs that go through the folder by paths, and callers who must not lead them elsewhere meanwhile. */
@@ -87,6 +88,7 @@ export class Workspace extends Reader {
   readonly #batches: Batches;
   readonly #onProblem: WorkspaceDependencies['onProblem'];
   readonly #turns = new Map<string, Promise<void>>();
+  readonly #witnesses = new Set<Witness>();
 
   constructor(dependencies: WorkspaceDependencies, options: WorkspaceOptions) {
     const containment = new Containment(options.root, options);
@@ -110,7 +112,7 @@ export class Workspace extends Reader {
       durability: options.durability,
       liveText: () => this.liveText,
       standstill: this.standstill,
-      witness: (path: string) => this.witness?.(path),
+      about: (path: string, cause: Cause) => this.#about(path, cause),
       rememberMove: (from: string, to: string) => this.#echoes.rememberMove(from, to),
     };
     this.#removal = host;
@@ -138,6 +140,12 @@ export class Workspace extends Reader {
 
   get root(): string {
     return this.containment.root;
+  }
+
+  /** `witness` is called in the turn in which a file is changed or removed by us, before it is. Returns the way to stop. */
+  onAbout(witness: Witness): () => void {
+    this.#witnesses.add(witness);
+    return () => this.#witnesses.delete(witness);
   }
 
   // ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -218,8 +226,8 @@ export class Workspace extends Reader {
           return await removeFolder(this.#removal, wirePath, { recursive, cause: request.cause, signal: request.signal });
         // A call that wrote to the document meanwhile found its file there: to be saved after this it would make that anew.
         if (attempt < RETRIES && this.liveText?.read(wirePath)?.unsaved === true) continue;
-        const before = this.#contents.before(place.path, stat);
-        this.witness?.(place.path);
+        const before = this.#contents.before(place.path, stat) ?? smallHash(place, wirePath, stat);
+        this.#about(place.path, request.cause);
         fs.unlinkSync(place.at);
         this.#contents.forget(place.path);
         const draft: ChangeDraft = { path: wirePath, kind: kindOf(stat), what: 'removed', before, after: null, cause: request.cause };
@@ -299,6 +307,10 @@ export class Workspace extends Reader {
     return this.#echoes.takeDifferences();
   }
 
+  #about(path: string, cause: Cause): void {
+    for (const witness of this.#witnesses) witness(path, cause);
+  }
+
   // ── parts of writing ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #prepare(place: Place, content: Content, mode: number, durability: Durability, signal: AbortSignal | undefined): Promise<Prepared> {
@@ -360,7 +372,7 @@ export class Workspace extends Reader {
           created: false,
         };
       }
-      if (existing !== undefined) this.witness?.(place.path);
+      if (existing !== undefined) this.#about(place.path, request.cause);
       const replaced = this.#replace(place, wirePath, prepared, existing, request);
       if (replaced === undefined) continue;
       // As a later read will know it: a large file's ETag is not made of its hash.
@@ -491,6 +503,22 @@ function replaceable(place: Place, wirePath: string): fs.Stats | undefined {
     throw new OutriggerError('BUSY_FILE', `A link took the place of ${wirePath} while it was to be written.`);
   if (stat === undefined || stat.isFile()) return stat;
   throw notAFile(stat, wirePath);
+}
+
+/** Of a small file, in this turn; null for what else there is. */
+function smallHash(place: Place, wirePath: string, stat: fs.Stats): string | null {
+  if (!stat.isFile() || stat.size > SMALL_BYTES) return null;
+  try {
+    const { descriptor } = openRegularFile(place, wirePath);
+    try {
+      return hashBytes(readWhole(descriptor, stat.size));
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  } catch {
+    // Not to be read; it can be removed all the same.
+    return null;
+  }
 }
 
 /** The mode of a file that is written: what is asked for, else that which it has, else that of a new one. */

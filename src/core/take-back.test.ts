@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Random } from '../../../test/kit/random.ts';
-import { testSeed } from '../../../test/kit/seed.ts';
+import { Random } from '../../test/kit/random.ts';
+import { testSeed } from '../../test/kit/seed.ts';
 import { takeBack, takeBackText } from './take-back.ts';
 
 const rows: { says: string; base: string; alone: string; now: string; result: string; clashes?: number; removed?: string }[] = [

@@ -1,6 +1,6 @@
 // What one side did to a text or a file is taken back, and what others did to it meanwhile stays. Pure: no I/O, no clock.
 
-import { applyEdits, diffText, type TextEdit } from '../../core/text-diff.ts';
+import { applyEdits, diffText, type TextEdit } from './text-diff.ts';
 
 /** Text of one hunk that is shown of a clash, code units. */
 const MAX_SHOWN = 2000;

@@ -1,0 +1,23 @@
+import fs from 'node:fs';
+import { type Containment, openRegularFile } from './containment.ts';
+import { readWhole } from './content.ts';
+
+/**
+ * The bytes of a regular file, in this very turn. null where nothing stands at the path; undefined where it is no regular file, is reached by a link, is
+ * larger than `maxBytes` or can't be read.
+ */
+export function fileNow(containment: Containment, path: string, maxBytes: number): Uint8Array | null | undefined {
+  try {
+    using place = containment.place(path, false);
+    if (place.path !== path) return undefined;
+    if (fs.lstatSync(place.at, { throwIfNoEntry: false }) === undefined) return null;
+    const { descriptor, stat } = openRegularFile(place, path);
+    try {
+      return stat.size > maxBytes ? undefined : readWhole(descriptor, stat.size);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  } catch {
+    return undefined;
+  }
+}
