@@ -851,6 +851,47 @@ export const limitParts = [
     ],
   },
   {
+    name: 'History of files',
+    rows: [
+      option('history.maxBytes', 'the oldest are dropped', [
+        'src/services/history/kept-texts.test.ts',
+        'the oldest go when there are too many, and when they are too old; what is seen again is young',
+      ]),
+      option('history.keepDays', 'they are dropped', [
+        'src/services/history/kept-texts.test.ts',
+        'the oldest go when there are too many, and when they are too old; what is seen again is young',
+      ]),
+      option('history.maxFileBytes', 'nothing is kept of the file', [
+        'test/flows/history.test.ts',
+        'nothing is kept of what is ignored, in a git folder, binary or too large',
+      ]),
+      constant('texts that wait to be stored', 'src/services/history/kept-texts.ts', 'MAX_WAITING', 'count', 'more are not kept', [
+        'src/services/history/kept-texts.test.ts',
+        'what can’t be stored is told once, and more than can wait is not kept',
+      ]),
+      constant('the same', 'src/services/history/kept-texts.ts', 'MAX_WAITING_BYTES', 'bytes', 'the same', [
+        'src/services/history/kept-texts.test.ts',
+        'what can’t be stored is told once, and more than can wait is not kept',
+      ]),
+      constant(
+        'files that wait to be looked at',
+        'src/services/history/text-keeper.ts',
+        'MAX_WAITING',
+        'count',
+        'the oldest are passed over',
+        ['src/services/history/text-keeper.test.ts', 'of more files than can wait the first are passed over'],
+      ),
+      constant(
+        'renames that one look back follows',
+        'src/services/workspace/path-history.ts',
+        'MAX_MOVES',
+        'count',
+        'the history ends there',
+        ['src/services/workspace/path-history.test.ts', 'a file that was moved a hundred times is followed no further'],
+      ),
+    ],
+  },
+  {
     name: 'Checkpoints',
     rows: [
       option('checkpoints.keep', 'the oldest are dropped', [

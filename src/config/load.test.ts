@@ -94,7 +94,7 @@ test('every problem is told at once, with what was given, what is allowed, and t
       /there is no option "prot".*Did you mean port\?/,
       /there is no option "logLevel".*Did you mean log\.level\?/,
       /documents\.maxBytes: "many" is not a whole number/,
-      /components: "got" is none of files, documents, search, git, .*workbench/,
+      /components: "got" is none of files, documents, history, search, git, .*workbench/,
       /readOnly: "perhaps" is neither true nor false/,
       /OUTRIGGER_PORT: 70000 is not between 0 and 65535/,
       /OUTRIGGER_LOG_LEVEL: "loud" is none of debug, info, warn, error, silent/,

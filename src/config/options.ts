@@ -5,6 +5,7 @@ import { allowedHostProblem, allowedOriginProblem } from '../core/allowed-names.
 export const componentNames = [
   'files',
   'documents',
+  'history',
   'search',
   'git',
   'checkpoints',
@@ -284,6 +285,31 @@ export const options = {
     max: 1024 * MB,
     unit: 'bytes',
     text: 'Larger files are named in a checkpoint, not stored: they are neither restored nor reverted.',
+  },
+
+  'history.maxBytes': {
+    type: 'integer',
+    default: 64 * MB,
+    min: MB,
+    max: 16 * 1024 * MB,
+    unit: 'bytes',
+    text: 'What texts of files as they were may take in the state, compressed; the oldest go first.',
+  },
+  'history.maxFileBytes': {
+    type: 'integer',
+    default: MB,
+    min: 1024,
+    max: 16 * MB,
+    unit: 'bytes',
+    text: 'Of larger files no texts are kept: their changes are listed, but can be neither read nor taken back.',
+  },
+  'history.keepDays': {
+    type: 'integer',
+    default: 30,
+    min: 1,
+    max: 3650,
+    unit: 'count',
+    text: 'Days after which the text of a change is dropped.',
   },
 
   'processes.max': {

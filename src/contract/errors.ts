@@ -345,6 +345,13 @@ export const errorTable = {
     retryable: false,
     hint: 'The details hold the hunks that both changed: ask again with "shared": "keep" to leave them, or "remove" to take them out, and "ifShared" with their digest.',
   },
+  // history
+  VERSION_NOT_KEPT: {
+    code: 'not_found',
+    status: 404,
+    retryable: false,
+    hint: 'history.list says which texts of a file are kept; the options history.maxBytes, history.maxFileBytes and history.keepDays how many.',
+  },
   // the sidecar
   STORAGE_FAILED: {
     code: 'unavailable',

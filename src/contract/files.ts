@@ -34,7 +34,7 @@ export const entry = once(() =>
 );
 export type Entry = z.infer<ReturnType<typeof entry>>;
 
-const written = once(() =>
+export const written = once(() =>
   z.object({
     path: z.string(),
     etag: etag(),

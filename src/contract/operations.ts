@@ -5,6 +5,7 @@ import { deploy } from './deploy.ts';
 import { documents } from './documents.ts';
 import { files } from './files.ts';
 import { git } from './git.ts';
+import { history } from './history.ts';
 import { processes } from './processes.ts';
 import { search } from './search.ts';
 import { system } from './system.ts';
@@ -23,6 +24,7 @@ export const operations = {
   ...files,
   ...changes,
   ...documents,
+  ...history,
   ...search,
   ...git,
   ...checkpoints,

@@ -189,14 +189,21 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     const pulse = new GitPulse();
     const implementations: Record<string, unknown> = { ...dependencies.operations?.implementations };
     const textLimit = config['limits.outputBytes'];
-    Object.assign(
-      implementations,
-      fileOperations(workspace, { maxTextBytes: textLimit, maxUploadBytes: config['limits.uploadBytes'] }),
-      changeOperations(workspace, pulse, now),
-    );
+    const files = fileOperations(workspace, { maxTextBytes: textLimit, maxUploadBytes: config['limits.uploadBytes'] });
+    Object.assign(implementations, files, changeOperations(workspace, pulse, now));
     const { startWatch } = await import('./watching.ts');
     const watching = startWatch({ workspace, state, pulse, log, health }, config);
     onRelease('watch', () => watching.stop());
+    // Of a link, its file of the secret is known when it is plugged in.
+    let secretPlaces = new SecretPlaces(workspace.root, [config.tokenFile, ...kept, config['link.config']], () => performance.now());
+    if (has('history')) {
+      const { plugHistory } = await import('./plug-history.ts');
+      const history = plugHistory({ workspace, state, files, now, log, implementations }, config, {
+        readOnly: readOnlyFromStart !== undefined,
+        secrets: () => secretPlaces.places,
+      });
+      onRelease('history', () => history.stop());
+    }
     let documents: Documents | undefined;
     if (has('documents')) {
       const { plugDocuments } = await import('./plug-documents.ts');
@@ -206,8 +213,6 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       });
       onRelease('documents', () => documents?.stop());
     }
-    // Of a link, its file of the secret is known when it is plugged in.
-    let secretPlaces = new SecretPlaces(workspace.root, [config.tokenFile, ...kept, config['link.config']], () => performance.now());
     let search: PluggedSearch | undefined;
     if (has('search')) {
       const { plugSearch } = await import('./plug-search.ts');

@@ -92,6 +92,13 @@ const asked: Record<OperationName, object[]> = {
   'documents.watch': [],
   'documents.open': [{ path: 'shared/a.txt' }, { path: 'shared/bytes.bin' }, { path: 'missing' }],
   'documents.flush': [{}],
+  'history.list': [{ path: 'missing' }, { path: '../x' }],
+  'history.read': [{ path: 'missing', revision: 1 }, { path: 'shared/a.txt' }],
+  'history.restore': [{ path: 'missing', revision: 1 }],
+  'history.revert': [
+    { path: 'missing', revision: 1 },
+    { path: 'missing', revision: 1, first: 2 },
+  ],
   'search.text': [
     { pattern: 'two', path: 'shared' },
     { pattern: '(', regex: true },

@@ -272,10 +272,16 @@ export const asked: { readonly [K in OperationName]?: Ask } = {
   'tasks.export': once({}),
 };
 
+const byNumber = 'Numbers of changes are those of the whole folder, and what is kept goes by time: flows/history.test.ts has it.';
+
 /** Operations that are not asked for by chance, and why. */
 export const notAsked: { readonly [K in OperationName]?: string } = {
   'changes.watch': 'Has no end: it is open all the time, over each way that has feeds.',
   'documents.watch': 'Has no end: it is open all the time.',
+  'history.list': byNumber,
+  'history.read': byNumber,
+  'history.restore': byNumber,
+  'history.revert': byNumber,
 };
 
 const names = Object.keys(asked) as OperationName[];

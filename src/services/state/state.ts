@@ -536,6 +536,7 @@ function prepareDatabase(database: DatabaseSync): void {
       revision INTEGER PRIMARY KEY, path TEXT NOT NULL, kind TEXT NOT NULL, what TEXT NOT NULL, origin TEXT,
       before TEXT, after TEXT, size INTEGER, cause TEXT NOT NULL, at INTEGER NOT NULL, note TEXT) STRICT;
     CREATE INDEX IF NOT EXISTS moves ON changes(origin) WHERE origin IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS paths ON changes(path);
     CREATE INDEX IF NOT EXISTS removals ON changes(path) WHERE what = 'removed';
     CREATE TABLE IF NOT EXISTS known(path TEXT PRIMARY KEY, hash TEXT, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS batches(id INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT;
@@ -556,6 +557,9 @@ function prepareDatabase(database: DatabaseSync): void {
     CREATE TABLE IF NOT EXISTS texts(
       id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, life INTEGER NOT NULL, base BLOB NOT NULL, sequence INTEGER NOT NULL,
       saved_hash TEXT NOT NULL, saved_text TEXT, used INTEGER NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS kept_texts(
+      id INTEGER PRIMARY KEY, hash TEXT NOT NULL, path TEXT NOT NULL, at INTEGER NOT NULL, content BLOB NOT NULL, UNIQUE(hash, path)) STRICT;
+    CREATE INDEX IF NOT EXISTS kept_texts_by_age ON kept_texts(at);
     PRAGMA user_version = ${SCHEMA_VERSION};
   `);
 }

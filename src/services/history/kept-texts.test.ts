@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { withWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { hashBytes } from '../workspace/content.ts';
+import { KeptTexts, type KeptTextsOptions } from './kept-texts.ts';
+
+const day = 86_400_000;
+
+interface Kept {
+  texts: KeptTexts;
+  failures: unknown[];
+  /** Keeps a text, stored when it resolves; gives its hash. */
+  keep(text: string, path?: string): Promise<string>;
+  says(hash: string, visible?: (path: string) => boolean): Promise<string | undefined>;
+  pass(ms: number): void;
+}
+
+const withTexts = (run: (kept: Kept) => Promise<void>, options: Partial<KeptTextsOptions> = {}): Promise<void> =>
+  withWorkspace(async ({ state }) => {
+    let now = 1_000 * day;
+    const failures: unknown[] = [];
+    const texts = new KeptTexts(
+      { state, now: () => now, failed: (error) => failures.push(error) },
+      { maxBytes: 1024 * 1024, keepDays: 30, ...options },
+    );
+    await run({
+      texts,
+      failures,
+      keep: async (text, path = 'f') => {
+        const bytes = Buffer.from(text);
+        texts.keep({ hash: hashBytes(bytes), path }, bytes);
+        await texts.stored();
+        return hashBytes(bytes);
+      },
+      says: async (hash, visible) => {
+        const bytes = await texts.get(hash, visible);
+        return bytes === undefined ? undefined : Buffer.from(bytes).toString();
+      },
+      pass: (ms) => (now += ms),
+    });
+  });
+
+test('a text is there at once, and the same when it is stored', () =>
+  withTexts(async ({ texts, says }) => {
+    const bytes = Buffer.from('ünï😀\n'.repeat(1000));
+    const hash = hashBytes(bytes);
+    texts.keep({ hash, path: 'f' }, bytes);
+    assert.ok(texts.has(hash) && texts.hasAt(hash, 'f') && !texts.hasAt(hash, 'g'));
+    assert.equal(await says(hash), bytes.toString());
+    await texts.stored();
+    assert.equal(await says(hash), bytes.toString());
+    texts.drop({ hash, path: 'g' });
+    assert.ok(texts.has(hash));
+    texts.drop({ hash, path: 'f' });
+    assert.equal(await says(hash), undefined);
+  }));
+
+test('a text is for who may see a path at which it stood', () =>
+  withTexts(async ({ keep, says, texts }) => {
+    const hash = await keep('same', 'private/f');
+    const visible = (path: string): boolean => path.startsWith('public/');
+    assert.deepEqual([await says(hash, visible), texts.has(hash, visible)], [undefined, false]);
+    await keep('same', 'public/f');
+    assert.deepEqual([await says(hash, visible), texts.has(hash, visible)], ['same', true]);
+  }));
+
+test('the oldest go when there are too many, and when they are too old; what is seen again is young', () =>
+  withTexts(
+    async ({ keep, texts, pass }) => {
+      // Of noise, which nothing makes shorter.
+      const noise = (): string => randomBytes(24 * 1024).toString('hex');
+      const first = await keep(noise());
+      const again = noise();
+      const hashes = [first, await keep(again)];
+      const more = async (count: number): Promise<void> => {
+        for (let n = 0; n < count; n++) {
+          pass(1);
+          hashes.push(await keep(noise()));
+        }
+      };
+      await more(20);
+      pass(1);
+      const seenAgain = await keep(again);
+      await more(30);
+      const left = hashes.filter((hash) => texts.has(hash)).length;
+      assert.ok(left > 32 && left <= 43, `${left} of 24 KiB each in a mebibyte`);
+      assert.deepEqual([texts.has(first), texts.has(seenAgain)], [false, true]);
+      pass(29 * day);
+      const young = await keep('young');
+      assert.ok(texts.has(hashes.at(-1) ?? ''));
+      pass(2 * day);
+      await keep('today');
+      assert.deepEqual([texts.has(hashes.at(-1) ?? ''), texts.has(young)], [false, true]);
+    },
+    { maxBytes: 1024 * 1024 },
+  ));
+
+test('what can’t be stored is told once, and more than can wait is not kept', () =>
+  withWorkspace(async ({ state }) => {
+    const failures: unknown[] = [];
+    const texts = new KeptTexts({ state, now: () => 1, failed: (error) => failures.push(error) }, { maxBytes: 1024 * 1024, keepDays: 1 });
+    for (let n = 0; n < 300; n++) texts.keep({ hash: `h${n}`, path: 'f' }, Buffer.from(`${n}`));
+    assert.deepEqual([texts.has('h199'), texts.has('h200')], [true, false]);
+    await texts.stored();
+    for (const hash of ['large', 'larger']) texts.keep({ hash, path: 'f' }, Buffer.alloc(9 * 1024 * 1024, 'a'));
+    assert.deepEqual([texts.has('large'), texts.has('larger')], [true, false]);
+    await texts.stored();
+    state.database.exec('DROP TABLE kept_texts; CREATE TABLE kept_texts(id INTEGER PRIMARY KEY, hash TEXT, path TEXT, at INTEGER) STRICT');
+    for (let n = 300; n < 303; n++) texts.keep({ hash: `h${n}`, path: 'f' }, Buffer.from(`${n}`));
+    await texts.stored();
+    assert.equal(failures.length, 1);
+    assert.equal(texts.has('h301'), false);
+  }));

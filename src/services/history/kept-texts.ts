@@ -1,0 +1,186 @@
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+import type { State } from '../state/state.ts';
+
+const compress = promisify(zlib.zstdCompress);
+const decompress = promisify(zlib.zstdDecompress);
+/** What is kept in memory until it is stored; what comes then is not kept. */
+const MAX_WAITING = 200;
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+/** Dropped when there are too many, of what they may take: a share, so that not each new one drops another. */
+const DROPPED_SHARE = 0.1;
+const DROPPED_AT_ONCE = 16;
+const DAY_MS = 86_400_000;
+
+export interface KeptTextsOptions {
+  /** What they may take, compressed. */
+  maxBytes: number;
+  keepDays: number;
+}
+
+export interface KeptTextsDependencies {
+  state: State;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  /** Told once when they can't be stored, until they can again. */
+  failed: (error: unknown) => void;
+}
+
+/** A text by the hash of its bytes, and the path at which it was seen. */
+interface TextKey {
+  hash: string;
+  path: string;
+}
+
+interface Stored {
+  id: number;
+  bytes: number;
+}
+
+/** Texts of files as they were; the oldest are dropped. What is kept is there at once, and stored soon after. */
+export class KeptTexts {
+  readonly #state: State;
+  readonly #now: () => number;
+  readonly #failed: KeptTextsDependencies['failed'];
+  readonly #options: KeptTextsOptions;
+  readonly #waiting = new Map<string, TextKey & { bytes: Uint8Array }>();
+  #waitingBytes = 0;
+  #storing: Promise<void> | undefined;
+  #failing = false;
+  /** Taken by all that is stored; counted when first asked for. */
+  #bytes: number | undefined;
+
+  constructor({ state, now, failed }: KeptTextsDependencies, options: KeptTextsOptions) {
+    this.#state = state;
+    this.#now = now;
+    this.#failed = failed;
+    this.#options = options;
+  }
+
+  /** Whether the text can be had; `visible`: of which paths. */
+  has(hash: string, visible: (path: string) => boolean = () => true): boolean {
+    return this.#amongWaiting(hash, visible) !== undefined || this.#amongStored(hash, visible) !== undefined;
+  }
+
+  hasAt(hash: string, path: string): boolean {
+    if (this.#waiting.has(keyOf({ hash, path }))) return true;
+    return this.#state.statement('SELECT 1 FROM kept_texts WHERE hash = ? AND path = ?').get(hash, path) !== undefined;
+  }
+
+  /** Undefined where it is not kept. */
+  async get(hash: string, visible: (path: string) => boolean = () => true): Promise<Uint8Array | undefined> {
+    const waiting = this.#amongWaiting(hash, visible);
+    if (waiting !== undefined) return waiting.bytes;
+    const stored = this.#amongStored(hash, visible);
+    if (stored === undefined) return undefined;
+    const row = this.#state.statement('SELECT content FROM kept_texts WHERE id = ?').get(stored.id) as { content: Uint8Array };
+    return await decompress(row.content);
+  }
+
+  /** Not where too much waits to be stored. */
+  keep(key: TextKey, bytes: Uint8Array): void {
+    if (this.#waiting.size >= MAX_WAITING || this.#waitingBytes + bytes.length > MAX_WAITING_BYTES) return;
+    if (this.#waiting.has(keyOf(key))) return;
+    this.#waiting.set(keyOf(key), { ...key, bytes });
+    this.#waitingBytes += bytes.length;
+    this.#storing ??= this.#storeAll().finally(() => {
+      this.#storing = undefined;
+    });
+  }
+
+  drop(key: TextKey): void {
+    this.#forget(key);
+    const row = this.#state
+      .statement('SELECT id, length(content) AS bytes FROM kept_texts WHERE hash = ? AND path = ?')
+      .get(key.hash, key.path) as Stored | undefined;
+    if (row !== undefined) this.#delete([row]);
+  }
+
+  /** Resolves when all that was kept is stored, or can't be. */
+  async stored(): Promise<void> {
+    await this.#storing;
+  }
+
+  async #storeAll(): Promise<void> {
+    for (const waiting of this.#waiting.values()) {
+      try {
+        await this.#store(waiting);
+        this.#failing = false;
+      } catch (error) {
+        if (!this.#failing) this.#failed(error);
+        this.#failing = true;
+      }
+      this.#forget(waiting);
+    }
+  }
+
+  async #store({ hash, path, bytes }: TextKey & { bytes: Uint8Array }): Promise<void> {
+    const content = await compress(bytes);
+    // Dropped meanwhile.
+    if (!this.#waiting.has(keyOf({ hash, path }))) return;
+    const before = this.#bytesNow();
+    const { changes } = this.#state.statement('UPDATE kept_texts SET at = ? WHERE hash = ? AND path = ?').run(this.#now(), hash, path);
+    if (changes !== 0) return;
+    this.#state.statement('INSERT INTO kept_texts(hash, path, at, content) VALUES(?,?,?,?)').run(hash, path, this.#now(), content);
+    this.#bytes = before + content.length;
+    this.#prune();
+  }
+
+  #forget(key: TextKey): void {
+    const waiting = this.#waiting.get(keyOf(key));
+    if (waiting === undefined) return;
+    this.#waiting.delete(keyOf(key));
+    this.#waitingBytes -= waiting.bytes.length;
+  }
+
+  #amongWaiting(hash: string, visible: (path: string) => boolean): { bytes: Uint8Array } | undefined {
+    for (const one of this.#waiting.values()) if (one.hash === hash && visible(one.path)) return one;
+    return undefined;
+  }
+
+  #amongStored(hash: string, visible: (path: string) => boolean): { id: number; path: string } | undefined {
+    const rows = this.#state.statement('SELECT id, path FROM kept_texts WHERE hash = ?').all(hash) as unknown as {
+      id: number;
+      path: string;
+    }[];
+    return rows.find(({ path }) => visible(path));
+  }
+
+  #bytesNow(): number {
+    this.#bytes ??= (
+      this.#state.statement('SELECT coalesce(sum(length(content)), 0) AS bytes FROM kept_texts').get() as { bytes: number }
+    ).bytes;
+    return this.#bytes;
+  }
+
+  #prune(): void {
+    const { maxBytes, keepDays } = this.#options;
+    const oldest = this.#now() - keepDays * DAY_MS;
+    const most = this.#bytesNow() > maxBytes ? maxBytes * (1 - DROPPED_SHARE) : maxBytes;
+    for (;;) {
+      const rows = this.#state
+        .statement('SELECT id, at, length(content) AS bytes FROM kept_texts ORDER BY at, id LIMIT ?')
+        .all(DROPPED_AT_ONCE) as unknown as (Stored & { at: number })[];
+      let left = this.#bytesNow();
+      const dropped = rows.filter(({ at, bytes }) => {
+        if (left <= most && at >= oldest) return false;
+        left -= bytes;
+        return true;
+      });
+      if (dropped.length === 0) return;
+      this.#delete(dropped);
+    }
+  }
+
+  #delete(rows: readonly Stored[]): void {
+    const left = this.#bytesNow() - rows.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#state.transaction(() => {
+      for (const { id } of rows) this.#state.statement('DELETE FROM kept_texts WHERE id = ?').run(id);
+    });
+    this.#bytes = left;
+  }
+}
+
+function keyOf({ hash, path }: TextKey): string {
+  return `${hash} ${path}`;
+}

@@ -1,0 +1,175 @@
+import { OutriggerError } from '../../contract/errors.ts';
+import type { files } from '../../contract/files.ts';
+import type { history } from '../../contract/history.ts';
+import type { Call, Implementations, Output } from '../../contract/operation.ts';
+import { type Clash, takeBack } from '../../core/take-back.ts';
+import { decodeText, etagOf, hashBytes } from '../workspace/content.ts';
+import type { PastChange, PathHistory } from '../workspace/path-history.ts';
+import { withBom } from '../workspace/stored-text.ts';
+import type { KeptTexts } from './kept-texts.ts';
+
+/** Times that a change is taken back anew from a file that is another one by the time that it is written. */
+const ATTEMPTS = 4;
+const MAX_TOLD = 100;
+
+type Files = Implementations<typeof files>;
+type Side = 'before' | 'after';
+
+export interface HistoryDependencies {
+  past: PathHistory;
+  texts: KeptTexts;
+  /** By which files are read and written, as if the caller had asked for that. */
+  files: Pick<Files, 'files.read' | 'files.write' | 'files.remove'>;
+  /** Of a regular file, in this turn; null where there is none, undefined where it can't be had. */
+  read: (path: string, maxBytes: number) => Uint8Array | null | undefined;
+}
+
+export interface HistoryOptions {
+  /** Longest text in one answer, bytes. */
+  maxTextBytes: number;
+  maxFileBytes: number;
+}
+
+/** What a file held; null where there was none. */
+interface Held {
+  text: string | null;
+  hash: string | undefined;
+  size: number;
+}
+
+export function historyOperations(dependencies: HistoryDependencies, options: HistoryOptions): Implementations<typeof history> {
+  const { past, texts, files: file, read } = dependencies;
+
+  /** Of another path it may be where the caller may not look. */
+  const visibleTo = (call: Call): ((path: string) => boolean) | undefined => (call.caller.paths === undefined ? undefined : call.visible);
+
+  const changeAt = (path: string, revision: number, call: Call): PastChange => {
+    const change = past.at(path, revision, call.visible);
+    if (change !== undefined) return change;
+    throw new OutriggerError('VERSION_NOT_KEPT', `r${revision} is no change of ${path}, or of longer ago than changes are kept.`);
+  };
+
+  const heldAt = async (path: string, revision: number, side: Side, call: Call): Promise<Held> => {
+    const change = changeAt(path, revision, call);
+    const isGone = side === 'after' ? change.what === 'removed' : change.what === 'created';
+    if (isGone) return { text: null, hash: undefined, size: 0 };
+    const hash = side === 'after' ? change.after : change.before;
+    const bytes = hash === null ? undefined : await bytesOf(hash, path, call);
+    const raw = bytes === undefined ? undefined : decodeText(bytes);
+    if (hash === null || bytes === undefined || raw === undefined)
+      throw new OutriggerError('VERSION_NOT_KEPT', `What ${path} held ${side} r${revision} is not kept.`);
+    return { text: withBom({}, raw).text, hash, size: bytes.length };
+  };
+
+  /** What is there now is not kept yet when it has just come. */
+  const bytesOf = async (hash: string, path: string, call: Call): Promise<Uint8Array | undefined> => {
+    const kept = await texts.get(hash, visibleTo(call));
+    if (kept !== undefined) return kept;
+    const now = read(path, options.maxFileBytes);
+    return now !== null && now !== undefined && hashBytes(now) === hash ? now : undefined;
+  };
+
+  /** As it is now, unsaved edits included. */
+  const now = async (path: string, call: Call): Promise<Pick<Output<(typeof files)['files.read']>, 'text' | 'etag'> | undefined> => {
+    try {
+      return await file['files.read']({ path, source: 'live' }, call);
+    } catch (error) {
+      if (error instanceof OutriggerError && error.reason === 'FILE_NOT_FOUND') return undefined;
+      throw error;
+    }
+  };
+
+  const write = (path: string, text: string, condition: { ifMatch?: string; ifNoneMatch?: string }, call: Call) =>
+    file['files.write']({ path, text, ...condition, durability: 'default', parents: true }, call);
+
+  return {
+    'history.list': ({ path, before, limit }, call) => {
+      const { changes, more } = past.changesOf(path, before ?? Number.MAX_SAFE_INTEGER, limit, call.visible);
+      const visible = visibleTo(call);
+      const isKept = (hash: string | null): boolean => hash !== null && texts.has(hash, visible);
+      const versions = changes.map(({ before: was, after, from, ...facts }) => ({
+        ...facts,
+        ...(from !== undefined && call.visible(from) ? { from } : {}),
+        kept: isKept(after),
+        keptBefore: isKept(was),
+      }));
+      const [newest] = versions;
+      const hash = changes[0]?.after;
+      if (before === undefined && newest?.kept === false && typeof hash === 'string') newest.kept = isThere(hash, path);
+      return { versions, more };
+    },
+
+    'history.read': async ({ path, revision, side }, call) => {
+      const { text, hash, size } = await heldAt(path, revision, side, call);
+      if (text === null || hash === undefined) throw notThere(path, revision, side);
+      if (size > options.maxTextBytes)
+        throw new OutriggerError('OUTPUT_TOO_LARGE', `${path} held ${size} bytes; the limit here is ${options.maxTextBytes}.`);
+      return { text, size, etag: etagOf(hash) };
+    },
+
+    'history.restore': async ({ path, revision, side, ifMatch }, call) => {
+      const { text } = await heldAt(path, revision, side, call);
+      if (text === null) throw notThere(path, revision, side);
+      return await write(path, text, ifMatch === undefined ? {} : { ifMatch }, call);
+    },
+
+    'history.revert': async ({ path, revision, first = revision, shared }, call) => {
+      if (first > revision) throw new OutriggerError('BAD_INPUT', `r${first} came after r${revision}: the first is the older one.`);
+      for (const step of new Set([first, revision]))
+        if (changeAt(path, step, call).what === 'moved')
+          throw new OutriggerError('BAD_INPUT', `r${step} moved ${path}: move it back instead.`);
+      const made = bufferOf(await heldAt(path, revision, 'after', call));
+      const alone = bufferOf(await heldAt(path, first, 'before', call));
+      for (let attempt = 1; ; attempt++) {
+        const present = await now(path, call);
+        const current = present === undefined ? null : Buffer.from(present.text);
+        const { result, clashes } = takeBack(made, alone, current, shared === 'remove' ? 'remove' : 'keep');
+        if (clashes.length > 0 && shared === 'ask') throw sharedError(path, clashes);
+        try {
+          return await put(path, present, result, call);
+        } catch (error) {
+          if (!(error instanceof OutriggerError && error.reason === 'ETAG_MISMATCH') || attempt === ATTEMPTS) throw error;
+        }
+      }
+    },
+  };
+
+  function isThere(hash: string, path: string): boolean {
+    const bytes = read(path, options.maxFileBytes);
+    return bytes !== null && bytes !== undefined && hashBytes(bytes) === hash && decodeText(bytes) !== undefined;
+  }
+
+  async function put(
+    path: string,
+    present: { text: string; etag: string } | undefined,
+    result: Uint8Array | null,
+    call: Call,
+  ): Promise<Output<(typeof history)['history.revert']>> {
+    if (result === null) {
+      if (present === undefined) return { path, did: 'nothing', revision: 0 };
+      const { revision } = await file['files.remove']({ path, ifMatch: present.etag, recursive: false, missingOk: false }, call);
+      return { path, did: 'removed', revision };
+    }
+    const text = Buffer.from(result).toString();
+    const condition = present === undefined ? { ifNoneMatch: '*' } : { ifMatch: present.etag };
+    const { revision, document, changed } = await write(path, text, condition, call);
+    const did = !changed ? 'nothing' : present === undefined ? 'written' : 'edited';
+    return { path, did, revision, ...(document === undefined ? {} : { document }) };
+  }
+}
+
+function bufferOf({ text }: Held): Buffer | null {
+  return text === null ? null : Buffer.from(text);
+}
+
+function notThere(path: string, revision: number, side: Side): OutriggerError {
+  return new OutriggerError('VERSION_NOT_KEPT', `There was no ${path} ${side} r${revision}.`);
+}
+
+function sharedError(path: string, clashes: readonly Clash[]): OutriggerError {
+  return new OutriggerError(
+    'HUNKS_SHARED',
+    `${path}: ${clashes.length === 1 ? 'a place was' : `${clashes.length} places were`} changed again since. Nothing was changed.`,
+    { details: { shared: clashes.slice(0, MAX_TOLD).map((clash) => ({ path, ...clash })), total: clashes.length } },
+  );
+}

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { withWorkspace, cause } from '../../../test/kit/workspace-harness.ts';
+import { PathHistory } from './path-history.ts';
+
+const everywhere = (_path: string): boolean => true;
+const request = { cause, parents: true, overwrite: true } as const;
+
+/** `what path`, newest first. */
+function stepsOf(past: PathHistory, path: string, { before = Number.MAX_SAFE_INTEGER, limit = 100, visible = everywhere } = {}): string[] {
+  return past.changesOf(path, before, limit, visible).changes.map(({ what, path: at }) => `${what} ${at}`);
+}
+
+test('a file is followed back through moves of its own and of folders above it', () =>
+  withWorkspace(async ({ workspace, state }) => {
+    const past = new PathHistory({ state });
+    await workspace.write('a/b/f', Buffer.from('1'), request);
+    await workspace.move('a/b/f', 'a/b/g', request);
+    await workspace.move('a', 'z', request);
+    await workspace.write('z/b/g', Buffer.from('2'), request);
+    await workspace.move('z/b', 'y', request);
+    await workspace.remove('y/g', false, { cause });
+    assert.deepEqual(stepsOf(past, 'y/g'), ['removed y/g', 'changed z/b/g', 'moved a/b/g', 'created a/b/f']);
+    assert.deepEqual(
+      ['a/b/f', 'z/b/g', 'y'].map((path) => stepsOf(past, path)),
+      [[], [], []],
+      'it is called so no more',
+    );
+    assert.deepEqual(stepsOf(past, 'y/g', { visible: (path) => !path.startsWith('a/') }), ['removed y/g', 'changed z/b/g']);
+  }));
+
+test('what stands at a path since something else left it has a history of its own; what was removed there has not', () =>
+  withWorkspace(async ({ workspace, state }) => {
+    const past = new PathHistory({ state });
+    await workspace.write('f', Buffer.from('1'), request);
+    await workspace.remove('f', false, { cause });
+    await workspace.write('f', Buffer.from('2'), request);
+    assert.deepEqual(stepsOf(past, 'f'), ['created f', 'removed f', 'created f']);
+    await workspace.move('f', 'g', request);
+    await workspace.write('f', Buffer.from('3'), request);
+    await workspace.write('h', Buffer.from('4'), request);
+    await workspace.move('h', 'g', request);
+    assert.deepEqual(stepsOf(past, 'f'), ['created f']);
+    assert.deepEqual(stepsOf(past, 'g').at(-1), 'created h', 'what was moved over is another file');
+  }));
+
+test('pages meet, and a change is found by its number in the history of its file alone', () =>
+  withWorkspace(async ({ workspace, state }) => {
+    const past = new PathHistory({ state });
+    for (let n = 0; n < 5; n++) {
+      await workspace.write('f', Buffer.from(`f${n}`), request);
+      await workspace.write('other', Buffer.from(`o${n}`), request);
+    }
+    await workspace.move('f', 'g', request);
+    const found: number[] = [];
+    for (let before = Number.MAX_SAFE_INTEGER, more = true; more; ) {
+      const page = past.changesOf('g', before, 2, everywhere);
+      found.push(...page.changes.map(({ revision }) => revision));
+      before = found.at(-1) ?? 0;
+      more = page.more;
+    }
+    assert.deepEqual(found, [11, 9, 7, 5, 3, 1]);
+    assert.equal(past.at('g', 5, everywhere)?.path, 'f');
+    assert.equal(past.at('g', 6, everywhere), undefined, 'of the other');
+    assert.equal(past.at('f', 5, everywhere), undefined, 'called so no more');
+    assert.equal(
+      past.at('g', 5, (path) => path === 'g'),
+      undefined,
+      'called as may not be known',
+    );
+    assert.equal(past.at('g', 12, everywhere), undefined);
+  }));
+
+test('a file that was moved a hundred times is followed no further', () =>
+  withWorkspace(async ({ workspace, state }) => {
+    const past = new PathHistory({ state });
+    await workspace.write('0', Buffer.from('1'), request);
+    for (let n = 0; n < 101; n++) await workspace.move(`${n}`, `${n + 1}`, request);
+    const steps = stepsOf(past, '101', { limit: 1000 });
+    assert.deepEqual([steps.length, steps.at(-1)], [100, 'moved 2']);
+    assert.equal(stepsOf(past, '101', { before: 3 }).length, 0);
+  }));

@@ -1,0 +1,118 @@
+import type { Cause, Change } from '../../contract/events.ts';
+import { movedPath } from '../../core/moved-path.ts';
+import type { State } from '../state/state.ts';
+
+/** Renames that one look back follows. */
+const MAX_MOVES = 100;
+
+/** A change of a file as the journal keeps it. */
+export interface PastChange {
+  revision: number;
+  /** What the file was called then. */
+  path: string;
+  what: Change['what'];
+  from?: string;
+  before: string | null;
+  after: string | null;
+  size?: number;
+  cause: Cause;
+  at: number;
+}
+
+interface Arrival {
+  revision: number;
+  path: string;
+  origin: string;
+}
+
+/** What is called `name` was so from the revision `from` on, and until before `to`. */
+interface Time {
+  name: string;
+  from: number;
+  to: number;
+}
+
+/** The last move that brought something to a path, itself or with a folder above it. */
+const LAST_ARRIVAL = `SELECT revision, path, origin FROM changes WHERE origin IS NOT NULL AND revision < ?
+  AND (path = ? OR (kind = 'directory' AND substr(?, 1, length(path) + 1) = path || '/')) ORDER BY revision DESC LIMIT 1`;
+/** And the last that took something from it. */
+const LAST_DEPARTURE = `SELECT max(revision) AS revision FROM changes WHERE origin IS NOT NULL AND revision < ?
+  AND (origin = ? OR (kind = 'directory' AND substr(?, 1, length(origin) + 1) = origin || '/'))`;
+const CHANGES =
+  "SELECT * FROM changes WHERE path = ? AND revision >= ? AND revision < ? AND kind <> 'directory' ORDER BY revision DESC LIMIT ?";
+
+/** What the journal knows of one file, also under the names that it had before. It reaches back as far as the journal does. */
+export class PathHistory {
+  readonly #state: State;
+
+  constructor({ state }: { state: State }) {
+    this.#state = state;
+  }
+
+  /**
+   * Changes of what is called `path` now, newest first, those older than `before`. Ends where it had a name that is not `visible`. What was removed and made
+   * again under one name is one history; what stood there before something else was moved there is not.
+   */
+  changesOf(path: string, before: number, limit: number, visible: (path: string) => boolean): { changes: PastChange[]; more: boolean } {
+    const found: PastChange[] = [];
+    for (const { name, from, to } of this.#timesOf(path, visible)) {
+      if (from >= before) continue;
+      const room = limit + 1 - found.length;
+      const rows = this.#state.statement(CHANGES).all(name, from, Math.min(to, before), room) as unknown as Row[];
+      found.push(...rows.map(fromRow));
+      if (found.length > limit) break;
+    }
+    return { changes: found.slice(0, limit), more: found.length > limit };
+  }
+
+  /** The change with this number, where it is one of what is called `path` now. */
+  at(path: string, revision: number, visible: (path: string) => boolean): PastChange | undefined {
+    const [change] = this.changesOf(path, revision + 1, 1, visible).changes;
+    return change?.revision === revision ? change : undefined;
+  }
+
+  /** Its names, the newest first. */
+  *#timesOf(path: string, visible: (path: string) => boolean): Generator<Time, void, undefined> {
+    let name = path;
+    let to = Number.MAX_SAFE_INTEGER;
+    for (let moves = 0; moves < MAX_MOVES && visible(name); moves++) {
+      const arrival = this.#state.statement(LAST_ARRIVAL).get(to, name, name) as Arrival | undefined;
+      const departure = this.#state.statement(LAST_DEPARTURE).get(to, name, name) as { revision: number | null };
+      const left = departure.revision ?? 0;
+      // What was there before was moved on.
+      if (arrival === undefined || left > arrival.revision) {
+        yield { name, from: left + 1, to };
+        return;
+      }
+      yield { name, from: arrival.revision, to };
+      name = movedPath(name, arrival.path, arrival.origin) ?? name;
+      to = arrival.revision;
+    }
+  }
+}
+
+interface Row {
+  revision: number;
+  path: string;
+  what: Change['what'];
+  origin: string | null;
+  before: string | null;
+  after: string | null;
+  size: number | null;
+  cause: string;
+  at: number;
+}
+
+function fromRow({ revision, path, what, origin, before, after, size, cause, at }: Row): PastChange {
+  return {
+    revision,
+    path,
+    what,
+    before,
+    after,
+    cause: JSON.parse(cause) as Cause,
+    at,
+    ...(origin === null ? {} : { from: origin }),
+    ...(size === null ? {} : { size }),
+  };
+}

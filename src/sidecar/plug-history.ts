@@ -1,0 +1,60 @@
+import type { Config } from '../config/options.ts';
+import type { files as table } from '../contract/files.ts';
+import type { Implementations } from '../contract/operation.ts';
+import { KeptTexts } from '../services/history/kept-texts.ts';
+import { historyOperations } from '../services/history/operations.ts';
+import { TextKeeper } from '../services/history/text-keeper.ts';
+import type { State } from '../services/state/state.ts';
+import { fileNow } from '../services/workspace/file-now.ts';
+import { PathHistory } from '../services/workspace/path-history.ts';
+import { namesGit } from '../services/workspace/reader.ts';
+import type { Workspace } from '../services/workspace/workspace.ts';
+import type { Log } from './log.ts';
+
+/** Keeps texts of files as they were at their changes. Answers with the way to stop; files are written no more by then. */
+export function plugHistory(
+  dependencies: {
+    workspace: Workspace;
+    state: State;
+    files: Implementations<typeof table>;
+    now: () => number;
+    log: Log;
+    implementations: Record<string, unknown>;
+  },
+  config: Config,
+  { readOnly, secrets }: { readOnly: boolean; secrets: () => ReadonlySet<string> },
+): { stop(): Promise<void> } {
+  const { workspace, state, files, now, log, implementations } = dependencies;
+  const failed = (error: unknown): void => log('warn', 'history.not-kept', { error });
+  const texts = new KeptTexts({ state, now, failed }, { maxBytes: config['history.maxBytes'], keepDays: config['history.keepDays'] });
+  const read = (path: string, maxBytes: number): Uint8Array | null | undefined => fileNow(workspace.containment, path, maxBytes);
+  const maxFileBytes = config['history.maxFileBytes'];
+  Object.assign(
+    implementations,
+    historyOperations(
+      { past: new PathHistory({ state }), texts, files, read },
+      { maxFileBytes, maxTextBytes: config['limits.outputBytes'] },
+    ),
+  );
+  if (readOnly || !state.writable) return { stop: () => Promise.resolve() };
+  const keeper = new TextKeeper(
+    {
+      texts,
+      known: (path) => workspace.journal.known(path),
+      read,
+      mayKeep: (path) => !workspace.options.ignored(path) && !namesGit(path) && !secrets().has(path),
+      now: () => performance.now(),
+    },
+    { maxFileBytes },
+  );
+  const stops = [
+    workspace.onAbout((path, cause) => keeper.about(path, cause)),
+    workspace.journal.onChanges((changes) => keeper.changed(changes)),
+  ];
+  return {
+    async stop() {
+      await keeper.stop();
+      for (const stop of stops) stop();
+    },
+  };
+}

@@ -1,0 +1,288 @@
+// Texts of files as they were: listed, read, brought back and taken back, of everybody's changes.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import type { OutriggerError } from '../../src/contract/errors.ts';
+import type { Version } from '../../src/contract/history.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
+import { openYjsClient } from '../kit/yjs-client.ts';
+
+const lines = (...all: string[]): string => all.map((line) => `${line}\n`).join('');
+
+/** Of a file, newest first, once what each left there is kept; for who asks with a token of one's own, of theirs. */
+async function keptVersions({ client }: Pick<RunningSidecar, 'client'>, file: string, count: number): Promise<Version[]> {
+  let versions: Version[] = [];
+  await eventually(async () => {
+    ({ versions } = await client.call('history.list', { path: file }));
+    assert.equal(versions.length, count);
+    assert.ok(versions[0]?.kept === true || versions[0]?.what === 'removed', JSON.stringify(versions));
+  });
+  return versions;
+}
+
+function fails(reason: string, text = /./) {
+  return (error: unknown): boolean => {
+    assert.equal((error as OutriggerError).reason, reason, String(error));
+    assert.match((error as OutriggerError).message, text);
+    return true;
+  };
+}
+
+test('each text that a call left is listed and read, and the one that was there before the first', () =>
+  withSidecar(
+    async (running) => {
+      const { client, file } = running;
+      const bot = running.clientOf((await client.call('tokens.create', { name: 'fixer', kind: 'agent', access: 'write' })).secret);
+      const first = await client.call('files.write', { path: 'a.txt', text: lines('one', 'TWO', 'three') });
+      await bot.call('files.write', { path: 'a.txt', text: lines('one', 'TWO', 'three', 'four') });
+      const versions = await keptVersions(running, 'a.txt', 2);
+      assert.deepEqual(
+        versions.map(({ what, path: at, cause, keptBefore }) => [what, at, cause.who?.[0]?.name, keptBefore]),
+        [
+          ['changed', 'a.txt', 'fixer', true],
+          ['changed', 'a.txt', 'owner', true],
+        ],
+      );
+      const read = async (revision: number, side: 'before' | 'after' = 'after'): Promise<string> =>
+        (await client.call('history.read', { path: 'a.txt', revision, side })).text;
+      assert.equal(await read(first.revision, 'before'), lines('one', 'two', 'three'));
+      assert.equal(await read(first.revision), lines('one', 'TWO', 'three'));
+      assert.equal(await read(versions[0]?.revision ?? 0), file('a.txt'));
+      const older = await client.call('history.list', { path: 'a.txt', limit: 1 });
+      assert.deepEqual([older.versions.length, older.more], [1, true]);
+      const rest = await client.call('history.list', { path: 'a.txt', before: older.versions[0]?.revision });
+      assert.deepEqual([rest.versions.map(({ revision }) => revision), rest.more], [[first.revision], false]);
+      assert.deepEqual(await client.call('history.list', { path: 'missing' }), { versions: [], more: false });
+      await assert.rejects(client.call('history.read', { path: 'missing', revision: first.revision }), fails('VERSION_NOT_KEPT'));
+      await assert.rejects(client.call('history.read', { path: 'a.txt', revision: 100_000 }), fails('VERSION_NOT_KEPT', /r100000/));
+    },
+    { prepare: (root) => fs.writeFileSync(path.join(root, 'a.txt'), lines('one', 'two', 'three')) },
+  ));
+
+test('a text is brought back, unless the file is another one than the caller knew', () =>
+  withSidecar(async (running) => {
+    const { client, file } = running;
+    const first = await client.call('files.write', { path: 'a.txt', text: 'first\n' });
+    await keptVersions(running, 'a.txt', 1);
+    const second = await client.call('files.write', { path: 'a.txt', text: 'second\n' });
+    await keptVersions(running, 'a.txt', 2);
+    const third = await client.call('files.write', { path: 'a.txt', text: 'third\n' });
+    const restore = { path: 'a.txt', revision: first.revision };
+    await assert.rejects(client.call('history.restore', { ...restore, ifMatch: second.etag }), fails('ETAG_MISMATCH'));
+    assert.equal(file('a.txt'), 'third\n');
+    const restored = await client.call('history.restore', { ...restore, ifMatch: third.etag });
+    assert.equal(file('a.txt'), 'first\n');
+    await client.call('history.restore', { path: 'a.txt', revision: restored.revision, side: 'before' });
+    assert.equal(file('a.txt'), 'third\n');
+    const again = await client.call('history.restore', { ...restore, side: 'before' }).catch((error: unknown) => error);
+    assert.ok(fails('VERSION_NOT_KEPT', /no a\.txt before r/)(again));
+  }));
+
+test('a file that is gone is made again, also by taking back its removal', () =>
+  withSidecar(
+    async (running) => {
+      const { client, file, root } = running;
+      await client.call('files.remove', { path: 'old.txt' });
+      const [removal] = await keptVersions(running, 'old.txt', 1);
+      assert.deepEqual([removal?.what, removal?.kept, removal?.keptBefore], ['removed', false, true]);
+      const revision = removal?.revision ?? 0;
+      const reverted = await client.call('history.revert', { path: 'old.txt', revision });
+      assert.deepEqual([reverted.did, file('old.txt')], ['written', 'old\n']);
+      const undone = await client.call('history.revert', { path: 'old.txt', revision: reverted.revision });
+      assert.deepEqual([undone.did, fs.existsSync(path.join(root, 'old.txt'))], ['removed', false]);
+      await client.call('history.restore', { path: 'old.txt', revision, side: 'before' });
+      assert.equal(file('old.txt'), 'old\n');
+      // What came there since is somebody's.
+      await assert.rejects(
+        client.call('history.revert', { path: 'old.txt', revision: reverted.revision, first: undone.revision }),
+        fails('BAD_INPUT'),
+      );
+    },
+    { prepare: (root) => fs.writeFileSync(path.join(root, 'old.txt'), 'old\n') },
+  ));
+
+test('one change is taken back, and what others wrote and typed since stays', () =>
+  withSidecar(
+    async (running) => {
+      const { client, file } = running;
+      const bot = running.clientOf((await client.call('tokens.create', { name: 'fixer', kind: 'agent', access: 'write' })).secret);
+      const ada = openYjsClient(running.url, { token: running.token, room: 'a.txt' });
+      try {
+        await ada.synced();
+        await bot.call('files.edit', { path: 'a.txt', edits: [{ find: 'two', replace: 'TWO' }] });
+        const [edit] = await keptVersions(running, 'a.txt', 1);
+        ada.text.insert(0, 'typed\n');
+        const reverted = await client.call('history.revert', { path: 'a.txt', revision: edit?.revision ?? 0 });
+        assert.deepEqual([reverted.did, reverted.document], ['edited', true]);
+        await eventually(() => assert.equal(file('a.txt'), lines('typed', 'one', 'two', 'three')));
+        assert.equal(ada.text.toString(), file('a.txt'));
+        const twice = await client.call('history.revert', { path: 'a.txt', revision: edit?.revision ?? 0 });
+        assert.equal(twice.did, 'nothing');
+      } finally {
+        ada.destroy();
+      }
+    },
+    {
+      prepare: (root) => fs.writeFileSync(path.join(root, 'a.txt'), lines('one', 'two', 'three')),
+      config: { 'documents.saveIdleMs': '60' },
+    },
+  ));
+
+test('lines that were changed again since are asked about', () =>
+  withSidecar(
+    async (running) => {
+      const { client, file } = running;
+      const bot = running.clientOf((await client.call('tokens.create', { name: 'fixer', kind: 'agent', access: 'write' })).secret);
+      const { revision } = await bot.call('files.edit', {
+        path: 'a.txt',
+        edits: [
+          { find: 'two', replace: 'TWO' },
+          { find: 'five', replace: 'FIVE' },
+        ],
+      });
+      await client.call('files.edit', { path: 'a.txt', edits: [{ find: 'TWO', replace: 'TWO and more' }] });
+      const asked = await client.call('history.revert', { path: 'a.txt', revision }).catch((error: unknown) => error as OutriggerError);
+      assert.ok(fails('HUNKS_SHARED')(asked));
+      const { shared, total } = (asked as OutriggerError).details as { shared: object[]; total: number };
+      assert.deepEqual([total, shared], [1, [{ path: 'a.txt', kind: 'hunk', line: 2, run: 'TWO', without: 'two', now: 'TWO and more' }]]);
+      assert.equal(file('a.txt'), lines('one', 'TWO and more', 'three', 'four', 'FIVE'));
+      await client.call('history.revert', { path: 'a.txt', revision, shared: 'keep' });
+      assert.equal(file('a.txt'), lines('one', 'TWO and more', 'three', 'four', 'five'));
+      await client.call('history.revert', { path: 'a.txt', revision, shared: 'remove' });
+      assert.equal(file('a.txt'), lines('one', 'two', 'three', 'four', 'five'));
+    },
+    { prepare: (root) => fs.writeFileSync(path.join(root, 'a.txt'), lines('one', 'two', 'three', 'four', 'five')) },
+  ));
+
+test('some changes in a row are taken back together, and a file that was made with them goes', () =>
+  withSidecar(async (running) => {
+    const { client, file, root } = running;
+    const made = await client.call('files.create', { path: 'new.txt', text: 'a\n' });
+    const last = await client.call('files.write', { path: 'new.txt', text: lines('a', 'b') });
+    const other = await client.call('files.write', { path: 'new.txt', text: lines('a', 'b', 'c') });
+    await keptVersions(running, 'new.txt', 3).catch(() => {});
+    await assert.rejects(
+      client.call('history.revert', { path: 'new.txt', revision: last.revision, first: made.revision }),
+      (error: OutriggerError) => ['HUNKS_SHARED', 'VERSION_NOT_KEPT'].includes(error.reason),
+    );
+    assert.equal(file('new.txt'), lines('a', 'b', 'c'));
+    const reverted = await client.call('history.revert', { path: 'new.txt', revision: other.revision, first: made.revision });
+    assert.deepEqual([reverted.did, fs.existsSync(path.join(root, 'new.txt'))], ['removed', false]);
+  }));
+
+test('a program writes, and its change can be looked at and taken back once its file was kept', () =>
+  withSidecar(async (running) => {
+    const { client, put, file } = running;
+    let count = 0;
+    let change: Version | undefined;
+    await eventually(async () => {
+      put('a.txt', `${++count}\n`);
+      [change] = await keptVersions(running, 'a.txt', count);
+      assert.ok(change?.keptBefore);
+    });
+    assert.equal(change?.cause.kind, 'outside');
+    await client.call('history.revert', { path: 'a.txt', revision: change?.revision ?? 0 });
+    assert.equal(file('a.txt'), `${count - 1}\n`);
+  }));
+
+test('a file is followed through its names, as far as the caller may look', () =>
+  withSidecar(async (running) => {
+    const { client } = running;
+    await client.call('files.write', { path: 'private/a.txt', text: 'secret\n' });
+    await keptVersions(running, 'private/a.txt', 1);
+    await client.call('files.move', { from: 'private/a.txt', to: 'public/b.txt', parents: true });
+    await client.call('files.write', { path: 'private/a.txt', text: 'another file\n' });
+    await client.call('files.move', { from: 'public', to: 'open' });
+    await client.call('files.write', { path: 'open/b.txt', text: 'told\n' });
+    const versions = await keptVersions(running, 'open/b.txt', 3);
+    assert.deepEqual(
+      versions.map(({ what, path: at, from }) => [what, at, from]),
+      [
+        ['changed', 'open/b.txt', undefined],
+        ['moved', 'public/b.txt', 'private/a.txt'],
+        ['created', 'private/a.txt', undefined],
+      ],
+    );
+    const made = versions[2]?.revision ?? 0;
+    assert.equal((await client.call('history.read', { path: 'open/b.txt', revision: made })).text, 'secret\n');
+    await assert.rejects(client.call('history.read', { path: 'private/a.txt', revision: made }), fails('VERSION_NOT_KEPT'));
+    await assert.rejects(
+      client.call('history.revert', { path: 'open/b.txt', revision: versions[1]?.revision ?? 0 }),
+      fails('BAD_INPUT', /move it back/),
+    );
+    const limited = running.clientOf(
+      (await client.call('tokens.create', { name: 'guest', access: 'write', paths: ['open', 'public'] })).secret,
+    );
+    const seen = await limited.call('history.list', { path: 'open/b.txt' });
+    assert.deepEqual(
+      seen.versions.map(({ what, path: at, from, keptBefore }) => [what, at, from, keptBefore]),
+      [
+        ['changed', 'open/b.txt', undefined, true],
+        ['moved', 'public/b.txt', undefined, true],
+      ],
+    );
+    const [change] = seen.versions;
+    assert.equal(
+      (await limited.call('history.read', { path: 'open/b.txt', revision: change?.revision ?? 0, side: 'before' })).text,
+      'secret\n',
+    );
+    // What it held while it was called as the caller may not know.
+    await assert.rejects(limited.call('history.read', { path: 'open/b.txt', revision: made, side: 'after' }), fails('VERSION_NOT_KEPT'));
+    await assert.rejects(limited.call('history.list', { path: 'private/a.txt' }), fails('OUT_OF_SCOPE'));
+  }));
+
+test('nothing is kept of what is ignored, in a git folder, binary or too large', () =>
+  withSidecar(
+    async (running) => {
+      const { client, put } = running;
+      for (const name of ['node_modules/x.js', '.git/x', 'large.txt', 'small.txt'])
+        for (const text of ['1', '2', '3'])
+          await client.call('files.write', { path: name, text: `${name} ${text.repeat(name === 'large.txt' ? 2000 : 2)}` });
+      put('bytes.bin', Buffer.from([0, 1, 2]));
+      await client.call('files.remove', { path: 'bytes.bin' });
+      const keptOf = async (name: string): Promise<boolean[]> =>
+        (await client.call('history.list', { path: name })).versions.slice(1).map(({ kept, keptBefore }) => kept || keptBefore);
+      assert.deepEqual(await keptOf('small.txt'), [true, true]);
+      for (const name of ['node_modules/x.js', '.git/x', 'large.txt']) assert.deepEqual(await keptOf(name), [false, false], name);
+      assert.ok((await client.call('history.list', { path: 'bytes.bin' })).versions.every(({ kept, keptBefore }) => !kept && !keptBefore));
+    },
+    { config: { 'history.maxFileBytes': '1024' } },
+  ));
+
+test('where the part is off there is nothing of it', () =>
+  withSidecar(
+    async ({ client, stateFolder }) => {
+      await client.call('files.write', { path: 'a.txt', text: 'a' });
+      await client.call('files.write', { path: 'a.txt', text: 'b' });
+      await assert.rejects(client.call('history.list', { path: 'a.txt' }), fails('PART_OFF'));
+      const database = new DatabaseSync(path.join(stateFolder, 'state.db'), { readOnly: true });
+      try {
+        assert.deepEqual({ ...database.prepare('SELECT count(*) AS count FROM kept_texts').get() }, { count: 0 });
+      } finally {
+        database.close();
+      }
+    },
+    { config: { components: ['files'] } },
+  ));
+
+test('texts outlive the sidecar, also those of its last moment', async () => {
+  const folder = fs.mkdtempSync('/tmp/outrigger-history-');
+  const workspace = path.join(folder, 'work');
+  const setup = { workspace, config: { state: path.join(folder, 'state') } };
+  let revision = 0;
+  try {
+    await withSidecar(async ({ client }) => {
+      await client.call('files.write', { path: 'a.txt', text: 'first\n' });
+      ({ revision } = await client.call('files.write', { path: 'a.txt', text: 'last\n' }));
+    }, setup);
+    fs.writeFileSync(path.join(workspace, 'a.txt'), 'meanwhile\n');
+    await withSidecar(async ({ client }) => {
+      assert.equal((await client.call('history.read', { path: 'a.txt', revision })).text, 'last\n');
+    }, setup);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
