@@ -77,9 +77,14 @@ export class KeptTexts {
     return await decompress(row.content);
   }
 
+  /** So many wait to be stored that no more are kept: to read one is in vain. */
+  get isFull(): boolean {
+    return this.#waiting.size >= MAX_WAITING || this.#waitingBytes >= MAX_WAITING_BYTES;
+  }
+
   /** Not where too much waits to be stored. */
   keep(key: TextKey, bytes: Uint8Array): void {
-    if (this.#waiting.size >= MAX_WAITING || this.#waitingBytes + bytes.length > MAX_WAITING_BYTES) return;
+    if (this.isFull || this.#waitingBytes + bytes.length > MAX_WAITING_BYTES) return;
     if (this.#waiting.has(keyOf(key))) return;
     this.#waiting.set(keyOf(key), { ...key, bytes });
     this.#waitingBytes += bytes.length;

@@ -13,6 +13,10 @@ interface Desk {
   keeper: TextKeeper;
   /** What is kept, as `path: text`, in order. */
   kept(): string[];
+  /** Files that were read, in order. */
+  reads: string[];
+  /** No more texts can wait from now on. */
+  fill(): void;
   /** A program writes this. */
   put(path: string, text: string): void;
   /** Somebody writes this by us. */
@@ -29,7 +33,12 @@ function withKeeper(run: (desk: Desk) => void | Promise<void>, options = { maxFi
   const files = new Map<string, string>();
   const known = new Map<string, string>();
   const kept = new Map<string, string>();
-  const texts: Pick<KeptTexts, 'hasAt' | 'keep' | 'drop' | 'stored'> = {
+  const reads: string[] = [];
+  let isFull = false;
+  const texts: Pick<KeptTexts, 'isFull' | 'hasAt' | 'keep' | 'drop' | 'stored'> = {
+    get isFull() {
+      return isFull;
+    },
     hasAt: (hash, path) => kept.has(`${hash} ${path}`),
     keep: ({ hash, path }, bytes) => void kept.set(`${hash} ${path}`, `${path}: ${Buffer.from(bytes).toString()}`),
     drop: ({ hash, path }) => void kept.delete(`${hash} ${path}`),
@@ -39,7 +48,7 @@ function withKeeper(run: (desk: Desk) => void | Promise<void>, options = { maxFi
     {
       texts: texts as KeptTexts,
       known: (path) => known.get(path),
-      read: (path) => (files.has(path) ? Buffer.from(files.get(path) ?? '') : null),
+      read: (path) => (reads.push(path), files.has(path) ? Buffer.from(files.get(path) ?? '') : null),
       mayKeep: (path) => !path.startsWith('ignored/'),
       now: () => now,
     },
@@ -72,6 +81,8 @@ function withKeeper(run: (desk: Desk) => void | Promise<void>, options = { maxFi
     const running = run({
       keeper,
       kept: () => [...kept.values()],
+      reads,
+      fill: () => (isFull = true),
       put: (path, text) => {
         files.set(path, text);
         tell(path, 'changed', outside);
@@ -174,6 +185,15 @@ test('of more files than can wait the first are passed over', () =>
     for (let n = 0; n < 2010; n++) put(`${n}`, `text ${n}`);
     pass(300_000);
     assert.deepEqual([kept().length, kept()[0]], [2000, '10: text 10']);
+  }));
+
+test('what could not be kept is not read before it is written: thousands are removed in one turn', () =>
+  withKeeper(({ write, fill, reads }) => {
+    write('f', 'one', call('a'));
+    assert.deepEqual(reads, ['f']);
+    fill();
+    write('g', 'one', call('a'));
+    assert.deepEqual(reads, ['f']);
   }));
 
 test('at the end what waits is looked at', () =>

@@ -74,7 +74,7 @@ export class TextKeeper {
     const { texts, known, mayKeep } = this.#dependencies;
     const look = this.#looks.get(path);
     if (look?.actor === actorOf(cause) && (look.goesOn || !this.#takeTurn())) return;
-    if (!mayKeep(path)) return;
+    if (texts.isFull || !mayKeep(path)) return;
     const hash = known(path);
     if (hash !== undefined && texts.hasAt(hash, path)) return;
     this.#looks.delete(path);

@@ -32,11 +32,11 @@ interface Time {
   to: number;
 }
 
-/** The last move that brought something to a path, itself or with a folder above it. */
-const LAST_ARRIVAL = `SELECT revision, path, origin FROM changes WHERE origin IS NOT NULL AND revision < ?
+/** The last move that brought something to a path, itself or with a folder above it. By the index of moves: of a hundred thousand changes they are few. */
+const LAST_ARRIVAL = `SELECT revision, path, origin FROM changes INDEXED BY moves WHERE origin IS NOT NULL AND revision < ?
   AND (path = ? OR (kind = 'directory' AND substr(?, 1, length(path) + 1) = path || '/')) ORDER BY revision DESC LIMIT 1`;
 /** And the last that took something from it. */
-const LAST_DEPARTURE = `SELECT max(revision) AS revision FROM changes WHERE origin IS NOT NULL AND revision < ?
+const LAST_DEPARTURE = `SELECT max(revision) AS revision FROM changes INDEXED BY moves WHERE origin IS NOT NULL AND revision < ?
   AND (origin = ? OR (kind = 'directory' AND substr(?, 1, length(origin) + 1) = origin || '/'))`;
 const CHANGES =
   "SELECT * FROM changes WHERE path = ? AND revision >= ? AND revision < ? AND kind <> 'directory' ORDER BY revision DESC LIMIT ?";
