@@ -48,6 +48,7 @@ export function plugHistory(
     { maxFileBytes },
   );
   const stops = [
+    texts.keepTidy(),
     workspace.onAbout((path, cause) => keeper.about(path, cause)),
     workspace.journal.onChanges((changes) => keeper.changed(changes)),
   ];

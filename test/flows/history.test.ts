@@ -1,6 +1,7 @@
 // Texts of files as they were: listed, read, brought back and taken back, of everybody's changes.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -269,7 +270,7 @@ test('where the part is off there is nothing of it', () =>
   ));
 
 test('texts outlive the sidecar, also those of its last moment', async () => {
-  const folder = fs.mkdtempSync('/tmp/outrigger-history-');
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-history-'));
   const workspace = path.join(folder, 'work');
   const setup = { workspace, config: { state: path.join(folder, 'state') } };
   let revision = 0;
@@ -282,6 +283,31 @@ test('texts outlive the sidecar, also those of its last moment', async () => {
     await withSidecar(async ({ client }) => {
       assert.equal((await client.call('history.read', { path: 'a.txt', revision })).text, 'last\n');
     }, setup);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('a sidecar that only reads lists what was done, and keeps and changes nothing', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-history-'));
+  const setup = { workspace: path.join(folder, 'work'), config: { state: path.join(folder, 'state') } };
+  let revision = 0;
+  try {
+    await withSidecar(async ({ client }) => {
+      await client.call('files.write', { path: 'a.txt', text: 'first\n' });
+      ({ revision } = await client.call('files.write', { path: 'a.txt', text: 'last\n' }));
+    }, setup);
+    await withSidecar(
+      async (running) => {
+        const { client } = running;
+        const [newest] = await keptVersions(running, 'a.txt', 2);
+        assert.deepEqual([newest?.revision, newest?.keptBefore], [revision, true]);
+        assert.equal((await client.call('history.read', { path: 'a.txt', revision, side: 'before' })).text, 'first\n');
+        await assert.rejects(client.call('history.restore', { path: 'a.txt', revision, side: 'before' }), fails('READ_ONLY'));
+        await assert.rejects(client.call('history.revert', { path: 'a.txt', revision }), fails('READ_ONLY'));
+      },
+      { ...setup, config: { ...setup.config, readOnly: true } },
+    );
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }

@@ -92,6 +92,9 @@ test('the oldest go when there are too many, and when they are too old; what is 
       pass(2 * day);
       await keep('today');
       assert.deepEqual([texts.has(hashes.at(-1) ?? ''), texts.has(young)], [false, true]);
+      pass(31 * day);
+      texts.keepTidy()();
+      assert.equal(texts.has(young), false, 'nothing came meanwhile');
     },
     { maxBytes: 1024 * 1024 },
   ));

@@ -57,6 +57,20 @@ export class KeptTexts {
     this.#options = options;
   }
 
+  /** Drops what is too old, now and once a day. Returns the way to stop. */
+  keepTidy(): () => void {
+    const tidy = (): void => {
+      try {
+        this.#prune();
+      } catch (error) {
+        this.#failed(error);
+      }
+    };
+    tidy();
+    const timer = setInterval(tidy, DAY_MS).unref();
+    return () => clearInterval(timer);
+  }
+
   /** Whether the text can be had; `visible`: of which paths. */
   has(hash: string, visible: (path: string) => boolean = () => true): boolean {
     return this.#amongWaiting(hash, visible) !== undefined || this.#amongStored(hash, visible) !== undefined;
