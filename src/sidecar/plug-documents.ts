@@ -11,6 +11,7 @@ export function plugDocuments(
   dependencies: {
     workspace: Workspace;
     state: State;
+    opened: ((realPath: string) => void) | undefined;
     now: () => number;
     log: Log;
     health: Health;
@@ -19,9 +20,9 @@ export function plugDocuments(
   config: Config,
   { readOnly, trustState }: { readOnly: boolean; trustState: boolean },
 ): Documents {
-  const { workspace, state, now, log, health, implementations } = dependencies;
+  const { workspace, state, opened, now, log, health, implementations } = dependencies;
   const documents = new Documents(
-    { workspace, state, now, log: (event, facts) => log(facts['error'] === undefined ? 'info' : 'warn', event, facts) },
+    { workspace, state, opened, now, log: (event, facts) => log(facts['error'] === undefined ? 'info' : 'warn', event, facts) },
     {
       textName: config['documents.textName'],
       maxBytes: config['documents.maxBytes'],

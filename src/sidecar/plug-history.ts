@@ -11,6 +11,12 @@ import { namesGit } from '../services/workspace/reader.ts';
 import type { Workspace } from '../services/workspace/workspace.ts';
 import type { Log } from './log.ts';
 
+export interface PluggedHistory {
+  /** Somebody is about to work in a file. */
+  opened(realPath: string): void;
+  stop(): Promise<void>;
+}
+
 /** Keeps texts of files as they were at their changes. Answers with the way to stop; files are written no more by then. */
 export function plugHistory(
   dependencies: {
@@ -23,7 +29,7 @@ export function plugHistory(
   },
   config: Config,
   { readOnly, secrets }: { readOnly: boolean; secrets: () => ReadonlySet<string> },
-): { stop(): Promise<void> } {
+): PluggedHistory {
   const { workspace, state, files, now, log, implementations } = dependencies;
   const failed = (error: unknown): void => log('warn', 'history.not-kept', { error });
   const texts = new KeptTexts({ state, now, failed }, { maxBytes: config['history.maxBytes'], keepDays: config['history.keepDays'] });
@@ -36,7 +42,7 @@ export function plugHistory(
       { maxFileBytes, maxTextBytes: config['limits.outputBytes'] },
     ),
   );
-  if (readOnly || !state.writable) return { stop: () => Promise.resolve() };
+  if (readOnly || !state.writable) return { opened: () => {}, stop: () => Promise.resolve() };
   const keeper = new TextKeeper(
     {
       texts,
@@ -53,6 +59,7 @@ export function plugHistory(
     workspace.journal.onChanges((changes) => keeper.changed(changes)),
   ];
   return {
+    opened: (path) => keeper.opened(path),
     async stop() {
       await keeper.stop();
       for (const stop of stops) stop();

@@ -37,6 +37,7 @@ import { Metrics } from './metrics.ts';
 import { namedSettings } from './named-settings.ts';
 import type { PluggedLink, SidecarLink } from './plug-link.ts';
 import type { PluggedCheckpoints } from './plug-checkpoints.ts';
+import type { PluggedHistory } from './plug-history.ts';
 import type { PluggedSearch } from './plug-search.ts';
 import { SecretPlaces } from './secret-places.ts';
 
@@ -196,18 +197,19 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     onRelease('watch', () => watching.stop());
     // Of a link, its file of the secret is known when it is plugged in.
     let secretPlaces = new SecretPlaces(workspace.root, [config.tokenFile, ...kept, config['link.config']], () => performance.now());
+    let history: PluggedHistory | undefined;
     if (has('history')) {
       const { plugHistory } = await import('./plug-history.ts');
-      const history = plugHistory({ workspace, state, files, now, log, implementations }, config, {
+      history = plugHistory({ workspace, state, files, now, log, implementations }, config, {
         readOnly: readOnlyFromStart !== undefined,
         secrets: () => secretPlaces.places,
       });
-      onRelease('history', () => history.stop());
+      onRelease('history', () => history?.stop());
     }
     let documents: Documents | undefined;
     if (has('documents')) {
       const { plugDocuments } = await import('./plug-documents.ts');
-      documents = plugDocuments({ workspace, state, now, log, health, implementations }, config, {
+      documents = plugDocuments({ workspace, state, opened: history?.opened, now, log, health, implementations }, config, {
         readOnly: readOnlyFromStart !== undefined,
         trustState: dependencies.faults?.trustState === true,
       });

@@ -189,6 +189,27 @@ test('a program writes, and its change can be looked at and taken back once its 
     assert.equal(file('a.txt'), `${count - 1}\n`);
   }));
 
+test('what a program does to a file that is open can be taken back, also the first time', () =>
+  withSidecar(
+    async (running) => {
+      const { client, put } = running;
+      const ada = openYjsClient(running.url, { token: running.token, room: 'a.txt' });
+      try {
+        await ada.synced();
+        put('a.txt', lines('one', 'TWO', 'three'));
+        const [change] = await keptVersions(running, 'a.txt', 1);
+        assert.deepEqual([change?.cause.kind, change?.keptBefore], ['outside', true]);
+        await eventually(() => assert.equal(ada.text.toString(), lines('one', 'TWO', 'three')));
+        ada.text.insert(ada.text.length, 'typed\n');
+        await client.call('history.revert', { path: 'a.txt', revision: change?.revision ?? 0 });
+        await eventually(() => assert.equal(ada.text.toString(), lines('one', 'two', 'three', 'typed')));
+      } finally {
+        ada.destroy();
+      }
+    },
+    { prepare: (root) => fs.writeFileSync(path.join(root, 'a.txt'), lines('one', 'two', 'three')) },
+  ));
+
 test('a file is followed through its names, as far as the caller may look', () =>
   withSidecar(async (running) => {
     const { client } = running;

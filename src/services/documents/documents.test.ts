@@ -34,7 +34,7 @@ function documentsOf(
   log: (event: string, facts: Record<string, unknown>) => void = failing,
 ): Documents {
   return new Documents(
-    { workspace, state, now: Date.now, log },
+    { workspace, state, opened: undefined, now: Date.now, log },
     {
       textName,
       maxBytes: 32 * MiB,

@@ -31,6 +31,8 @@ export interface DocumentsDependencies {
   state: State;
   now: () => number;
   log: (event: string, facts: Record<string, unknown>) => void;
+  /** A document of this file is open now. */
+  opened: ((realPath: string) => void) | undefined;
 }
 
 /** Who asks for a document, and what of it may be seen. */
@@ -365,6 +367,7 @@ export class Documents implements LiveText {
       opened: (document) => {
         this.#open.set(wirePath, document);
         if (document.target !== wirePath) this.#linked.add(document);
+        this.#dependencies.opened?.(document.target);
       },
       changed: (document) => this.#tell(document),
       emptied: (document) => this.#idle(document),

@@ -17,6 +17,8 @@ interface Desk {
   reads: string[];
   /** No more texts can wait from now on. */
   fill(): void;
+  /** It was there before anything was watched. */
+  seed(path: string, text: string): void;
   /** A program writes this. */
   put(path: string, text: string): void;
   /** Somebody writes this by us. */
@@ -83,6 +85,7 @@ function withKeeper(run: (desk: Desk) => void | Promise<void>, options = { maxFi
       kept: () => [...kept.values()],
       reads,
       fill: () => (isFull = true),
+      seed: (path, text) => void files.set(path, text),
       put: (path, text) => {
         files.set(path, text);
         tell(path, 'changed', outside);
@@ -178,6 +181,14 @@ test('a text that somebody else wrote over meanwhile, one that is too large, bin
     write('ignored/f', 'y', call('a'));
     pass(1000);
     assert.deepEqual(kept(), ['f: two']);
+  }));
+
+test('of a file that is opened the text is kept before a program writes over it, at a pace', () =>
+  withKeeper(({ keeper, seed, put, kept }) => {
+    for (let n = 0; n < 60; n++) seed(`${n}`, `text ${n}`);
+    for (let n = 0; n < 60; n++) keeper.opened(`${n}`);
+    put('0', 'by a program');
+    assert.deepEqual([kept().length, kept()[0]], [50, '0: text 0']);
   }));
 
 test('of more files than can wait the first are passed over', () =>

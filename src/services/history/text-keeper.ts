@@ -81,6 +81,14 @@ export class TextKeeper {
     this.#keep(path, look);
   }
 
+  /** Somebody is about to work in a file: a program may change it before they do. */
+  opened(path: string): void {
+    const { texts, known, mayKeep } = this.#dependencies;
+    const hash = known(path);
+    if (this.#looks.has(path) || texts.isFull || !mayKeep(path) || (hash !== undefined && texts.hasAt(hash, path))) return;
+    if (this.#takeTurn()) this.#keep(path, undefined);
+  }
+
   changed(changes: readonly Change[]): void {
     for (const change of changes) this.#changed(change);
     this.#schedule();

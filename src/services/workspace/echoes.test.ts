@@ -617,3 +617,19 @@ test('what is noticed while no descriptor is left is told all the same', () =>
       workspace.containment.place = place;
     }
   }));
+
+test('of a file of which nothing was told yet, what was read there is what it held before', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, changes } = harness;
+    for (const name of ['read', 'unread', 'read since']) put(name, 'old');
+    await nextTick();
+    await workspace.read('read', 100);
+    for (const name of ['read', 'unread', 'read since']) put(name, 'new');
+    await nextTick();
+    await workspace.read('read since', 100);
+    workspace.noticed(['read', 'unread', 'read since'].map((name) => report(harness, name)));
+    assert.deepEqual(
+      changes.map(({ before, after }) => [before, after]),
+      [hashBytes('old'), null, null].map((before) => [before, hashBytes('new')]),
+    );
+  }));

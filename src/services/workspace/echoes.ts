@@ -7,6 +7,7 @@ import { movedPath } from '../../core/moved-path.ts';
 import type { Containment } from './containment.ts';
 import { hashOrNull, statIdentity } from './content.ts';
 import { type ChangeDraft, FOLDER, type Journal, REMOVED } from './journal.ts';
+import type { KnownContents } from './known-contents.ts';
 import { Meetings } from './meetings.ts';
 
 /** How long the watch may take to tell of a move in its own way. */
@@ -48,6 +49,7 @@ interface MovedTree {
 export class Echoes {
   readonly #containment: Containment;
   readonly #journal: Journal;
+  readonly #contents: Pick<KnownContents, 'last'>;
   readonly #forgetWrites: boolean;
   #movedTrees: MovedTree[] = [];
   /** Folders that came from outside a moment ago, and when by the monotonic clock: what is in them may not have been told yet. */
@@ -56,11 +58,12 @@ export class Echoes {
   readonly #meetings: Meetings;
 
   constructor(
-    dependencies: { containment: Containment; journal: Journal },
+    dependencies: { containment: Containment; journal: Journal; contents: Pick<KnownContents, 'last'> },
     options: { forgetWrites?: boolean; ignored: (path: string) => boolean },
   ) {
     this.#containment = dependencies.containment;
     this.#journal = dependencies.journal;
+    this.#contents = dependencies.contents;
     this.#forgetWrites = options.forgetWrites === true;
     const { ignored } = options;
     this.#meetings = new Meetings({
@@ -133,6 +136,7 @@ export class Echoes {
       content,
     };
     if (report.kind === 'file') draft.size = report.size;
+    if (before === undefined && report.what === 'changed') draft.before = this.#lastRead(report.path, content);
     const from = this.#originOf(report, known);
     if (from !== undefined) {
       draft.what = 'moved';
@@ -194,6 +198,12 @@ export class Echoes {
     }
     const kindThere = gone === FOLDER ? 'directory' : kind;
     return { path, kind: kindThere, what: 'removed', before: hashOrNull(gone), after: null, cause: { kind: 'outside' } };
+  }
+
+  /** What a call or a document found in a file of which no change was told yet. */
+  #lastRead(path: string, now: string): string | null {
+    const last = this.#contents.last(path);
+    return last === now ? null : hashOrNull(last);
   }
 
   #isEcho(report: Noticed, before: string | undefined, content: string): boolean {

@@ -100,7 +100,7 @@ export class Workspace extends Reader {
     this.#contents = contents;
     this.#temporaries = new Temporaries(dependencies.state.folder);
     this.#inPlaceFolder = path.join(dependencies.state.folder, 'in-place');
-    this.#echoes = new Echoes({ containment, journal }, options);
+    this.#echoes = new Echoes({ containment, journal, contents }, options);
     this.#folders = new Folders({ containment, journal });
     this.#onProblem = dependencies.onProblem;
     const host = {
