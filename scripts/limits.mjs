@@ -796,7 +796,7 @@ export const limitParts = [
         'sessions end after their life time with their folders, though nobody asks, and never with a run or an interpreter at work in them',
       ]),
       option('code.stateBytes', 'a note says that it is not kept', [
-        'test/flows/code-runs.test.ts',
+        'test/flows/code-sessions.test.ts',
         'variables are kept again and again: functions, what is made of others, let and const',
       ]),
       option('code.cacheBytes', 'what was used longest ago goes', [
@@ -808,7 +808,7 @@ export const limitParts = [
         'after the first run some wait for the next ones, each is given once, and others take their place',
       ]),
       option('code.live', 'the interpreter that was used longest ago ends; its variables are kept', [
-        'test/flows/code-runs.test.ts',
+        'test/flows/code-sessions.test.ts',
         'variables live on in a session, in Python and in JavaScript, also when their interpreter is gone',
       ]),
     ],
