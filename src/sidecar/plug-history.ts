@@ -38,7 +38,7 @@ export function plugHistory(
   Object.assign(
     implementations,
     historyOperations(
-      { past: new PathHistory({ state }), texts, files, read },
+      { past: new PathHistory({ state }), texts, files, read, revision: () => workspace.journal.revision },
       { maxFileBytes, maxTextBytes: config['limits.outputBytes'] },
     ),
   );

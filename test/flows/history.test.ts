@@ -94,6 +94,8 @@ test('a file that is gone is made again, also by taking back its removal', () =>
       assert.deepEqual([reverted.did, file('old.txt')], ['written', 'old\n']);
       const undone = await client.call('history.revert', { path: 'old.txt', revision: reverted.revision });
       assert.deepEqual([undone.did, fs.existsSync(path.join(root, 'old.txt'))], ['removed', false]);
+      const again = await client.call('history.revert', { path: 'old.txt', revision: reverted.revision });
+      assert.deepEqual(again, { path: 'old.txt', did: 'nothing', revision: undone.revision });
       await client.call('history.restore', { path: 'old.txt', revision, side: 'before' });
       assert.equal(file('old.txt'), 'old\n');
       // What came there since is somebody's.

@@ -22,6 +22,8 @@ export interface HistoryDependencies {
   files: Pick<Files, 'files.read' | 'files.write' | 'files.remove'>;
   /** Of a regular file, in this turn; null where there is none, undefined where it can't be had. */
   read: (path: string, maxBytes: number) => Uint8Array | null | undefined;
+  /** Of the newest change. */
+  revision: () => number;
 }
 
 export interface HistoryOptions {
@@ -38,7 +40,7 @@ interface Held {
 }
 
 export function historyOperations(dependencies: HistoryDependencies, options: HistoryOptions): Implementations<typeof history> {
-  const { past, texts, files: file, read } = dependencies;
+  const { past, texts, files: file, read, revision: revisionNow } = dependencies;
 
   /** Of another path it may be where the caller may not look. */
   const visibleTo = (call: Call): ((path: string) => boolean) | undefined => (call.caller.paths === undefined ? undefined : call.visible);
@@ -65,8 +67,8 @@ export function historyOperations(dependencies: HistoryDependencies, options: Hi
   const bytesOf = async (hash: string, path: string, call: Call): Promise<Uint8Array | undefined> => {
     const kept = await texts.get(hash, visibleTo(call));
     if (kept !== undefined) return kept;
-    const now = read(path, options.maxFileBytes);
-    return now !== null && now !== undefined && hashBytes(now) === hash ? now : undefined;
+    const there = read(path, options.maxFileBytes);
+    return there !== null && there !== undefined && hashBytes(there) === hash ? there : undefined;
   };
 
   /** As it is now, unsaved edits included. */
@@ -81,6 +83,31 @@ export function historyOperations(dependencies: HistoryDependencies, options: Hi
 
   const write = (path: string, text: string, condition: { ifMatch?: string; ifNoneMatch?: string }, call: Call) =>
     file['files.write']({ path, text, ...condition, durability: 'default', parents: true }, call);
+
+  /** Of text, in this turn. */
+  const isThere = (hash: string, path: string): boolean => {
+    const bytes = read(path, options.maxFileBytes);
+    return bytes !== null && bytes !== undefined && hashBytes(bytes) === hash && decodeText(bytes) !== undefined;
+  };
+
+  /** Makes the file hold the result, where it still is the one that was read. */
+  const put = async (
+    path: string,
+    present: { text: string; etag: string } | undefined,
+    result: Uint8Array | null,
+    call: Call,
+  ): Promise<Output<(typeof history)['history.revert']>> => {
+    if (result === null) {
+      if (present === undefined) return { path, did: 'nothing', revision: revisionNow() };
+      const { revision } = await file['files.remove']({ path, ifMatch: present.etag, recursive: false, missingOk: false }, call);
+      return { path, did: 'removed', revision };
+    }
+    const text = Buffer.from(result).toString();
+    const condition = present === undefined ? { ifNoneMatch: '*' } : { ifMatch: present.etag };
+    const { revision, document, changed } = await write(path, text, condition, call);
+    const did = !changed ? 'nothing' : present === undefined ? 'written' : 'edited';
+    return { path, did, revision, ...(document === undefined ? {} : { document }) };
+  };
 
   return {
     'history.list': ({ path, before, limit }, call) => {
@@ -133,29 +160,6 @@ export function historyOperations(dependencies: HistoryDependencies, options: Hi
       }
     },
   };
-
-  function isThere(hash: string, path: string): boolean {
-    const bytes = read(path, options.maxFileBytes);
-    return bytes !== null && bytes !== undefined && hashBytes(bytes) === hash && decodeText(bytes) !== undefined;
-  }
-
-  async function put(
-    path: string,
-    present: { text: string; etag: string } | undefined,
-    result: Uint8Array | null,
-    call: Call,
-  ): Promise<Output<(typeof history)['history.revert']>> {
-    if (result === null) {
-      if (present === undefined) return { path, did: 'nothing', revision: 0 };
-      const { revision } = await file['files.remove']({ path, ifMatch: present.etag, recursive: false, missingOk: false }, call);
-      return { path, did: 'removed', revision };
-    }
-    const text = Buffer.from(result).toString();
-    const condition = present === undefined ? { ifNoneMatch: '*' } : { ifMatch: present.etag };
-    const { revision, document, changed } = await write(path, text, condition, call);
-    const did = !changed ? 'nothing' : present === undefined ? 'written' : 'edited';
-    return { path, did, revision, ...(document === undefined ? {} : { document }) };
-  }
 }
 
 function bufferOf({ text }: Held): Buffer | null {
