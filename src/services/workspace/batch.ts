@@ -64,7 +64,7 @@ export interface BatchHost {
   /** Told of each file that is about to be changed or removed. */
   about(path: string, cause: Cause): void;
   /** A folder was moved, and that is told as one change. */
-  rememberMove(from: string, to: string): void;
+  rememberMove(from: string, to: string, cause: Cause): void;
 }
 
 export interface BatchOptions {
@@ -433,7 +433,7 @@ class Batch {
     } catch (error) {
       this.#undo(record, error);
     }
-    for (const { from, to } of plan.movedFolders) this.#host.rememberMove(from, to);
+    for (const { from, to } of plan.movedFolders) this.#host.rememberMove(from, to, this.#request.cause);
     for (const { document, raw, content } of plan.texts) document.wrote(raw, content);
     tell(ports, record);
     try {

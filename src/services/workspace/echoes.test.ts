@@ -273,6 +273,33 @@ test('what came along with its folder is told by the move alone, in a new folder
   );
 });
 
+test('a folder in one that we moved, which was touched around that time, is told to be there by who moved it, and what others made by them', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at, outside } = harness;
+    for (const name of ['a/sub/old', 'a/late/old', 'b/sub/old', 'b/late/old']) put(name);
+    fs.mkdirSync(path.join(outside, 'aged'));
+    await untilTold();
+    const tell = (name: string, what: Noticed['what']) =>
+      workspace.noticed([report(harness, name, what)]).map((change) => [`${change.what} ${change.path}`, change.cause]);
+    for (const [name, what] of [
+      ['a', 'created'],
+      ['b', 'changed'],
+    ] as const) {
+      await workspace.remove(`${name}/sub/old`, false, { cause });
+      fs.mkdirSync(at(`${name}/made`));
+      await workspace.move(name, `${name}2`, { overwrite: false, parents: false, cause });
+      await nextTick();
+      fs.renameSync(path.join(outside, 'aged'), at(`${name}2/aged`));
+      await workspace.write(`${name}2/late/new`, bytes('new'), { cause });
+      assert.deepEqual(tell(`${name}2/sub`, what), [[`${what} ${name}2/sub`, cause]], 'it stood there before, and the move brought it');
+      assert.deepEqual(tell(`${name}2/late`, what), [[`${what} ${name}2/late`, cause]], 'the same with one that was touched since');
+      for (const again of ['sub', 'late']) assert.deepEqual(tell(`${name}2/${again}`, what), [], 'once');
+      assert.deepEqual(tell(`${name}2/made`, 'created'), [[`created ${name}2/made`, { kind: 'outside' }]], 'another made it');
+      assert.deepEqual(tell(`${name}2/aged`, 'created'), [[`created ${name}2/aged`, { kind: 'outside' }]], 'another put it there since');
+      fs.renameSync(at(`${name}2/aged`), path.join(outside, 'aged'));
+    }
+  }));
+
 test('what was written just before its folder was moved is told, whoever moved it and however late the watch is heard', () =>
   withWorkspace(async (harness) => {
     const { workspace, put, at } = harness;

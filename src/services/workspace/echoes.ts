@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import { parentPath } from '../../contract/paths.ts';
-import type { EntryKind } from '../../contract/events.ts';
+import type { Cause, EntryKind } from '../../contract/events.ts';
 import { movedPath } from '../../core/moved-path.ts';
 import type { Containment } from './containment.ts';
 import { hashOrNull, statIdentity } from './content.ts';
@@ -38,6 +38,7 @@ interface MovedTree {
   /** The same by the clock of the file system: what came along was last touched before, what came there since was touched after. */
   ctimeMs: number;
   isNew: boolean;
+  cause: Cause;
   /** The watch told it, which then tells of nothing in it that it told before. */
   byWatch: boolean;
 }
@@ -145,11 +146,13 @@ export class Echoes {
       if (report.kind === 'directory') {
         // Who was told that it is gone has none of what it brings along.
         if (known(from) === REMOVED) this.#meetings.arrived(report.path);
-        this.#remember(from, report.path, true);
+        this.#remember(from, report.path, draft.cause, true);
       }
-    } else if (before === undefined && this.#movedHere(report)) {
-      return undefined;
-    } else if (before !== undefined) draft.what = before === REMOVED ? 'created' : 'changed';
+    } else if (before === undefined) {
+      const moves = this.#movesTo(report);
+      if (this.#cameAlong(report, moves)) return undefined;
+      draft.cause = this.#mover(report, moves) ?? draft.cause;
+    } else draft.what = before === REMOVED ? 'created' : 'changed';
     return draft;
   }
 
@@ -274,15 +277,15 @@ export class Echoes {
   }
 
   /** We moved a folder, and that was told as one change. */
-  rememberMove(from: string, to: string): void {
-    this.#remember(from, to, false);
+  rememberMove(from: string, to: string, cause: Cause): void {
+    this.#remember(from, to, cause, false);
   }
 
-  #remember(from: string, to: string, byWatch: boolean): void {
+  #remember(from: string, to: string, cause: Cause, byWatch: boolean): void {
     const now = performance.now();
     this.#movedTrees = this.#movedTrees.filter((tree) => now - tree.at < MOVED_TREE_MS);
     const isNew = this.#isNew(from);
-    this.#movedTrees.push({ from, to, at: now, ctimeMs: this.#ctimeOfMove(from, to), isNew, byWatch });
+    this.#movedTrees.push({ from, to, at: now, ctimeMs: this.#ctimeOfMove(from, to), isNew, cause, byWatch });
     if (isNew) this.#rememberNew(to);
   }
 
@@ -322,19 +325,34 @@ export class Echoes {
     return place;
   }
 
-  /** It came along with its folder, which we moved and told as one move; of a new folder nothing was told that is not known. */
-  #movedHere(report: Noticed): boolean {
+  /** What we moved and told as one move, and it may have come along with; of a new folder nothing was told that is not known. */
+  #movesTo(report: Noticed): MovedTree[] {
     const now = performance.now();
-    const trees = this.#movedTrees.filter(
+    return this.#movedTrees.filter(
       ({ to, at, isNew, byWatch }) =>
         !byWatch && !isNew && report.path.startsWith(`${to}/`) && now - at < MOVED_TREE_MS && !this.#isNew(parentPath(report.path), to),
     );
-    if (trees.length === 0) return false;
+  }
+
+  #cameAlong(report: Noticed, moves: readonly MovedTree[]): boolean {
+    if (moves.length === 0) return false;
     // Not the mtime: what is moved, unpacked or copied into the folder brings an old one with it.
     const ctimeMs = this.#lstat(report.path)?.ctimeMs;
-    const moved = ctimeMs !== undefined && trees.some((tree) => ctimeMs < tree.ctimeMs - TOLD_MS);
+    const moved = ctimeMs !== undefined && moves.some((move) => ctimeMs < move.ctimeMs - TOLD_MS);
     if (moved) this.#journal.learn(report.path, contentOfReport(report));
     return moved;
+  }
+
+  /**
+   * Who moved an old folder here. What was put into it, or taken out, around then makes its time that of now: whether it was told may be doubted, not who brought
+   * it. A file may have been written by another.
+   */
+  #mover({ path, kind }: Noticed, moves: readonly MovedTree[]): Cause | undefined {
+    const stat = moves.length === 0 || kind !== 'directory' ? undefined : this.#lstat(path);
+    if (stat === undefined) return undefined;
+    // To be put here since would change the time of its facts alone.
+    const isOwnTime = stat.ctimeMs !== stat.mtimeMs;
+    return moves.findLast((move) => stat.birthtimeMs < move.ctimeMs - TOLD_MS && (!isOwnTime || stat.ctimeMs <= move.ctimeMs))?.cause;
   }
 }
 

@@ -26,7 +26,7 @@ export interface MovingHost {
   now: () => number;
   liveText(): LiveText | undefined;
   /** A folder was moved, and that is told as one change. */
-  rememberMove(from: string, to: string): void;
+  rememberMove(from: string, to: string, cause: Cause): void;
 }
 
 /** Moves within the folder. */
@@ -133,7 +133,7 @@ export class Moving {
     const known = hashOrNull(moved.content);
     const draft: ChangeDraft = { path: target.path, kind: kindOf(stat), what: 'moved', before: known, after: known, cause: options.cause };
     if (stat.isFile()) draft.size = moved.stat.size;
-    if (stat.isDirectory()) this.#host.rememberMove(source.path, target.path);
+    if (stat.isDirectory()) this.#host.rememberMove(source.path, target.path, options.cause);
     else draft.content = moved.content ?? statIdentity(moved.stat);
     if (copy?.note !== undefined) draft.note = copy.note;
     // What has another name by a link is told of first: of where it lies now, that is the last word.

@@ -113,7 +113,7 @@ export class Workspace extends Reader {
       liveText: () => this.liveText,
       standstill: this.standstill,
       about: (path: string, cause: Cause) => this.#about(path, cause),
-      rememberMove: (from: string, to: string) => this.#echoes.rememberMove(from, to),
+      rememberMove: (from: string, to: string, cause: Cause) => this.#echoes.rememberMove(from, to, cause),
     };
     this.#removal = host;
     this.#moving = new Moving({ ...host, now: dependencies.now });
