@@ -36,11 +36,14 @@ export function someLines(
 export function applyEdits(raw: string, edits: readonly ModelEdit[]): string | { reason: ErrorReason } {
   const mark = raw.startsWith('\ufeff') ? '\ufeff' : '';
   const body = raw.slice(mark.length);
-  const crlf = body.split('\r\n').length - 1;
-  const isCrlf = crlf > 0 && crlf === body.split('\n').length - 1 && crlf === body.split('\r').length - 1;
-  const lf = (text: string): string => (isCrlf || !body.includes('\r') ? text.replaceAll('\r\n', '\n') : text);
+  const count = (part: string): number => body.split(part).length - 1;
+  const [crlf, newlines, returns] = [count('\r\n'), count('\n'), count('\r')];
+  // Where all breaks are CR alone, edits count them too, which a read does not.
+  const isAlike = returns === 0 || newlines === 0 || (crlf === newlines && crlf === returns);
+  const ending = !isAlike || returns === 0 ? '\n' : newlines === 0 ? '\r' : '\r\n';
+  const lf = (text: string): string => (isAlike ? text.replaceAll('\r\n', '\n') : text);
   const lined = withLines(
-    lf(body),
+    body.replaceAll(ending, '\n'),
     edits.flatMap((edit) => ('find' in edit ? [] : [{ ...edit, text: lf(edit.text) }])),
   );
   if (typeof lined !== 'string') return lined;
@@ -53,7 +56,7 @@ export function applyEdits(raw: string, edits: readonly ModelEdit[]): string | {
     if (edit.all !== true && text.indexOf(find, first + 1) >= 0) return { reason: 'EDIT_AMBIGUOUS' };
     text = edit.all === true ? text.split(find).join(replace) : text.slice(0, first) + replace + text.slice(first + find.length);
   }
-  return mark + (isCrlf ? text.replaceAll('\n', '\r\n') : text);
+  return mark + text.replaceAll('\n', ending);
 }
 
 function withLines(
@@ -70,10 +73,14 @@ function withLines(
   }
   const lineBreak = text.includes('\r\n') ? '\r\n' : '\n';
   let result = '';
+  // To ask the result for its end would join it again for each of a hundred thousand lines.
+  let isAtStart = true;
   const add = (part: string): void => {
+    if (part === '') return;
     // What is put behind a last line without a break begins a line.
-    if (part !== '' && result !== '' && !result.endsWith('\n')) result += lineBreak;
+    if (!isAtStart) result += lineBreak;
     result += part;
+    isAtStart = part.endsWith('\n');
   };
   let at = 0;
   for (const { startLine, endLine, text: given } of sorted) {
