@@ -19,8 +19,6 @@ export class Actors {
   readonly #actors = new Map<string, Map<string, number>>();
   /** Places of folders that programs moved, and when that was told. */
   readonly #met = new Map<string, number>();
-  /** Folders that came along with one that a call moved, and when. */
-  readonly #carried = new Map<string, number>();
   /** Names of links, also of those that are gone. */
   readonly #links = new Set<string>();
   /** Of the last two rests: what was done since may be told. */
@@ -38,7 +36,7 @@ export class Actors {
   /** A change is told with who made it. */
   judge(changes: readonly Change[], say: (what: string) => void): string {
     const wrong: string[] = [];
-    for (const { what, kind, path: at, from, cause, revision } of changes) {
+    for (const { what, path: at, from, cause, revision } of changes) {
       say(`    told ${revision}: ${what} ${from === undefined ? '' : `${from} → `}${at} by ${cause.kind}`);
       const names = (cause.who ?? []).map(({ name }) => name);
       // Calls at once into a document are saved together, as by all of them.
@@ -57,9 +55,6 @@ export class Actors {
         this.removalsOfNothing++;
         continue;
       }
-      // What was put into a folder makes its time that of now: one that a call then moves along with another may have come a moment ago, and is told to be there.
-      if (cause.kind === 'outside' && what === 'changed' && kind === 'directory' && (this.#carried.get(at) ?? -1) >= this.#rests[0])
-        continue;
       if (who.length > 0 && paths.every((name) => who.every((one) => actors(name).includes(one)))) continue;
       const by = paths.map((name) => actors(name).join(', ') || 'nobody').join(' and ');
       wrong.push(`${revision}: ${what} ${paths.join(' → ')} is told to be by ${cause.kind} ${who.join(', ')}, and was by ${by}`);
@@ -103,12 +98,7 @@ export class Actors {
   acted(before: ModelFolder, who: string, call: ModelCall, after: ModelFolder): void {
     const changed = changedPaths(before, after);
     this.carryAlong(before, changed, after);
-    const stood = new Set(before.nodes.values());
-    for (const one of changed) {
-      this.allow(one, who);
-      const node = after.nodes.get(one);
-      if (node?.kind === 'directory' && stood.has(node)) this.#carried.set(one, performance.now());
-    }
+    for (const one of changed) this.allow(one, who);
     // A link is told to be replaced, also by one like it.
     if (changed.length === 0 && call.name !== 'files.copy') return;
     const plain = (name: string): string =>
