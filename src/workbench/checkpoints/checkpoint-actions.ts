@@ -1,17 +1,14 @@
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import type { GitDialog } from '../changes/git-dialog.ts';
-import { errorFacts, type WorkbenchClient } from '../client-port.ts';
+import type { WorkbenchClient } from '../client-port.ts';
 import { nameOf } from '../file-paths.ts';
 import type { Toasts } from '../shell/toasts.ts';
 import { count, list } from '../words.ts';
-import type { Clash, ClashHunk } from './clash.ts';
+import { askAboutClash, sharedIn } from './ask-about-clash.ts';
 import type { CheckpointStore } from './checkpoint-store.ts';
-import { wholeLines } from './whole-lines.ts';
 
 type Outcome = Output<Operations['checkpoints.revert']>;
-/** Files whose lines are shown around what clashes. */
-const mostTexts = 20;
 
 export interface CheckpointActionsDependencies {
   client: WorkbenchClient;
@@ -63,7 +60,7 @@ export class CheckpointActions {
       this.#sayDone('Reverted', title, outcome);
     } catch (error) {
       const found = sharedIn(error);
-      if (found !== undefined) await this.#askAbout({ run, title, ...found });
+      if (found !== undefined) await this.#askAbout(run, title, found);
       else toasts.fail(`Not reverted: ${title}`, error);
     } finally {
       await checkpoints.refresh();
@@ -97,18 +94,10 @@ export class CheckpointActions {
     });
   }
 
-  async #askAbout(clash: Clash): Promise<void> {
+  async #askAbout(run: string, title: string, { digest, ...found }: NonNullable<ReturnType<typeof sharedIn>>): Promise<void> {
     const { client, ask } = this.#deps;
-    const texts = new Map<string, string>();
-    for (const path of [...new Set(clash.hunks.map((hunk) => hunk.path))].slice(0, mostTexts)) {
-      try {
-        texts.set(path, (await client.call('files.read', { path })).text);
-      } catch {
-        // Gone, or no text: the parts are shown by themselves.
-      }
-    }
-    const hunks = clash.hunks.map((hunk) => wholeLines(hunk, texts.get(hunk.path) ?? ''));
-    ask({ kind: 'clash', clash: { ...clash, hunks } });
+    const go = (shared: 'keep' | 'remove'): void => void this.revert(run, title, shared, digest);
+    await askAboutClash({ label: `Not reverted: ${title}`, of: 'run', ...found, go }, client, ask);
   }
 
   async #undo(run: string, title: string): Promise<void> {
@@ -118,17 +107,10 @@ export class CheckpointActions {
       toasts.say(`Brought back what ${title} did`);
     } catch (error) {
       const found = sharedIn(error);
-      if (found !== undefined) await this.#askAbout({ run, title: `the revert of ${title}`, ...found });
+      if (found !== undefined) await this.#askAbout(run, `the revert of ${title}`, found);
       else toasts.fail(`Not brought back: ${title}`, error);
     } finally {
       await checkpoints.refresh();
     }
   }
-}
-
-function sharedIn(error: unknown): Omit<Clash, 'run' | 'title'> | undefined {
-  const { reason, details } = errorFacts(error);
-  if (reason !== 'HUNKS_SHARED' || details === undefined) return undefined;
-  const { shared, ...facts } = details as Omit<Clash, 'run' | 'title' | 'hunks'> & { shared: ClashHunk[] };
-  return { hunks: shared, ...facts };
 }

@@ -4,15 +4,14 @@ import { useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
 import type { Clash, ClashHunk } from './clash.ts';
 
-/** A revert met lines that others changed after the run: each place with both, and what may become of them. Nothing was changed yet. */
+/** What is to be taken back met lines that were changed again since: each place with both, and what may become of them. Nothing was changed yet. */
 export function ClashDialog({ clash }: { clash: Clash }) {
-  const { checkpointActions, overlay } = useWorkbench();
-  const { run, title, hunks, total, files, digest } = clash;
+  const { overlay } = useWorkbench();
+  const { label, of, hunks, total, files } = clash;
   const go = (shared: 'keep' | 'remove') => (): void => {
     overlay.value = undefined;
-    void checkpointActions.revert(run, title, shared, digest);
+    clash.go(shared);
   };
-  const label = `Not reverted: ${title}`;
   return (
     <Dialog label={label} class="pop clash">
       <div class="rh">
@@ -22,12 +21,12 @@ export function ClashDialog({ clash }: { clash: Clash }) {
         </button>
       </div>
       <p class="hint">
-        Nothing was written. {count(total, 'place was', 'places were')} changed by the run and edited since, in {count(files, 'file')}.
+        Nothing was written. {count(total, 'place was', 'places were')} changed by the {of} and edited since, in {count(files, 'file')}.
         {total > hunks.length && ` The first ${hunks.length} are shown.`} Everything else can go back without a question.
       </p>
       <div class="scroll clashes">
         {hunks.map((hunk, index) => (
-          <ClashPlace key={index} hunk={hunk} />
+          <ClashPlace key={index} hunk={hunk} of={of} />
         ))}
       </div>
       <div class="ft clash-acts">
@@ -35,7 +34,7 @@ export function ClashDialog({ clash }: { clash: Clash }) {
           Keep newer edits
         </button>
         <button type="button" class="btn lose" onClick={go('remove')}>
-          Remove run’s lines
+          Remove {of}’s lines
         </button>
         <span class="grow" />
         <button type="button" class="btn" onClick={() => (overlay.value = undefined)}>
@@ -46,7 +45,7 @@ export function ClashDialog({ clash }: { clash: Clash }) {
   );
 }
 
-function ClashPlace({ hunk }: { hunk: ClashHunk }) {
+function ClashPlace({ hunk, of }: { hunk: ClashHunk; of: Clash['of'] }) {
   const { path, line, kind, run, now } = hunk;
   return (
     <section class="place" data-testid="clash" aria-label={line === undefined ? path : `${path}, line ${line}`}>
@@ -59,7 +58,7 @@ function ClashPlace({ hunk }: { hunk: ClashHunk }) {
       ) : (
         <div class="two">
           {[
-            { name: 'The run', side: 'theirs', text: run },
+            { name: `The ${of}`, side: 'theirs', text: run },
             { name: 'Now', side: 'ours', text: now },
           ].map(({ name, side, text }) => (
             <div key={name} class={`side-${side}`}>

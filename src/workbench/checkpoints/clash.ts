@@ -3,14 +3,17 @@ import type { Operations } from '../../contract/operations.ts';
 
 export type ClashHunk = Output<Operations['checkpoints.revert']>['shared'][number];
 
-/** What a revert met that others changed too: nothing was changed yet. */
+/** What was to be taken back, and what others changed too: nothing was changed yet. */
 export interface Clash {
-  run: string;
-  title: string;
+  /** What did not happen. */
+  label: string;
+  /** What is to be taken back is the work of one run, or a change of one file. */
+  of: 'run' | 'change';
   /** The first of them. */
   hunks: readonly ClashHunk[];
   /** Of all. */
   total: number;
   files: number;
-  digest: string;
+  /** Once it was said what becomes of them. */
+  go: (shared: 'keep' | 'remove') => void;
 }
