@@ -30,11 +30,14 @@ const sameFileMs = 120_000;
 /** Different files fold when they were changed as if in one step: a branch switch, a rename over files, an agent's batch. */
 const sameStepMs = 1_000;
 
-/** Takes one more change into rows that are in order of revision; answers whether it went into the last row. */
-export function foldChange(rows: FeedRow[], change: Change): boolean {
+/**
+ * Takes one more change into rows that are in order of revision; answers whether it went into the last row. `hidden`: the newest change of its path that has no
+ * row, which none reaches over.
+ */
+export function foldChange(rows: FeedRow[], change: Change, hidden = 0): boolean {
   const [actor, ...others] = actorsOf(change.cause) as [Actor, ...Actor[]];
   const last = rows.at(-1);
-  if (last !== undefined && last.last < change.revision && joins(last, change, actor)) {
+  if (last !== undefined && last.last < change.revision && hidden < last.first && joins(last, change, actor)) {
     const more = others.filter(({ key }) => key !== last.actor.key && !last.others.some((other) => other.key === key));
     rows[rows.length - 1] = {
       ...last,

@@ -1,8 +1,9 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { Change } from '../../contract/events.ts';
+import { movedPath } from '../../core/moved-path.ts';
 import { type Actor, actorsOf } from '../actor.ts';
 import type { WorkbenchClient } from '../client-port.ts';
-import { type FeedFilter, type FeedRow, foldChange, foldChanges, matchesFilter, noFilter } from './feed-rows.ts';
+import { type FeedFilter, type FeedRow, foldChange, matchesFilter, noFilter } from './feed-rows.ts';
 
 const keepChanges = 10_000;
 const firstPage = 1_000;
@@ -31,6 +32,8 @@ export class FeedStore {
   readonly #version = signal(0);
   #changes: Change[] = [];
   #building: FeedRow[] = [];
+  /** The newest change of each path that the filter hides: what is told of a row is all that was done between its ends. */
+  readonly #hidden = new Map<string, number>();
   #frame = false;
 
   constructor(client: WorkbenchClient) {
@@ -62,7 +65,7 @@ export class FeedStore {
     if (last !== undefined && change.revision <= last.revision) return;
     this.#changes.push(change);
     if (this.#changes.length > keepChanges + firstPage) this.#changes.splice(0, firstPage);
-    if (matchesFilter(change, this.filter.value)) foldChange(this.#building, change);
+    this.#fold(change);
     this.#showSoon();
   }
 
@@ -76,10 +79,27 @@ export class FeedStore {
     return this.#changes.filter((change) => change.path === path);
   }
 
+  /** What it is called now that was called `path` at `revision`, as far as the moves since are known. */
+  pathNow(path: string, revision: number): string {
+    return this.#changes.reduce(
+      (name, change) =>
+        change.what === 'moved' && change.from !== undefined && change.revision > revision
+          ? (movedPath(name, change.from, change.path) ?? name)
+          : name,
+      path,
+    );
+  }
+
   #rebuild(): void {
-    const { value: filter } = this.filter;
-    this.#building = foldChanges(this.#changes.filter((change) => matchesFilter(change, filter)));
+    this.#building = [];
+    this.#hidden.clear();
+    for (const change of this.#changes) this.#fold(change);
     this.#show();
+  }
+
+  #fold(change: Change): void {
+    if (matchesFilter(change, this.filter.value)) foldChange(this.#building, change, this.#hidden.get(change.path));
+    else this.#hidden.set(change.path, change.revision);
   }
 
   // A checkout of thousands of files is drawn once a frame, not once a file.

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Change } from '../../contract/events.ts';
+import type { WorkbenchClient } from '../client-port.ts';
+import { FeedStore } from './feed-store.ts';
+
+const change = (revision: number, name: string, path = 'a.py', more: Partial<Change> = {}): Change => ({
+  type: 'change',
+  revision,
+  cursor: `e-${revision}`,
+  path,
+  kind: 'file',
+  what: 'changed',
+  before: null,
+  after: null,
+  cause: { kind: 'document', who: [{ name, kind: 'person' }] },
+  at: revision * 1000,
+  ...more,
+});
+
+async function feedOf(changes: readonly Change[]): Promise<FeedStore> {
+  const client = { call: async () => ({ changes: [...changes], cursor: 'e-9' }) } as unknown as WorkbenchClient;
+  const feed = new FeedStore(client);
+  await feed.load();
+  return feed;
+}
+
+test('a row never reaches over a change of its file that the filter hides', async () => {
+  const feed = await feedOf([change(1, 'Ada'), change(2, 'Ben'), change(3, 'Ada'), change(4, 'Ben', 'b.py'), change(5, 'Ada')]);
+  const ends = (): number[][] => feed.rows.value.map(({ first, last }) => [first, last]);
+  feed.setFilter({ without: new Set(['person:Ben']) });
+  assert.deepEqual(ends(), [
+    [1, 1],
+    [3, 5],
+  ]);
+  feed.add(change(6, 'Ben'));
+  feed.add(change(7, 'Ada'));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(ends(), [
+    [1, 1],
+    [3, 5],
+    [7, 7],
+  ]);
+});
+
+test('what a file is called now is known by the moves since', async () => {
+  const feed = await feedOf([
+    change(1, 'Ada', 'x/a.py'),
+    change(2, 'Ada', 'y', { what: 'moved', from: 'x', kind: 'directory' }),
+    change(3, 'Ada', 'y/b.py', { what: 'moved', from: 'y/a.py' }),
+    change(4, 'Ada', 'x/a.py', { what: 'created' }),
+  ]);
+  assert.equal(feed.pathNow('x/a.py', 1), 'y/b.py');
+  assert.equal(feed.pathNow('x/a.py', 4), 'x/a.py');
+});
