@@ -4,7 +4,7 @@ import { componentNames } from '../config/options.ts';
 import { bottomParts, isPartOn, type Part } from './parts.ts';
 
 test('each part is one that a sidecar has, and is taken to run while it has named none', () => {
-  const parts: readonly Part[] = ['search', 'git', 'checkpoints', ...bottomParts];
+  const parts: readonly Part[] = ['history', 'search', 'git', 'checkpoints', ...bottomParts];
   for (const part of parts) {
     assert.ok((componentNames as readonly string[]).includes(part), part);
     assert.equal(isPartOn(part, undefined), true);

@@ -1,5 +1,5 @@
 /** Parts of a sidecar that can be switched off, and that something on the page is for. */
-export type Part = 'search' | 'git' | 'checkpoints' | 'processes' | 'terminals' | 'deploy' | 'code';
+export type Part = 'history' | 'search' | 'git' | 'checkpoints' | 'processes' | 'terminals' | 'deploy' | 'code';
 
 /** Those that the panel under the documents shows. */
 export const bottomParts: readonly Part[] = ['code', 'processes', 'terminals', 'deploy'];

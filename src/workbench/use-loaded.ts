@@ -10,6 +10,8 @@ interface Hears {
   git?: boolean;
   /** What comes within so long after a change is one. */
   afterMs?: number;
+  /** At most once in so long, also while there are changes all the time. */
+  everyMs?: number;
 }
 
 /**
@@ -42,8 +44,15 @@ export function useLoaded(load: (signal: AbortSignal) => Promise<void>, hears: H
     };
     let timer: ReturnType<typeof setTimeout> | undefined;
     const soon = (): void => {
+      if (timer !== undefined && hears.everyMs !== undefined) return;
       clearTimeout(timer);
-      timer = setTimeout(() => void now(), hears.afterMs ?? 0);
+      timer = setTimeout(
+        () => {
+          timer = undefined;
+          void now();
+        },
+        hears.everyMs ?? hears.afterMs ?? 0,
+      );
     };
     const stop = workbench.changes.subscribe({
       change: (change) => {

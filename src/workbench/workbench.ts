@@ -26,6 +26,7 @@ import { ChangeFeed } from './feed/change-feed.ts';
 import { noFilter } from './feed/feed-rows.ts';
 import { FeedStore } from './feed/feed-store.ts';
 import { encodePath, nameOf } from './file-paths.ts';
+import { HistoryActions } from './history/history-actions.ts';
 import { FileActions } from './files/file-actions.ts';
 import { TreeStore } from './files/tree-store.ts';
 import { PathIndex } from './finder/path-index.ts';
@@ -111,6 +112,7 @@ export class Workbench {
   readonly clone: CloneJob;
   readonly checkpoints: CheckpointStore;
   readonly checkpointActions: CheckpointActions;
+  readonly historyActions: HistoryActions;
   readonly tree: TreeStore;
   readonly files: FileActions;
   readonly paths: PathIndex;
@@ -210,6 +212,12 @@ export class Workbench {
     this.remotes = new RemoteJobs(asking);
     this.clone = new CloneJob(asking);
     this.checkpointActions = new CheckpointActions(asking);
+    this.historyActions = new HistoryActions({
+      ...asking,
+      feed: this.feed,
+      isMe: (actor) => this.isMe(actor),
+      compare: (path, against) => this.openDiff(path, undefined, against),
+    });
     this.tree = new TreeStore(client, () => this.layout.rememberOpen('folders', JSON.stringify(this.tree.openFolders.slice(0, 200))));
     this.files = new FileActions(client, this.tree, this.toasts);
     this.paths = new PathIndex(client, () => this.info.value?.caller.paths ?? ['']);

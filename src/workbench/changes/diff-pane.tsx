@@ -1,14 +1,16 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Change } from '../../contract/events.ts';
+import { type Actor, sayActor } from '../actor.ts';
 import { errorFacts } from '../client-port.ts';
 import { fileKind } from '../documents/file-kinds.ts';
+import { revisionRange } from '../feed/feed-rows.ts';
 import { nameOf } from '../file-paths.ts';
 import { NamedPath } from '../named-path.tsx';
 import { lateCode } from '../late-code.ts';
 import { Icon } from '../shell/icon.tsx';
 import { Revision } from '../shell/revision.tsx';
-import type { DiffAgainst } from '../shell/tabs.ts';
+import { type DiffAgainst, changeIn } from '../shell/tabs.ts';
 import { useKeptFocus } from '../use-kept-focus.ts';
 import { useLoaded } from '../use-loaded.ts';
 import { useWorkbench } from '../use-workbench.ts';
@@ -51,12 +53,15 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
   const sideBySide = wide.value && chosen.value !== 'one';
 
   const load = async (signal: AbortSignal): Promise<void> => {
-    const found = await loadTexts(workbench.client, { path, from, against, head, isStaged }, signal);
+    const sayWho = (actor: Actor): string => (workbench.isMe(actor) ? 'you' : sayActor(actor));
+    const found = await loadTexts(workbench.client, { path, from, against, head, isStaged, sayWho }, signal);
     const revision = workbench.feed.changesOf(path).at(-1)?.revision ?? workbench.feed.revision.value;
     if (!signal.aborted && !sameTexts(texts.value, found)) texts.value = { ...found, revision };
   };
-  const hears = { change: (change: Change) => change.path === path, git: true, afterMs: 200 };
-  const problem = useLoaded(load, hears, [path, from, against, head, isStaged]);
+  // What a change found and left stays what it was.
+  const isPast = changeIn(against) !== undefined;
+  const hears = isPast ? {} : { change: (change: Change) => change.path === path, git: true, afterMs: 200 };
+  const problem = useLoaded(load, hears, isPast ? [path, against] : [path, from, against, head, isStaged]);
 
   useEffect(() => {
     const { current } = host;
@@ -80,7 +85,7 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
 
   useEffect(() => {
     const { current } = host;
-    if (shown === undefined || current === null || shown.binary) return;
+    if (shown === undefined || current === null || shown.binary || shown.missing !== undefined) return;
     let gone = false;
     void lateCode(
       () => import('./diff-view.ts'),
@@ -125,8 +130,9 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
     };
   }, [shown, sideBySide, workbench.readOnly.value]);
 
-  const same = shown !== undefined && !shown.binary && shown.before === shown.after;
-  const isCompared = shown !== undefined && !shown.binary && !same;
+  const isMissing = shown?.missing !== undefined;
+  const same = shown !== undefined && !shown.binary && !isMissing && shown.before === shown.after;
+  const isCompared = shown !== undefined && !shown.binary && !isMissing && !same;
   const rest = useKeptFocus(gitActions.busy.value || (isCompared && drawn.value !== shown), [shown, drawn.value, sections], afterSide);
   useEffect(() => {
     if (!isCompared) return;
@@ -200,7 +206,15 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
           )}
           <div class="row">
             <span class="ell grow">
-              {sideBySide ? shown.names.after : `${shown.names.before} → ${shown.names.after}`}{' '}
+              {shown.change === undefined ? (
+                `${sideBySide ? '' : `${shown.names.before} → `}${shown.names.after}`
+              ) : (
+                <>
+                  {sideBySide ? '' : `${shown.names.before} → `}
+                  <Revision number={shown.change.last} text={revisionRange(shown.change)} /> {shown.change.who}
+                  {shown.change.made === 'deleted' && ', who deleted it'}
+                </>
+              )}{' '}
               {shown.hashes.after !== undefined && <span class="rev">{shown.hashes.after}</span>}
               {shown.live && <Revision number={shown.revision} />}
             </span>
@@ -214,14 +228,19 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
           </div>
         </div>
       )}
+      {isMissing && (
+        <p class="hint" data-testid="not-kept">
+          {shown.missing}
+        </p>
+      )}
       {problem.value !== undefined && <p class="hint">{errorFacts(problem.value).message}</p>}
       {shown?.binary === true && <p class="hint">It is not text, so there are no lines to compare.</p>}
       {same && problem.value === undefined && (
         <p class="hint" data-testid="same">
-          {sameWords({ against, before: shown.names.before, entry: compared, hunks: shown.hunks.length })}
+          {sameWords({ against, before: shown.names.before, entry: compared, made: shown.change?.made, hunks: shown.hunks.length })}
         </p>
       )}
-      <div class="diff-host" ref={host} hidden={same || problem.value !== undefined || shown?.binary === true} />
+      <div class="diff-host" ref={host} hidden={same || isMissing || problem.value !== undefined || shown?.binary === true} />
     </div>
   );
 }

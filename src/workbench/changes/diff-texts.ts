@@ -1,7 +1,11 @@
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
-import { errorFacts, type WorkbenchClient } from '../client-port.ts';
-import type { DiffAgainst } from '../shell/tabs.ts';
+import { type Actor, actorsOf } from '../actor.ts';
+import { errorFacts, isAbsent, type WorkbenchClient } from '../client-port.ts';
+import { revisionRange } from '../feed/feed-rows.ts';
+import { notKeptHere } from '../history/history-words.ts';
+import { type DiffAgainst, changeIn } from '../shell/tabs.ts';
+import { list } from '../words.ts';
 import { unapplyPatch } from './unapply-patch.ts';
 
 export type Hunk = Output<Operations['git.hunks']>['files'][number]['hunks'][number];
@@ -20,6 +24,10 @@ export interface DiffTexts {
   can: 'stage' | 'unstage' | 'nothing';
   /** The right side is the working copy. */
   live: boolean;
+  /** Of changes in a row: by whom, and what they did with the file as a whole. */
+  change?: { first: number; last: number; who: string; made: 'created' | 'deleted' | undefined };
+  /** Why there is nothing to compare, as a sentence. */
+  missing?: string;
 }
 
 export interface DiffWish {
@@ -30,6 +38,8 @@ export interface DiffWish {
   head: string | null;
   /** Some of the file is staged, so that its hunks are not those against HEAD. */
   isStaged: boolean;
+  /** How somebody is named. */
+  sayWho: (actor: Actor) => string;
 }
 
 type Side = Pick<Output<Operations['git.show']>, 'exists' | 'text' | 'binary'>;
@@ -45,6 +55,8 @@ export async function loadTexts(client: WorkbenchClient, wish: DiffWish, signal:
   const { path, from, against } = wish;
   if (against?.startsWith('commit:') === true) return ofCommit(client, path, from, against.slice('commit:'.length), signal);
   if (against?.startsWith('checkpoint:') === true) return ofCheckpoint(client, path, Number(against.slice('checkpoint:'.length)), signal);
+  const change = changeIn(against);
+  if (change !== undefined) return ofChange(client, wish, change, signal);
   const { head } = wish;
   const hash = head?.slice(0, 7) ?? 'none';
   const atHead = async (): Promise<Side> =>
@@ -100,6 +112,47 @@ async function ofCommit(
     can: 'nothing',
     live: false,
   };
+}
+
+async function ofChange(
+  client: WorkbenchClient,
+  { path, sayWho }: DiffWish,
+  change: { first: number; last: number },
+  signal: AbortSignal,
+): Promise<DiffTexts> {
+  const { first, last } = change;
+  const range = revisionRange(change);
+  const known = {
+    ...{ before: '', after: '', binary: false, hashes: { before: undefined, after: undefined } },
+    ...{ hunks: [], can: 'nothing' as const, live: false },
+  };
+  try {
+    const [from, to] = await Promise.all(
+      [first, last].map(async (revision) => {
+        const { versions } = await client.call('history.list', { path, before: revision + 1, limit: 1 }, { signal });
+        return versions[0]?.revision === revision ? versions[0] : undefined;
+      }),
+    );
+    const read = async (revision: number, side: 'before' | 'after'): Promise<Side> => ({
+      exists: true,
+      binary: false,
+      text: (await client.call('history.read', { path, revision, side }, { signal })).text,
+    });
+    const [before, after] = await Promise.all([
+      from?.what === 'created' ? gone : read(first, 'before'),
+      to?.what === 'removed' ? gone : read(last, 'after'),
+    ]);
+    const who = to === undefined ? '' : list(actorsOf(to.cause).map(sayWho));
+    return {
+      ...known,
+      ...texts(before, after),
+      names: { before: before.exists ? 'Before' : 'Not there', after: `${range}, ${who}${after.exists ? '' : ' (deleted)'}` },
+      change: { ...change, who, made: before.exists ? (after.exists ? undefined : 'deleted') : 'created' },
+    };
+  } catch (error) {
+    if (errorFacts(error).reason !== 'VERSION_NOT_KEPT' && !isAbsent(error)) throw error;
+    return { ...known, names: { before: 'Before', after: range }, missing: notKeptHere(path, error) };
+  }
 }
 
 async function ofCheckpoint(client: WorkbenchClient, path: string, id: number, signal: AbortSignal): Promise<DiffTexts> {

@@ -20,5 +20,7 @@ test('and where nothing changed that too', () => {
   assert.equal(sameWords({ ...facts, against: 'staged' }), 'Nothing of it is staged any more.');
   assert.equal(sameWords({ ...facts, against: 'index' }), 'There is nothing left to stage or discard here.');
   assert.equal(sameWords({ ...facts, against: 'checkpoint:3' }), 'It is as it was at the checkpoint.');
+  assert.equal(sameWords({ ...facts, against: 'change:3-5' }), 'It held the same text before and after.');
+  assert.equal(sameWords({ ...facts, against: 'change:3-5', made: 'created' }), 'It was empty when it was created.');
   assert.equal(sameWords({ ...facts, against: undefined }), 'It is the same as at HEAD.');
 });

@@ -8,12 +8,14 @@ export interface SameFacts {
   before: string;
   /** The file in the section that is compared. */
   entry: Pick<ChangeEntry, 'path' | 'from' | 'letter'> | undefined;
+  /** What a change that is compared did with the file as a whole. */
+  made?: 'created' | 'deleted' | undefined;
   /** Of lines that differ by their ends alone git has changes. */
   hunks: number;
 }
 
 /** What a comparison says whose texts are the same. */
-export function sameWords({ against, before, entry, hunks }: SameFacts): string {
+export function sameWords({ against, before, entry, made, hunks }: SameFacts): string {
   if (entry !== undefined && (against === 'staged' || against === 'index')) {
     if (entry.letter === 'A' || entry.letter === 'U')
       return entry.from === undefined ? 'It is new, and empty.' : `It is a copy of ${entry.from}.`;
@@ -23,6 +25,8 @@ export function sameWords({ against, before, entry, hunks }: SameFacts): string 
   }
   if (against === 'staged') return 'Nothing of it is staged any more.';
   if (against === 'index') return 'There is nothing left to stage or discard here.';
+  if (against?.startsWith('change:') === true)
+    return made === undefined ? 'It held the same text before and after.' : `It was empty when it was ${made}.`;
   if (against?.startsWith('checkpoint:') === true) return 'It is as it was at the checkpoint.';
   return `It is the same as at ${before}.`;
 }

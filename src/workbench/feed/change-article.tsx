@@ -1,12 +1,15 @@
 import { sayActor } from '../actor.ts';
 import { nameOf, parentOf, truncatePath } from '../file-paths.ts';
 import { Icon } from '../shell/icon.tsx';
+import { changeAgainst } from '../shell/tabs.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { byteSize, count, list } from '../words.ts';
 import { type ArticlePlace, FeedArticle } from './feed-article.tsx';
 import { type FeedRow, revisionRange } from './feed-rows.ts';
 
 const typingMs = 15_000;
+/** Of larger files no texts are kept, as a rule: history.maxFileBytes. */
+const mostKeptBytes = 1024 * 1024;
 
 /** Changes of files that belong together. */
 export function ChangeArticle({ row, place, now }: { row: FeedRow; place: ArticlePlace; now: number }) {
@@ -20,6 +23,13 @@ export function ChangeArticle({ row, place, now }: { row: FeedRow; place: Articl
     if (row.what !== 'removed' && row.kind !== 'directory') workbench.openFile(path);
     else void workbench.tree.reveal(parentOf(path));
   };
+  // Of the history of one file; what moved has the same text as before.
+  const isKept = workbench.has('history') && row.kind === 'file' && paths.length === 1 && row.what !== 'moved' && isKeptSize(row);
+  const compare = (): void => {
+    if (isKept) workbench.openDiff(workbench.feed.pathNow(path, row.last), undefined, changeAgainst(row));
+    else workbench.openDiff(path);
+  };
+  const isThere = row.what !== 'removed' && row.kind === 'file';
   return (
     <FeedArticle
       place={place}
@@ -31,21 +41,32 @@ export function ChangeArticle({ row, place, now }: { row: FeedRow; place: Articl
       label={`${who}, ${path}, ${revisionRange(row)}`}
       note={about(row, run)}
       actions={
-        row.what !== 'removed' &&
-        row.kind === 'file' && (
-          <>
+        <>
+          {isThere && (
             <button type="button" class="btn quiet sm" onClick={open}>
               <Icon name="jump" />
               Jump
             </button>
-            {workbench.git.letters.value.has(path) && (
-              <button type="button" class="btn quiet sm" onClick={() => workbench.openDiff(path)}>
-                <Icon name="diff" />
-                Compare
-              </button>
-            )}
-          </>
-        )
+          )}
+          {(isKept || (isThere && workbench.git.letters.value.has(path))) && (
+            <button type="button" class="btn quiet sm" onClick={compare}>
+              <Icon name="diff" />
+              Compare
+            </button>
+          )}
+          {isKept && !workbench.readOnly.value && (
+            <button
+              type="button"
+              class="btn quiet sm"
+              aria-label={`Undo: what ${who} did in ${nameOf(path)}, ${revisionRange(row)}`}
+              title="Takes it back, and keeps what was edited since"
+              onClick={() => void workbench.historyActions.takeBack(row, (one) => (one === actor ? run : undefined))}
+            >
+              <Icon name="undo" />
+              Undo
+            </button>
+          )}
+        </>
       }
       revision={
         <button type="button" class="rev hide-m" title={`Revision ${revisionRange(row)}`} onClick={() => workbench.goToRevision(row.last)}>
@@ -98,4 +119,8 @@ function about(row: FeedRow, run: string | undefined): string {
     sidecar: 'By the sidecar itself',
   }[row.causeKind];
   return [how, size].filter((part) => part !== '').join(' · ');
+}
+
+function isKeptSize({ size }: FeedRow): boolean {
+  return size === undefined || size < mostKeptBytes;
 }

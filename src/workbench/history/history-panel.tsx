@@ -8,17 +8,21 @@ import { nameOf } from '../file-paths.ts';
 import { Avatar } from '../shell/avatar.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { sayKey } from '../shell/keys.ts';
+import { Revision } from '../shell/revision.tsx';
 import { hideRight } from '../shell/right-actions.ts';
+import { changeAgainst, type DiffAgainst } from '../shell/tabs.ts';
 import { useClock } from '../use-clock.ts';
 import { useLoaded } from '../use-loaded.ts';
 import { useRowFocus } from '../use-row-focus.ts';
 import { useWantedFocus } from '../use-wanted-focus.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { longTime, shortAge } from '../words.ts';
-import { type Commit, type HistoryStep, historySteps } from './history-steps.ts';
+import { type Commit, type HistoryStep, historySteps, type KeptVersions, knownChanges } from './history-steps.ts';
 
 const mostCommits = 50;
 const mostSteps = 200;
+const mostVersions = 500;
+const listEveryMs = 1_000;
 const verbs = { created: 'created it', changed: 'changed it', moved: 'moved it', removed: 'deleted it' } as const;
 
 /** Who changed the document and when, and what it can be compared with or restored from. */
@@ -28,13 +32,14 @@ export function HistoryPanel() {
   const box = useRef<HTMLDivElement>(null);
   const { value: path } = workbench.lastPath;
   const commits = useCommits(path);
+  const kept = useVersions(path);
   useEffect(() => checkpoints.want(), [checkpoints]);
   // What is known grows: this is read so that the list does.
   const known = feed.range.value.last;
-  const changes = path === undefined ? [] : feed.changesOf(path);
-  const all = path === undefined ? [] : historySteps({ changes, checkpoints: checkpoints.rows.value, commits: commits ?? [] });
+  const changes = path === undefined ? [] : knownChanges(feed.changesOf(path), kept);
+  const all = path === undefined ? [] : historySteps({ changes, kept, checkpoints: checkpoints.rows.value, commits: commits ?? [] });
   const steps = all.slice(0, mostSteps);
-  const rows = useRowFocus([known, checkpoints.rows.value, commits]);
+  const rows = useRowFocus([known, checkpoints.rows.value, commits, kept]);
   const now = useClock(() => workbench.now());
   useWantedFocus('right', () => box.current?.querySelector<HTMLElement>('[data-focus]')?.focus());
   return (
@@ -70,7 +75,7 @@ export function HistoryPanel() {
           )}
           <ul class="list" aria-label={`History of ${nameOf(path)}`}>
             {steps.map((step, index) => (
-              <Step key={step.key} step={step} path={path} now={now} isFirst={index === 0} />
+              <Step key={step.key} step={step} path={path} now={now} isFirst={index === 0} isListed={kept !== undefined} />
             ))}
           </ul>
           {all.length > steps.length && <p class="hint">The newest {mostSteps} steps are shown.</p>}
@@ -96,25 +101,43 @@ function useCommits(path: string | undefined): readonly Commit[] | undefined {
   return problem.value === undefined || errorFacts(problem.value).reason === 'CONNECTION_LOST' ? undefined : [];
 }
 
+/** Its changes and which of its texts are kept; asked for again as it changes. Undefined where no texts are kept, and until it is known. */
+function useVersions(path: string | undefined): KeptVersions {
+  const workbench = useWorkbench();
+  const found = useSignal<{ path: string; kept: KeptVersions } | undefined>(undefined);
+  const isOn = workbench.has('history');
+  const load = async (signal: AbortSignal): Promise<void> => {
+    if (path === undefined || !isOn) return;
+    const kept = await workbench.client.call('history.list', { path, limit: mostVersions }, { signal });
+    if (!signal.aborted) found.value = { path, kept };
+  };
+  useLoaded(load, { change: (change) => change.path === path, everyMs: listEveryMs }, [path, isOn]);
+  return found.value?.path === path ? found.value?.kept : undefined;
+}
+
 interface StepProps {
   step: HistoryStep;
   path: string;
   now: number;
   isFirst: boolean;
+  /** It is known which texts are kept. */
+  isListed: boolean;
 }
 
-function Step({ step, path, now, isFirst }: StepProps) {
+function Step({ step, path, now, isFirst, isListed }: StepProps) {
   const workbench = useWorkbench();
-  const { checkpointActions, readOnly, tabs } = workbench;
+  const { checkpointActions, historyActions, readOnly, tabs } = workbench;
   const { actor, words, mark } = sayStep(step);
   const mine = workbench.isMe(actor);
   const run = actor.kind === 'run' ? workbench.activity.runNames.value.get(actor.name.replace(/^Run /, '')) : undefined;
   const who = mine ? 'You' : (run ?? sayActor(actor));
   const text = step.kind === 'change' ? `${who.charAt(0).toUpperCase()}${who.slice(1)} ${words}` : words;
-  const against = step.kind === 'checkpoint' ? (`checkpoint:${step.id}` as const) : (`commit:${step.key}` as const);
-  const canRestore = step.kind === 'checkpoint' && !readOnly.value;
-  const isShown = step.kind !== 'change' && tabs.activeId.value === `diff:${against}:${path}`;
-  const what = step.kind === 'change' ? 'See it in Activity' : step.kind === 'commit' ? 'See what it changed' : 'Compare with now';
+  const against = againstOf(step);
+  const restores = step.kind === 'change' ? step.restores : undefined;
+  const canRestore = (step.kind === 'checkpoint' || restores !== undefined) && !readOnly.value;
+  const isShown = against !== undefined && tabs.activeId.value === `diff:${against}:${path}`;
+  const what = against === undefined ? 'See it in Activity' : step.kind === 'checkpoint' ? 'Compare with now' : 'See what it changed';
+  const age = <span class={canRestore ? 'xs faint num lines' : 'xs faint num'}>{shortAge(step.at, now)}</span>;
   return (
     <li class={`tr${isShown ? ' on' : ''}`} data-testid="history-step" data-kind={step.kind}>
       <button
@@ -124,17 +147,36 @@ function Step({ step, path, now, isFirst }: StepProps) {
         data-focus={isFirst ? true : undefined}
         title={`${text}\n${sayActor(actor)}, ${longTime(step.at, now)}\n${what}`}
         onClick={() => {
-          if (step.kind === 'change') workbench.goToRevision(step.row.last);
-          else workbench.openDiff(path, undefined, against);
+          if (against !== undefined) workbench.openDiff(path, undefined, against);
+          else if (step.kind === 'change') workbench.goToRevision(step.row.last);
         }}
       >
         <Avatar actor={actor} small />
-        <span class="grow ell" dir="auto">
+        <span class={isListed && against === undefined ? 'grow ell faint' : 'grow ell'} dir="auto">
           {text}
         </span>
         {mark !== undefined && <span class="rev">{mark}</span>}
-        <span class={canRestore ? 'xs faint num lines' : 'xs faint num'}>{shortAge(step.at, now)}</span>
+        {step.kind !== 'change' && age}
       </button>
+      {step.kind === 'change' && (
+        <>
+          <Revision number={step.row.last} text={revisionRange(step.row)} />
+          {age}
+        </>
+      )}
+      {restores !== undefined && canRestore && (
+        <span class="acts">
+          <button
+            type="button"
+            class="ib"
+            aria-label={`Restore ${nameOf(path)} ${restores.side === 'after' ? 'as of' : 'as it was before'} r${restores.revision}`}
+            title={restores.side === 'after' ? 'Restore this document as it was then' : 'Bring this document back'}
+            onClick={() => void historyActions.restore(path, restores)}
+          >
+            <Icon name="undo" />
+          </button>
+        </span>
+      )}
       {step.kind === 'checkpoint' && canRestore && (
         <span class="acts">
           <button
@@ -152,10 +194,16 @@ function Step({ step, path, now, isFirst }: StepProps) {
   );
 }
 
+/** What it can be compared with; undefined for a change whose texts are not kept. */
+function againstOf(step: HistoryStep): DiffAgainst | undefined {
+  if (step.kind === 'change') return step.canCompare ? changeAgainst(step.row) : undefined;
+  return step.kind === 'checkpoint' ? `checkpoint:${step.id}` : `commit:${step.key}`;
+}
+
 function sayStep(step: HistoryStep) {
   if (step.kind === 'change') {
     const { actor, what } = step.row;
-    return { actor, words: verbs[what], mark: revisionRange(step.row) };
+    return { actor, words: verbs[what], mark: undefined };
   }
   if (step.kind === 'commit')
     return { actor: actorNamed(step.commit.author.name, 'person'), words: step.commit.subject, mark: step.commit.hash.slice(0, 7) };

@@ -5,6 +5,7 @@ import { DiffPane } from '../changes/diff-pane.tsx';
 import { DocumentPane } from '../documents/document-pane.tsx';
 import { fileKind, isPicture } from '../documents/file-kinds.ts';
 import { ActivityPane } from '../feed/activity-pane.tsx';
+import { revisionRange } from '../feed/feed-rows.ts';
 import { nameOf } from '../file-paths.ts';
 import { lazyView } from '../lazy-view.tsx';
 import { bottomParts } from '../parts.ts';
@@ -14,7 +15,7 @@ import { Dots } from './avatar.tsx';
 import { Icon } from './icon.tsx';
 import { sayKey } from './keys.ts';
 import { toggleRight } from './right-actions.ts';
-import type { Tab } from './tabs.ts';
+import { changeIn, type Tab } from './tabs.ts';
 import { EmptyWorkspace, Welcome } from './welcome.tsx';
 
 const conflictPane = lazyView(async () => (await import('../changes/conflict-pane.tsx')).ConflictPane);
@@ -72,6 +73,8 @@ function tabTitle(tab: Tab): string {
 function sayAgainst({ against }: Extract<Tab, { kind: 'diff' }>): string {
   if (against === undefined) return 'HEAD';
   if (against === 'index' || against === 'staged') return against;
+  const change = changeIn(against);
+  if (change !== undefined) return revisionRange(change);
   return against.startsWith('commit:') ? against.slice('commit:'.length, 'commit:'.length + 7) : 'checkpoint';
 }
 

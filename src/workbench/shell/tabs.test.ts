@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { activityTab, diffTab, documentTab, type Tab, Tabs } from './tabs.ts';
+import { activityTab, changeAgainst, changeIn, diffTab, documentTab, type Tab, Tabs } from './tabs.ts';
 
 const make = (): { tabs: Tabs; closed: string[]; ids: () => string[] } => {
   const closed: string[] = [];
@@ -52,4 +52,13 @@ test('a file that is moved over another takes its tab', () => {
   assert.deepEqual(tabs.recent.value, ['document:a', 'diff:a']);
   tabs.close('document:a');
   assert.deepEqual([ids(), closed.length], [['diff:a'], 1]);
+});
+
+test('a comparison of changes says which they are, and goes with its file', () => {
+  assert.deepEqual(changeIn(changeAgainst({ first: 1262, last: 1275 })), { first: 1262, last: 1275 });
+  for (const other of [undefined, 'index', 'commit:1-2', 'change:1'] as const) assert.equal(changeIn(other as 'index'), undefined);
+  const tabs = new Tabs(() => {});
+  tabs.show(diffTab('a/x.py', undefined, changeAgainst({ first: 3, last: 4 })));
+  tabs.moved('a', 'b');
+  assert.equal(tabs.activeId.value, 'diff:change:3-4:b/x.py');
 });

@@ -1,8 +1,22 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { movedPath } from '../../core/moved-path.ts';
 
-/** What a file is compared with: the working copy with the index, the index with HEAD, a commit with its parent, the working copy with a checkpoint. */
-export type DiffAgainst = 'index' | 'staged' | `commit:${string}` | `checkpoint:${number}`;
+/**
+ * What a file is compared with: the working copy with the index, the index with HEAD, a commit with its parent, the working copy with a checkpoint, what it
+ * held after changes in a row with what it had held before the first of them.
+ */
+export type DiffAgainst = 'index' | 'staged' | `commit:${string}` | `checkpoint:${number}` | `change:${number}-${number}`;
+
+/** Of changes in a row, by the revisions of the first and the last. */
+export function changeAgainst({ first, last }: { first: number; last: number }): DiffAgainst {
+  return `change:${first}-${last}`;
+}
+
+/** The revisions that `changeAgainst` was made of. */
+export function changeIn(against: DiffAgainst | undefined): { first: number; last: number } | undefined {
+  const [, first, last] = /^change:(\d+)-(\d+)$/.exec(against ?? '') ?? [];
+  return first === undefined || last === undefined ? undefined : { first: Number(first), last: Number(last) };
+}
 
 export type Tab =
   | { id: string; kind: 'document'; path: string; preview: boolean }
