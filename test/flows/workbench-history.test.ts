@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { Locator, Page } from 'playwright-core';
+import { accessibilityProblems, noBrowser, openFile, withWorkbench } from '../kit/browser.ts';
+import { eventually } from '../kit/eventually.ts';
+import { clientOf, lines, openFocused, picture, toast } from '../kit/source-control.ts';
+
+const files = { 'loan.py': lines('one', 'two', 'three', 'four', 'five'), 'b.txt': lines('one', 'two'), 'c.txt': lines('one') };
+
+const step = (page: Page, text: string): Locator => page.getByTestId('history-step').filter({ hasText: text });
+const restore = (row: Locator): Locator => row.locator('[aria-label^="Restore "]');
+const entry = (page: Page, text: string): Locator => page.locator('[data-testid=activity-row][data-kind=files]').filter({ hasText: text });
+const undo = (row: Locator): Locator => row.getByRole('button', { name: /^Undo: / });
+
+async function typeAt(page: Page, keys: string, text: string): Promise<void> {
+  await page.locator('.cm-content').filter({ visible: true }).focus();
+  await page.keyboard.press(keys);
+  await page.keyboard.type(text);
+}
+
+test('a change of a document is looked at, restored and undone; who comes too late is told, and can keep what was edited since', {
+  skip: noBrowser,
+}, async () => {
+  await withWorkbench(files, async (workbenches) => {
+    const { page, root, scopedToken } = workbenches;
+    const read = (): string => readFileSync(path.join(root, 'loan.py'), 'utf8');
+    const owner = clientOf(workbenches);
+    const { secret } = await owner.call('tokens.create', { name: 'fixer', kind: 'agent', access: 'write' });
+    const agent = clientOf(workbenches, secret);
+    try {
+      const ada = await page({ name: 'Ada', theme: 'light' });
+      const ben = await page({ name: 'Ben', size: [390, 844] });
+      await openFocused(ada, 'loan.py');
+      await openFile(ben, 'loan.py');
+      await typeAt(ada, 'Control+Home', 'Ada: ');
+      await eventually(() => assert.match(read(), /^Ada: one/));
+      const ofAda = read();
+      await agent.call('files.write', { path: 'loan.py', text: ofAda.replace('three', 'THREE') });
+      await typeAt(ben, 'Control+End', 'by Ben');
+      await eventually(() => assert.match(read(), /by Ben$/));
+
+      await ada.keyboard.press('Alt+h');
+      const rows = {
+        ada: step(ada, 'You changed it').last(),
+        fixer: step(ada, 'Agent: fixer changed it'),
+        ben: step(ada, 'Ben changed it'),
+      };
+      await restore(rows.fixer).waitFor({ state: 'attached' });
+      assert.equal(await restore(rows.ben).count(), 0, 'the newest is what is there');
+      await rows.fixer.locator('[data-row]').focus();
+      await ada.keyboard.press('Enter');
+      const diff = ada.getByTestId('diff');
+      await diff.locator('.cm-merge-b .cm-changedLine', { hasText: 'THREE' }).waitFor();
+      assert.equal(await diff.locator('.cm-merge-b .cm-changedLine').count(), 1, 'of that change alone');
+      await diff.locator('.sides').getByText('agent: fixer').waitFor();
+      assert.deepEqual(await accessibilityProblems(ada), []);
+      await picture(ada, 'history-change');
+
+      // What came after goes, and comes back.
+      const newest = read();
+      await rows.ada.hover();
+      await picture(ada, 'history-restore');
+      await restore(rows.ada).click();
+      await toast(ada, 'Restored loan.py as of r').waitFor();
+      await eventually(() => assert.equal(read(), ofAda));
+      await picture(ada, 'history-restored');
+      await toast(ada, 'Restored loan.py').getByRole('button', { name: 'Undo' }).click();
+      await toast(ada, 'Took back the restore of loan.py').waitFor();
+      await eventually(() => assert.equal(read(), newest));
+
+      // Somebody types between the choice and the deed.
+      await ada.routeWebSocket(/\/rpc/, (socket) => {
+        const sidecar = socket.connectToServer();
+        socket.onMessage(async (message) => {
+          if (String(message).includes('history.restore')) {
+            await typeAt(ben, 'Control+End', '!');
+            await eventually(() => assert.match(read(), /by Ben!$/));
+          }
+          sidecar.send(message);
+        });
+      });
+      await ada.reload();
+      await ada.locator('[data-known=true]').waitFor();
+      await ada.getByTestId('history').waitFor();
+      await rows.ada.locator('[data-row]').focus();
+      for (const key of ['Tab', 'Tab', 'Enter']) await ada.keyboard.press(key);
+      const late = toast(ada, 'Not restored: loan.py changed meanwhile');
+      await late.filter({ hasText: /You chose r\d+; Ben typed in line 6 after that\. Nothing was written\./ }).waitFor();
+      assert.equal(read(), `${newest}!`);
+      assert.deepEqual(await accessibilityProblems(ada), []);
+      await picture(ada, 'history-late');
+      await late.getByRole('button', { name: 'Restore, keep newer edits' }).click();
+      const clash = ada.getByRole('dialog', { name: 'Not restored: loan.py' });
+      await clash.getByRole('button', { name: 'Keep newer edits' }).waitFor();
+      await picture(ada, 'history-late-clash');
+      await clash.getByRole('button', { name: 'Keep newer edits' }).click();
+      await toast(ada, ', with newer edits').waitFor();
+      await eventually(() => assert.doesNotMatch(read(), /THREE/));
+      assert.match(read(), /by Ben!$/);
+
+      // On a phone it is the same, and who may only look has nothing to press.
+      await ben
+        .getByRole('button', { name: /^History/ })
+        .first()
+        .click();
+      await step(ben, 'fixer changed it').locator('[data-row]').waitFor();
+      await picture(ben, 'history-phone');
+      await step(ben, 'fixer changed it').locator('[data-row]').click();
+      await ben.getByTestId('diff').locator('.cm-changedLine', { hasText: 'THREE' }).waitFor();
+      await picture(ben, 'history-change-phone');
+      const reader = await page({ token: scopedToken.call(workbenches, 'read') });
+      await openFile(reader, 'loan.py');
+      await reader.keyboard.press('Alt+h');
+      await step(reader, 'fixer changed it').locator('[data-row]').click();
+      await reader.getByTestId('diff').locator('.cm-changedLine', { hasText: 'THREE' }).first().waitFor();
+      assert.equal(await restore(reader.getByTestId('history')).count(), 0);
+      await reader.keyboard.press('Control+Shift+y');
+      await entry(reader, 'loan.py').first().waitFor();
+      assert.equal(await undo(reader.locator('body')).count(), 0);
+    } finally {
+      agent.close();
+      owner.close();
+    }
+  });
+});
+
+test('a row of Activity is undone, what others typed since stays, and lines that were changed again are asked about', {
+  skip: noBrowser,
+}, async () => {
+  await withWorkbench(files, async (workbenches) => {
+    const { page, root } = workbenches;
+    const read = (): string => readFileSync(path.join(root, 'loan.py'), 'utf8');
+    const owner = clientOf(workbenches);
+    const { secret } = await owner.call('tokens.create', { name: 'fixer', kind: 'agent', access: 'write' });
+    const agent = clientOf(workbenches, secret);
+    try {
+      const ada = await page({ name: 'Ada' });
+      await openFocused(ada, 'loan.py');
+      await agent.call('files.write', { path: 'loan.py', text: lines('one', 'TWO', 'three', 'four', 'five') });
+      await eventually(async () => assert.match((await ada.locator('.cm-content').textContent()) ?? '', /TWO/));
+      await typeAt(ada, 'Control+End', 'typed since');
+      await eventually(() => assert.match(read(), /typed since$/));
+      await ada.keyboard.press('Control+Shift+y');
+      const fixed = entry(ada, 'fixer wrote loan.py');
+      await fixed.getByRole('button', { name: 'Compare' }).focus();
+      await picture(ada, 'activity-change');
+      await ada.keyboard.press('Enter');
+      await ada.getByTestId('diff').locator('.cm-merge-b .cm-changedLine', { hasText: 'TWO' }).waitFor();
+      await picture(ada, 'activity-compare');
+      await ada.keyboard.press('Control+Shift+y');
+      await undo(fixed).focus();
+      await ada.keyboard.press('Enter');
+      const done = toast(ada, 'Took back what fixer did in loan.py');
+      await done.waitFor();
+      await eventually(() => assert.equal(read(), `${files['loan.py']}typed since`));
+      assert.deepEqual(await accessibilityProblems(ada), []);
+      await picture(ada, 'activity-undone-row');
+      await done.getByRole('button', { name: 'Undo' }).click();
+      await toast(ada, 'Brought back what fixer did in loan.py').waitFor();
+      await eventually(() => assert.match(read(), /TWO[^]*typed since$/));
+
+      // The same line, changed again.
+      await agent.call('files.edit', { path: 'loan.py', edits: [{ find: 'TWO', replace: 'TWO, again' }] });
+      const again = entry(ada, 'fixer wrote loan.py').first();
+      await eventually(async () => assert.equal(await entry(ada, 'fixer wrote loan.py').count(), 2));
+      await owner.call('files.edit', { path: 'loan.py', edits: [{ find: 'TWO, again', replace: 'TWO, once again' }] });
+      await eventually(() => assert.match(read(), /once again/));
+      await undo(again).click();
+      const clash = ada.getByRole('dialog', { name: 'Not taken back: loan.py' });
+      await clash.getByRole('region', { name: 'loan.py, line 2' }).getByText('TWO, once again').waitFor();
+      assert.deepEqual(await accessibilityProblems(ada), []);
+      await picture(ada, 'activity-clash');
+      await clash.getByRole('button', { name: 'Remove change’s lines' }).click();
+      await eventually(() => assert.match(read(), /TWO\n[^]*typed since$/));
+
+      // A file that is gone can be looked at, and comes back.
+      await openFile(ada, 'b.txt');
+      await ada.keyboard.press('Alt+h');
+      await agent.call('files.write', { path: 'b.txt', text: lines('one', 'two', 'three') });
+      await agent.call('files.remove', { path: 'b.txt' });
+      const removal = step(ada, 'Agent: fixer deleted it');
+      await restore(removal).waitFor({ state: 'attached' });
+      await removal.locator('[data-row]').click();
+      await ada.getByTestId('diff').locator('.cm-deletedChunk', { hasText: 'three' }).waitFor();
+      await ada.getByTestId('diff').locator('.sides').getByText('agent: fixer, who deleted it').waitFor();
+      await picture(ada, 'history-deleted');
+      await restore(removal).click();
+      await toast(ada, 'Restored b.txt as it was before r').waitFor();
+      assert.equal(readFileSync(path.join(root, 'b.txt'), 'utf8'), lines('one', 'two', 'three'));
+      await ada.keyboard.press('Control+Shift+y');
+      await undo(entry(ada, 'fixer deleted b.txt')).click();
+      await toast(ada, 'b.txt stays as it is').waitFor();
+
+      // Of what nobody had looked at before another program removed it there is nothing.
+      rmSync(path.join(root, 'c.txt'));
+      await entry(ada, 'deleted c.txt').waitFor();
+      await undo(entry(ada, 'deleted c.txt')).click();
+      await toast(ada, 'Not taken back: what c.txt held before r').waitFor();
+      await picture(ada, 'activity-not-kept');
+      await entry(ada, 'deleted c.txt').getByRole('button', { name: 'Compare' }).click();
+      await ada
+        .getByTestId('not-kept')
+        .filter({ hasText: /^What c\.txt held before r\d+ is not kept, so there is nothing to compare\./ })
+        .waitFor();
+      await picture(ada, 'comparison-not-kept');
+    } finally {
+      agent.close();
+      owner.close();
+    }
+  });
+});
+
+test('where no texts are kept, a change leads to Activity as it did, and nothing is offered that can’t be done', {
+  skip: noBrowser,
+}, async () => {
+  await withWorkbench(
+    files,
+    async (workbenches) => {
+      const ada = await workbenches.page({ name: 'Ada', theme: 'light' });
+      await openFocused(ada, 'loan.py');
+      await typeAt(ada, 'Control+Home', 'Ada: ');
+      await ada.keyboard.press('Alt+h');
+      const row = step(ada, 'You changed it');
+      await row.getByRole('button').first().click();
+      await entry(ada, 'loan.py').getByRole('button', { name: 'Jump' }).waitFor();
+      await picture(ada, 'activity-without-history');
+      for (const name of ['Compare', /^Undo/]) assert.equal(await entry(ada, 'loan.py').getByRole('button', { name }).count(), 0);
+      assert.equal(await restore(row).count(), 0);
+    },
+    { env: { OUTRIGGER_COMPONENTS: 'files,documents,workbench' } },
+  );
+});
