@@ -157,6 +157,14 @@ export const commands: readonly Command[] = [
     run: (workbench) => toggleFollow(workbench),
   },
   { id: 'go.keys', title: 'Keys', icon: 'key', keys: ['?'], group: 'Go', run: (workbench) => (workbench.overlay.value = { name: 'keys' }) },
+  {
+    id: 'go.settings',
+    title: 'Settings',
+    icon: 'filter',
+    keys: ['Ctrl ,', 'Alt ,'],
+    group: 'Go',
+    run: (workbench) => (workbench.overlay.value = { name: 'settings' }),
+  },
 
   {
     id: 'files.new',

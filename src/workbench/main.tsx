@@ -33,7 +33,10 @@ function resolveColor(value: string): string {
 }
 
 workbench.watchWidth((query) => matchMedia(query));
-addEventListener('storage', (event) => workbench.layout.theme.stored(event));
+addEventListener('storage', (event) => {
+  workbench.layout.theme.stored(event);
+  workbench.layout.preferences.stored(event);
+});
 // The browser asks before it throws away what could not be sent or saved.
 addEventListener('beforeunload', (event) => {
   if (workbench.documents.hasUnkept) event.preventDefault();

@@ -25,14 +25,14 @@ export class ThemeChoice {
   /** Where the other one is what the system asks for, there is no choice any more: the page follows the system again. */
   switch(): void {
     const dark = !this.isDark.value;
-    if (dark === systemDark.value) {
-      this.chosen.value = undefined;
-      this.#keep.removeItem(KEY);
-    } else {
-      const theme: Theme = dark ? 'dark' : 'light';
-      this.chosen.value = theme;
-      this.#keep.setItem(KEY, theme);
-    }
+    this.choose(dark === systemDark.value ? undefined : dark ? 'dark' : 'light');
+  }
+
+  /** Undefined: as the system has it. */
+  choose(theme: Theme | undefined): void {
+    this.chosen.value = theme;
+    if (theme === undefined) this.#keep.removeItem(KEY);
+    else this.#keep.setItem(KEY, theme);
   }
 
   /** Another tab of this browser has stored something; without a key it has forgotten all. */

@@ -69,6 +69,7 @@ export interface WorkbenchPorts {
 export type Overlay =
   | { name: 'find'; text: string }
   | { name: 'keys' }
+  | { name: 'settings' }
   | { name: 'people' }
   | { name: 'start' }
   | { name: 'isolation' }

@@ -9,7 +9,7 @@ import { commands } from '../../src/workbench/commands.ts';
 import { accessibilityProblems, git, noBrowser, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { withGitServer } from '../kit/git-server.ts';
-import { row } from '../kit/source-control.ts';
+import { picture, row } from '../kit/source-control.ts';
 
 const lines = (from: number, to: number): string =>
   Array.from({ length: to - from + 1 }, (_, index) => `line_${from + index} = 1\n`).join('');
@@ -144,6 +144,51 @@ test('the key sheet lists every command that has a key and is for something here
     },
     { git: true },
   );
+});
+
+test('settings hold at once in the open editor and in the next tab, and their keys can be searched', { skip: noBrowser }, async () => {
+  await withWorkbench({ ...files, 'notes.txt': `plain ${'words '.repeat(200)}\n` }, async ({ page, url }) => {
+    const ada = await page({ name: 'Ada', theme: 'light' });
+    const { keyboard } = ada;
+    await openFile(ada, 'notes.txt');
+    const editor = ada.locator('.cm-content');
+    const lead = () => editor.evaluate((one) => getComputedStyle(one).lineHeight);
+    const before = await lead();
+    await editor.locator('.cm-line').first().click();
+    await keyboard.press('Control+,');
+    const settings = ada.getByRole('dialog', { name: 'Settings' });
+    const press = (group: string, name: string) =>
+      settings.getByRole('group', { name: group }).getByRole('button', { name, exact: true }).click();
+    await settings.waitFor();
+    await picture(ada, 'settings-light');
+    await press('Theme', 'Dark');
+    await ada.locator('html[data-theme=dark]').waitFor();
+    await press('Size of code', 'Large');
+    await eventually(async () => assert.notEqual(await lead(), before));
+    await press('Break long lines', 'On');
+    await ada.locator('.cm-lineWrapping').waitFor();
+    await press('Indent', '8');
+    await ada.getByText('Spaces 8').waitFor();
+    await picture(ada, 'settings-dark');
+    assert.deepEqual(await accessibilityProblems(ada), []);
+    await settings.getByRole('textbox', { name: 'Find a key' }).fill('compare');
+    assert.deepEqual(await settings.locator('dt').allTextContents(), ['Compare with HEAD']);
+    await keyboard.press('Escape');
+    await settings.waitFor({ state: 'detached' });
+    assert.equal(await ada.evaluate(() => document.activeElement?.closest('.cm-editor') !== null), true, 'the focus is back');
+
+    const other = await ada.context().newPage();
+    await other.setViewportSize({ width: 390, height: 844 });
+    await other.goto(url);
+    await other.locator('[data-known=true]').waitFor();
+    await other.keyboard.press('Alt+,');
+    const there = other.getByRole('dialog', { name: 'Settings' });
+    await there.getByRole('button', { name: 'Large', pressed: true, exact: true }).waitFor();
+    await picture(other, 'settings-phone');
+    assert.deepEqual(await accessibilityProblems(other), []);
+    await there.getByRole('group', { name: 'Theme' }).getByRole('button', { name: 'As the system' }).click();
+    await ada.locator('html:not([data-theme])').waitFor();
+  });
 });
 
 test('keys that follow a command at once go to the view that it shows, never into the open file', { skip: noBrowserOrGit }, () =>

@@ -11,7 +11,7 @@ import { Revision } from '../shell/revision.tsx';
 import { useLoaded } from '../use-loaded.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { showChangesFrom } from './change-bars.ts';
-import { createEditor, goToLine, setWrap } from './editor-view.ts';
+import { createEditor, goToLine, setIndent, setWrap } from './editor-view.ts';
 import { KeyRow } from './key-row.tsx';
 import { showProblems } from './problem-marks.ts';
 import type { RemoteCaret } from './remote-carets.ts';
@@ -22,7 +22,9 @@ export function EditorPane({ session }: { session: DocumentSession }) {
   const host = useRef<HTMLDivElement>(null);
   const { value: path } = session.path;
   const open = session.state.value.name === 'open';
-  const { value: phone } = workbench.phone;
+  const { preferences } = workbench.layout;
+  const wrap = preferences.wrap.value ?? workbench.phone.value;
+  const { value: indentWidth } = preferences.indentWidth;
 
   useEffect(() => {
     const { current } = host;
@@ -51,8 +53,15 @@ export function EditorPane({ session }: { session: DocumentSession }) {
   useLayoutEffect(() => () => session.keepScroll(), [session, open]);
 
   useEffect(() => {
-    if (session.view !== undefined) setWrap(session.view, phone);
-  }, [phone, open]);
+    if (session.view !== undefined) setWrap(session.view, wrap);
+  }, [wrap, open]);
+  useEffect(() => {
+    if (session.view !== undefined) setIndent(session.view, path, indentWidth);
+  }, [indentWidth, open]);
+  // After the page has taken it on, which it does once its views have heard.
+  useEffect(() => {
+    requestAnimationFrame(() => session.view?.requestMeasure());
+  }, [preferences.codeSize.value]);
 
   useBase(session, open);
   useHits(session, open);
@@ -78,7 +87,8 @@ function viewOf(session: DocumentSession, workbench: ReturnType<typeof useWorkbe
   const shown = (): boolean => workbench.activeSession() === session;
   const view = createEditor(session, {
     colorOf: (actor) => workbench.presence.colorOf(actor) ?? 1,
-    wrap: workbench.phone.value,
+    wrap: workbench.layout.preferences.wrap.value ?? workbench.phone.value,
+    indentWidth: workbench.layout.preferences.indentWidth.value,
     onFacts: (facts) => {
       if (shown()) workbench.facts.value = facts;
     },

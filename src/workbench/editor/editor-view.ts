@@ -24,7 +24,7 @@ import { changeBars } from './change-bars.ts';
 import { editorTheme } from './editor-theme.ts';
 import { loadGrammar } from './grammars.ts';
 import { hangingIndent } from './hanging-indent.ts';
-import { indentStyle } from './indent-style.ts';
+import { indentStyle, sayIndent } from './indent-style.ts';
 import { lineEnds } from './line-ends.ts';
 import { problemMarks } from './problem-marks.ts';
 import { type RemoteCaret, remoteCarets } from './remote-carets.ts';
@@ -52,6 +52,8 @@ export interface EditorOptions {
   onTyped: () => void;
   /** Long lines are broken where the window ends. */
   wrap: boolean;
+  /** Spaces a step where the text does not say; undefined: as is usual in the language. */
+  indentWidth: number | undefined;
 }
 
 // Ctrl G goes to a line here, by the page's own field; F3 finds on.
@@ -63,14 +65,16 @@ const undoKeys = yUndoManagerKeymap.map(
 /** The key that runs: where nothing can be run it does nothing, and writes no line. */
 const runKeys: readonly KeyBinding[] = [{ key: 'Mod-Enter', run: () => true }];
 const wrapping = new Compartment();
+const indenting = new Compartment();
 const trailPauseMs = 120;
+/** Characters that tell how a text is indented. */
+const looksAt = 100_000;
 
 /** The editor of a session. It goes on taking edits of others while it is not shown. */
 export function createEditor(session: DocumentSession, options: EditorOptions): EditorView {
   const language = new Compartment();
   const access = new Compartment();
   const content = session.text.toString();
-  const indent = indentStyle(content.split('\n', 500), /\.(py|xml|html?)$/.test(session.path.value) ? 4 : 2);
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const tell = (view: EditorView, trail: readonly string[]): void => {
@@ -82,7 +86,7 @@ export function createEditor(session: DocumentSession, options: EditorOptions): 
       column: main.head - line.from + 1,
       selected: state.selection.ranges.reduce((sum, { from, to }) => sum + to - from, 0),
       trail,
-      indent: indent.words,
+      indent: sayIndent(state.facet(indentUnit)),
       lines: state.doc.lines,
     });
   };
@@ -113,8 +117,7 @@ export function createEditor(session: DocumentSession, options: EditorOptions): 
         searchMarks,
         problemMarks,
         search({ top: true }),
-        indentUnit.of(indent.unit),
-        EditorState.tabSize.of(indent.unit === '\t' ? 4 : indent.unit.length),
+        indenting.of(indentation(content, session.path.value, options.indentWidth)),
         keymap.of([...undoKeys, ...findKeys, ...foldKeymap, ...runKeys, ...defaultKeymap, indentWithTab]),
         yCollab(session.text, null, { undoManager: session.undo }),
         remoteCarets({ awareness: session.awareness, text: session.text, colorOf: options.colorOf, onCarets: options.onCarets }),
@@ -163,6 +166,20 @@ function accessOf({ path, readOnly }: DocumentSession): Extension {
 
 export function setWrap(view: EditorView, wrap: boolean): void {
   view.dispatch({ effects: wrapping.reconfigure(wrap ? hangingIndent : []) });
+}
+
+export function setIndent(view: EditorView, path: string, width: number | undefined): void {
+  // With a selection the bars around the editor hear of it.
+  view.dispatch({
+    effects: indenting.reconfigure(indentation(view.state.sliceDoc(0, looksAt), path, width)),
+    selection: view.state.selection,
+  });
+}
+
+/** Told from the text; where it does not say, as is preferred, or as is usual in its language. */
+function indentation(text: string, path: string, width: number | undefined): Extension {
+  const unit = indentStyle(text.slice(0, looksAt).split('\n', 500), width ?? (/\.(py|xml|html?)$/.test(path) ? 4 : 2));
+  return [indentUnit.of(unit), EditorState.tabSize.of(unit === '\t' ? (width ?? 4) : unit.length)];
 }
 
 /** Puts the caret into a line, from 1, and the line into the middle; answers the line it came to. */

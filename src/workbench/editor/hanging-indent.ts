@@ -11,7 +11,8 @@ const indents = ViewPlugin.fromClass(
       this.decorations = decorate(view);
     }
     update(update: ViewUpdate): void {
-      if (update.docChanged || update.viewportChanged) this.decorations = decorate(update.view);
+      if (update.docChanged || update.viewportChanged || update.startState.tabSize !== update.state.tabSize)
+        this.decorations = decorate(update.view);
     }
   },
   { decorations: (plugin) => plugin.decorations },

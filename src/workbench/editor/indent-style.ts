@@ -1,13 +1,7 @@
-export interface IndentStyle {
-  unit: string;
-  /** `Spaces 4`, `Tabs` */
-  words: string;
-}
-
 const looksAt = 400;
 
-/** How a text is indented, told from the steps by which its lines go in. `fallback` is the width where nothing tells. */
-export function indentStyle(lines: Iterable<string>, fallback = 4): IndentStyle {
+/** The step of a text, told from those by which its lines go in. `fallback` is the width where nothing tells. */
+export function indentStyle(lines: Iterable<string>, fallback = 4): string {
   const steps = new Map<number, number>();
   let tabs = 0;
   let spaced = 0;
@@ -23,8 +17,12 @@ export function indentStyle(lines: Iterable<string>, fallback = 4): IndentStyle 
     if (step > 1 && step <= 8) steps.set(step, (steps.get(step) ?? 0) + 1);
     before = width;
   }
-  if (tabs > spaced) return { unit: '\t', words: 'Tabs' };
+  if (tabs > spaced) return '\t';
   const [best] = [...steps].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
-  const width = best?.[0] ?? fallback;
-  return { unit: ' '.repeat(width), words: `Spaces ${width}` };
+  return ' '.repeat(best?.[0] ?? fallback);
+}
+
+/** `Spaces 4`, `Tabs` */
+export function sayIndent(unit: string): string {
+  return unit === '\t' ? 'Tabs' : `Spaces ${unit.length}`;
 }

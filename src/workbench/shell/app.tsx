@@ -22,6 +22,7 @@ import { TopBar } from './top-bar.tsx';
 
 const startDialog = lazyView<object>(() => import('../processes/start-dialog.tsx').then(({ StartDialog }) => StartDialog));
 
+const settingsDialog = lazyView<object>(() => import('./settings-dialog.tsx').then(({ SettingsDialog }) => SettingsDialog));
 const isolationDialog = lazyView<object>(() => import('../run/isolation-dialog.tsx').then(({ IsolationDialog }) => IsolationDialog));
 const gitDialogs = lazyView(async () => (await import('../changes/git-dialogs.tsx')).GitDialogs);
 /** Has the keys that are for the dialog that is being loaded. */
@@ -45,6 +46,10 @@ export function App() {
     };
   }, [workbench]);
   useTheme(layout.theme);
+  const { value: size } = layout.preferences.codeSize;
+  useEffect(() => {
+    document.documentElement.dataset['code'] = size;
+  }, [size]);
   const name = info.value?.workspace.name;
   useEffect(() => {
     document.title = name === undefined ? 'Outrigger' : `${name} · Outrigger`;
@@ -85,6 +90,7 @@ export function App() {
       <FocusHold />
       {overlay.value?.name === 'find' && <Finder initial={overlay.value.text} />}
       {overlay.value?.name === 'keys' && <KeySheet />}
+      {overlay.value?.name === 'settings' && <settingsDialog.View meanwhile={dialogComes} />}
       {overlay.value?.name === 'people' && <People />}
       {overlay.value?.name === 'start' && <startDialog.View meanwhile={dialogComes} />}
       {overlay.value?.name === 'isolation' && <isolationDialog.View meanwhile={dialogComes} />}

@@ -42,12 +42,6 @@ const more: readonly { group: string; parts?: readonly Part[]; rows: readonly [s
 
 export function KeySheet() {
   const workbench = useWorkbench();
-  const groups = [...new Set(commands.map(({ group }) => group))].map((group) => ({
-    group,
-    rows: commands
-      .filter((command) => command.group === group && command.keys.length > 0 && isOffered(command, workbench))
-      .map(({ title, keys }) => [title.replace('…', ''), keys] as const),
-  }));
   return (
     <Dialog label="Keys" class="pop keys" centred>
       <div class="rh">
@@ -56,29 +50,51 @@ export function KeySheet() {
           <Icon name="x" />
         </button>
       </div>
-      <div class="key-groups scroll" tabIndex={0}>
-        {[...groups, ...more.filter(({ parts }) => parts === undefined || workbench.has(...parts))]
-          .filter(({ rows }) => rows.length > 0)
-          .map(({ group, rows }) => (
-            <section key={group}>
-              <h3>{group}</h3>
-              <dl>
-                {rows.map(([title, keys]) => (
-                  <div key={title}>
-                    <dt>{title}</dt>
-                    <dd>
-                      {keys.map((key) => (
-                        <span key={key} class="kbd">
-                          {sayKey(key, apple)}
-                        </span>
-                      ))}
-                    </dd>
-                  </div>
-                ))}
-              </dl>
-            </section>
-          ))}
+      <div class="scroll" tabIndex={0}>
+        <KeyGroups />
       </div>
     </Dialog>
+  );
+}
+
+/** All keys that do something here, or those that `sought` is said of. */
+export function KeyGroups({ sought = '' }: { sought?: string }) {
+  const workbench = useWorkbench();
+  const wanted = sought.trim().toLowerCase();
+  const ofCommands = [...new Set(commands.map(({ group }) => group))].map((group) => ({
+    group,
+    rows: commands
+      .filter((command) => command.group === group && command.keys.length > 0 && isOffered(command, workbench))
+      .map(({ title, keys }) => [title.replace('…', ''), keys] as const),
+  }));
+  const groups = [...ofCommands, ...more.filter(({ parts }) => parts === undefined || workbench.has(...parts))]
+    .map(({ group, rows }) => ({
+      group,
+      rows: rows.filter(([title, keys]) => [title, ...keys].some((text) => text.toLowerCase().includes(wanted))),
+    }))
+    .filter(({ rows }) => rows.length > 0);
+  if (groups.length === 0) return <p class="hint">No key does “{sought.trim()}”.</p>;
+  return (
+    <div class="key-groups">
+      {groups.map(({ group, rows }) => (
+        <section key={group}>
+          <h3>{group}</h3>
+          <dl>
+            {rows.map(([title, keys]) => (
+              <div key={title}>
+                <dt>{title}</dt>
+                <dd>
+                  {keys.map((key) => (
+                    <span key={key} class="kbd">
+                      {sayKey(key, apple)}
+                    </span>
+                  ))}
+                </dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      ))}
+    </div>
   );
 }

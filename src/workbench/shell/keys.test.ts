@@ -23,6 +23,7 @@ test('a key is known by its modifiers, all of them', () => {
 
 test('Alt and a letter is known by its place where Alt writes something else', () => {
   assert.equal(isKey('Alt W', press('∑', ['alt'], 'KeyW'), true), true);
+  assert.equal(isKey('Alt ,', press('≤', ['alt'], 'Comma'), true), true);
 });
 
 test('a letter is the one that the key writes, on any keyboard, and its place is asked for where it writes none of the Latin ones', () => {

@@ -21,7 +21,8 @@ export function isKey(name: KeyName, pressed: PressedKey, apple: boolean): boole
   const same =
     pressed.key.toLowerCase() === letter.toLowerCase() ||
     (/^[A-Z]$/.test(letter) && !/^[a-z]$/i.test(pressed.key) && pressed.code === `Key${letter}`) ||
-    (letter === '`' && pressed.code === 'Backquote');
+    (letter === '`' && pressed.code === 'Backquote') ||
+    (letter === ',' && pressed.altKey && pressed.code === 'Comma');
   // What is typed with Shift (`?`) says so itself.
   const shiftMatters = letter.length > 1 || /^[A-Z]$/.test(letter);
   return same && (!shiftMatters || pressed.shiftKey === parts.includes('Shift'));

@@ -1,6 +1,7 @@
 import { type Signal, signal } from '@preact/signals';
 import type { Keep } from '../client-port.ts';
 import { ThemeChoice } from '../theme-choice.ts';
+import { Preferences } from './preferences.ts';
 
 export type View = 'files' | 'search' | 'changes' | 'tasks' | 'activity';
 /** What a phone shows: one of the views, the document, the bottom panel, or the right one. */
@@ -12,8 +13,8 @@ export const sideWidth = { initial: 264, least: 200, most: 480 } as const;
 export const rightWidth = { initial: 344, least: 300, most: 560 } as const;
 
 /**
- * What is shown where. Widths and choices are kept per workspace in this browser, what is open for each of its tabs, and the theme for all
- * workspaces.
+ * What is shown where. Widths and choices are kept per workspace in this browser, what is open for each of its tabs, and the theme and
+ * what is preferred for all workspaces.
  */
 export class Layout {
   readonly view: Signal<View>;
@@ -25,6 +26,7 @@ export class Layout {
   /** Who shows what was asked for there takes the focus, once. */
   readonly wantsFocus: Signal<FocusPlace | undefined> = signal(undefined);
   readonly theme: ThemeChoice;
+  readonly preferences: Preferences;
   readonly #keep: Keep;
   readonly #tabKeep: Keep;
   #prefix = 'outrigger.';
@@ -37,6 +39,7 @@ export class Layout {
     this.sideOpen = signal(true);
     this.side = signal<number>(sideWidth.initial);
     this.theme = new ThemeChoice(keep);
+    this.preferences = new Preferences(keep);
   }
 
   /** Called once the workspace is known. */
