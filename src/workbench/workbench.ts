@@ -608,19 +608,28 @@ export class Workbench {
 
   async save(): Promise<void> {
     if (this.readOnly.value) return;
+    if (this.documents.allSaved) return this.#saySaved('Saved already');
     try {
       const { failed } = await this.client.call('documents.flush', {});
       const [first] = failed;
       if (first !== undefined)
         this.toasts.fail(`Not saved: ${nameOf(first.path)}`, { message: first.problem, reason: 'INTERNAL', code: 'internal' });
-      this.saved.value += 1;
+      else this.#saySaved('Saved now');
     } catch (error) {
       this.toasts.fail('Not saved yet', error);
     }
   }
 
-  /** Raised by each save that was asked for: the breadcrumb pulses. */
-  readonly saved = signal(0);
+  /** What a save that was asked for came to, for a moment: the breadcrumb pulses. `count` tells one from the next. */
+  readonly saved: Signal<{ count: number; words: string | undefined }> = signal({ count: 0, words: undefined });
+  #savedTimer: ReturnType<typeof setTimeout> | undefined;
+
+  #saySaved(words: string): void {
+    const count = this.saved.value.count + 1;
+    this.saved.value = { count, words };
+    clearTimeout(this.#savedTimer);
+    this.#savedTimer = setTimeout(() => (this.saved.value = { count, words: undefined }), savedMs);
+  }
 
   /** Watches how wide the window is; called once by the page. */
   watchWidth(match: (query: string) => MediaQueryList): void {
@@ -634,6 +643,9 @@ export class Workbench {
     else if (tab.kind === 'task') this.tasks.close(tab.task);
   }
 }
+
+/** Long enough to be read. */
+const savedMs = 1_500;
 
 function documentPath(tab: Tab | undefined): string | undefined {
   return tab?.kind === 'document' ? tab.path : undefined;

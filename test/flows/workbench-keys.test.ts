@@ -83,8 +83,22 @@ test('the key sheet lists every command that has a key and is for something here
       await keyboard.press('Enter');
 
       await keyboard.press('Control+s');
-      await ada.locator('.saved.pulse').waitFor();
+      await ada.locator('.saved.pulse').filter({ hasText: 'Saved now' }).waitFor();
       await eventually(() => assert.match(readFileSync(path.join(root, 'models', 'loan.py'), 'utf8'), /^# near\n[^]*\n# far\n/));
+      await ada.emulateMedia({ reducedMotion: 'reduce' });
+      await ada
+        .locator('.saved:not(.pulse)')
+        .filter({ hasText: /^Saved · r/ })
+        .waitFor();
+      await keyboard.press('Control+s');
+      await ada.locator('.saved.pulse').filter({ hasText: 'Saved already' }).waitFor();
+      await ada.getByRole('status').filter({ hasText: 'Saved already' }).waitFor();
+      await picture(ada, 'saved-already');
+      await ada
+        .locator('.saved:not(.pulse)')
+        .filter({ hasText: /^Saved · r/ })
+        .waitFor();
+      await ada.emulateMedia({ reducedMotion: null });
 
       await keyboard.press('Control+f');
       const find = ada.locator('.cm-search');

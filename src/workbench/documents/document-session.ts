@@ -249,6 +249,11 @@ export class DocumentSession {
     return isStuck(this.info.value?.state) ? this.edits.value : this.waiting.value;
   }
 
+  /** Its file has all of it. A document without a word of the sidecar on it holds nothing of its own. */
+  get saved(): boolean {
+    return this.edits.value === 0 && (this.info.value?.state ?? 'saved') === 'saved';
+  }
+
   /** Nothing of this page's work is lost by closing. */
   get settled(): boolean {
     return this.waiting.value === 0;

@@ -90,6 +90,11 @@ export class DocumentStore {
     } else this.sessions.value.get(change.path)?.retrySoon();
   }
 
+  /** Whether the file of each document that is open has all of it, as far as the sidecar has said. */
+  get allSaved(): boolean {
+    return [...this.sessions.value.values()].every(({ saved }) => saved);
+  }
+
   /** Whether something typed here is in no file, so that leaving the page could lose it. */
   get hasUnkept(): boolean {
     return [...this.sessions.value.values()].some(({ unkept }) => unkept > 0);

@@ -203,6 +203,7 @@ function Crumbs({ session }: { session: DocumentSession }) {
   const workbench = useWorkbench();
   const { facts, link, saved } = workbench;
   const { value: path } = session.path;
+  const { count, words: said } = saved.value;
   const folders = path.split('/').slice(0, -1);
   const trail = session.state.value.name === 'open' ? (facts.value?.trail ?? []) : [];
   const { value: info } = session.info;
@@ -250,14 +251,17 @@ function Crumbs({ session }: { session: DocumentSession }) {
           <Icon name="clock" />
         </button>
       )}
+      <span class="unseen" role="status">
+        {said}
+      </span>
       <span
-        key={saved.value}
-        class={`xs saved${saved.value > 0 ? ' pulse' : ''}${isBad ? ' bad' : ' faint'}`}
+        key={count}
+        class={`xs saved${said !== undefined ? ' pulse' : ''}${isBad ? ' bad' : ' faint'}`}
         data-testid="saved"
         title={info?.problem}
       >
-        {state}
-        {revision !== undefined && info !== undefined && (
+        {said ?? state}
+        {said === undefined && revision !== undefined && info !== undefined && (
           <>
             {' · '}
             <Revision number={info.revision} />
