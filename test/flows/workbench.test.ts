@@ -4,6 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { accessibilityProblems, git, noBrowser, noBrowserOrGit, openFile, pageToken, withWorkbench } from '../kit/browser.ts';
+import { picture } from '../kit/source-control.ts';
 import { eventually } from '../kit/eventually.ts';
 import { openYjsClient } from '../kit/yjs-client.ts';
 
@@ -203,6 +204,44 @@ test('the name of what lies twelve folders deep can be read', { skip: noBrowser 
     const name = row(ada, 'loan.py').locator('.nm');
     await name.waitFor();
     assert.equal(await name.evaluate((one) => one.scrollWidth <= one.clientWidth), true);
+  });
+});
+
+test('where there is no room a name is cut at its end and a path in its middle, and what turns a name is shown', {
+  skip: noBrowser,
+}, async () => {
+  const deep = `a_long_top_folder/${'between/'.repeat(12)}last_folder`;
+  const names = [`${'long_name_'.repeat(20)}.py`, '\u202eyp.nrut', '日本語👩\u200D👧.py', 'שלום.py'];
+  await withWorkbench(Object.fromEntries(names.map((name) => [`${deep}/${name}`, 'needle = 1\n'])), async ({ page }) => {
+    const ada = await page({ name: 'Ada', theme: 'light' });
+    const ben = await page({ name: 'Ben', theme: 'dark', size: [390, 844] });
+    await ben.getByRole('button', { name: 'Search', exact: true }).click();
+    await ada.keyboard.press('Control+Shift+f');
+    for (const one of [ada, ben]) {
+      await one.getByRole('textbox', { name: 'Search text' }).fill('needle');
+      const path = (name: string) => one.locator(`.sr-file [title="${deep}/${name}"]`).first();
+      await path('שלום.py').waitFor();
+      const room = (name: string, part: string) =>
+        path(name)
+          .locator(part)
+          .evaluate((box) => [box.clientWidth > 0, box.scrollWidth <= box.clientWidth]);
+      // Of the path its end is seen, and that something is left out before it.
+      assert.deepEqual(await room('שלום.py', '.cut > :last-child'), [true, true]);
+      assert.deepEqual(await room('שלום.py', '.cut > :first-child'), [true, false]);
+      assert.deepEqual(await room(names[0] ?? '', 'bdi >> nth=0'), [true, false]);
+      assert.equal(
+        await path(names[1] ?? '')
+          .locator('bdi')
+          .first()
+          .textContent(),
+        '\\u202Eyp.nrut',
+      );
+      await picture(one, one === ada ? 'names-light' : 'names-phone-dark');
+    }
+    await ada.keyboard.press('Control+p');
+    await ada.keyboard.type('py');
+    await ada.getByRole('option').filter({ hasText: '\\u202Eyp.nrut' }).waitFor();
+    await picture(ada, 'names-finder');
   });
 });
 

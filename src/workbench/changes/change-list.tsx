@@ -152,7 +152,7 @@ function ChangeRow({ name, entry, inFolder }: { name: SectionName; entry: Change
         onKeyDown={(event) => onRowKey(event, actions)}
       >
         <span class="ell grow">
-          <NamedPath path={path} beside={from !== undefined ? `from ${came}` : !inFolder && truncatePath(parentOf(path), 30)} />
+          <NamedPath path={path} beside={from !== undefined ? `from ${came}` : inFolder ? false : undefined} />
         </span>
         {lines !== undefined && (
           <span class="xs num lines">

@@ -8,6 +8,8 @@ import { Icon } from '../shell/icon.tsx';
 import { Meanwhile } from '../shell/meanwhile.tsx';
 import { toggleHistory } from '../shell/right-actions.ts';
 import { Revision } from '../shell/revision.tsx';
+import { nameOf } from '../file-paths.ts';
+import { shownName } from '../shown-name.ts';
 import { useLoaded } from '../use-loaded.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { showChangesFrom } from './change-bars.ts';
@@ -230,13 +232,13 @@ function Crumbs({ session }: { session: DocumentSession }) {
                 void workbench.tree.reveal(folders.slice(0, index + 1).join('/'));
               }}
             >
-              {name}
+              {shownName(name)}
             </button>
             <Icon name="right" small />
           </span>
         ))}
         <span class={trail.length === 0 ? 'here ell' : 'ell'} dir="auto">
-          {path.split('/').at(-1)}
+          {shownName(nameOf(path))}
         </span>
         {trail.map((name, index) => (
           <span key={index} class={index < trail.length - 1 ? 'row hide-m' : 'row last'}>

@@ -3,6 +3,7 @@ import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { letterNames } from '../changes/letters.ts';
 import { newEntry } from '../commands.ts';
 import { fileKind } from '../documents/file-kinds.ts';
+import { shownName } from '../shown-name.ts';
 import { joinPath, nameOf, nameProblem, parentOf } from '../file-paths.ts';
 import { Dots } from '../shell/avatar.tsx';
 import { Icon } from '../shell/icon.tsx';
@@ -261,7 +262,7 @@ function Row({ node, path, top, expanded, focused, selected, editing, drop }: Ro
       ) : (
         <>
           <span class="nm ell grow" dir="auto">
-            {node.name}
+            {shownName(node.name)}
           </span>
           {writable && (
             <span class="acts">

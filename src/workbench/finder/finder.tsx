@@ -4,6 +4,8 @@ import { letterNames } from '../changes/letters.ts';
 import { canDo, commands, searchText, stopCommands, taskCommands } from '../commands.ts';
 import { fileKind } from '../documents/file-kinds.ts';
 import { nameOf, parentOf, truncatePath } from '../file-paths.ts';
+import { FolderPath } from '../named-path.tsx';
+import { shownName } from '../shown-name.ts';
 import { Dots } from '../shell/avatar.tsx';
 import { Dialog } from '../shell/dialog.tsx';
 import { Icon } from '../shell/icon.tsx';
@@ -315,11 +317,11 @@ function FileOption({ path, at, nameStart }: { path: string; at: readonly number
   return (
     <>
       <Icon name={fileKind(path).icon} />
-      <span class="ell" dir="auto">
+      <span class="ell" dir="auto" title={path}>
         <Marked text={nameOf(path)} at={at.filter((place) => place >= nameStart).map((place) => place - nameStart)} />
       </span>
-      <span class="faint sm grow ell" dir="auto">
-        {truncatePath(parentOf(path), 60)}
+      <span class="grow ell">
+        <FolderPath path={parentOf(path)} />
       </span>
       {people !== undefined && <Dots actors={people} />}
       {letter !== undefined && (
@@ -339,13 +341,13 @@ function Marked({ text, at }: { text: string; at: readonly number[] }) {
     const start = at[index] as number;
     let end = start + 1;
     while (at[++index] === end) end += 1;
-    parts.push(text.slice(from, start), <b key={start}>{text.slice(start, end)}</b>);
+    parts.push(shownName(text.slice(from, start)), <b key={start}>{shownName(text.slice(start, end))}</b>);
     from = end;
   }
   return (
     <>
       {parts}
-      {text.slice(from)}
+      {shownName(text.slice(from))}
     </>
   );
 }

@@ -7,6 +7,7 @@ import { fileKind, isPicture } from '../documents/file-kinds.ts';
 import { ActivityPane } from '../feed/activity-pane.tsx';
 import { revisionRange } from '../feed/feed-rows.ts';
 import { nameOf } from '../file-paths.ts';
+import { shownName } from '../shown-name.ts';
 import { lazyView } from '../lazy-view.tsx';
 import { bottomParts } from '../parts.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
@@ -63,9 +64,9 @@ function tabId({ id }: Tab): string {
 }
 
 function tabTitle(tab: Tab): string {
-  if (tab.kind === 'document') return nameOf(tab.path);
-  if (tab.kind === 'diff') return `${nameOf(tab.path)} ↔ ${sayAgainst(tab)}`;
-  if (tab.kind === 'conflict') return `${nameOf(tab.path)}: conflict`;
+  if (tab.kind === 'document') return shownName(nameOf(tab.path));
+  if (tab.kind === 'diff') return `${shownName(nameOf(tab.path))} ↔ ${sayAgainst(tab)}`;
+  if (tab.kind === 'conflict') return `${shownName(nameOf(tab.path))}: conflict`;
   if (tab.kind === 'checkpoint' || tab.kind === 'task') return tab.title;
   return tab.kind === 'commit' ? tab.hash.slice(0, 7) : 'Activity';
 }
