@@ -114,7 +114,20 @@ test('the key sheet lists every command that has a key and is for something here
       assert.equal(await focused(ada), 'Dismiss');
       await keyboard.press('Enter');
       await keyboard.press('Alt+f');
-      await ada.getByTestId('toast').filter({ hasText: 'Nobody to follow' }).waitFor();
+      const toast = ada.getByTestId('toast').filter({ hasText: 'Nobody to follow' });
+      await toast.waitFor();
+      // No message lies over the keys.
+      await keyboard.press('F1');
+      await keyboard.type('Keys');
+      await keyboard.press('Enter');
+      await sheet.waitFor();
+      const covered = await toast.evaluate((box) => {
+        const { x, y, width, height } = box.getBoundingClientRect();
+        return !box.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+      });
+      assert.equal(covered, true);
+      await picture(ada, 'keys-over-toast');
+      await keyboard.press('Escape');
 
       await keyboard.press('Control+PageUp');
       await selected(ada, 'README.md').waitFor();

@@ -83,7 +83,7 @@ export class FileActions {
       const kept = await this.#keep(tops);
       if (kept === undefined) {
         this.#toasts.say(`Delete ${title} for good?`, {
-          text: `It holds a git repository, or more than ${count(keepFiles, 'file')} or 64 MiB, so it can't be brought back from here.`,
+          text: `Nothing is deleted yet. There is no Undo for what holds a git repository, more than ${count(keepFiles, 'file')} or more than 64 MiB.`,
           actions: [{ label: 'Delete for good', run: () => void this.#removeNow(tops, title, undefined) }],
         });
         return;

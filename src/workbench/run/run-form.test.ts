@@ -65,6 +65,6 @@ test('limits are asked for in the units of the contract; empty fields are left t
     [true, true, false, false, false, false],
   );
   assert.equal(limitProblem('0.5', false), undefined);
-  assert.equal(sayLimits(firstForm.limits), 'the usual');
+  assert.equal(sayLimits(firstForm.limits), 'as the sidecar sets them');
   assert.equal(sayLimits({ ...firstForm.limits, seconds: '5', memoryMib: '64' }), '5 s · 64 MiB');
 });

@@ -105,7 +105,7 @@ export function sayLimits({ seconds, memoryMib, outputKib, processes }: LimitFie
     outputKib.trim() === '' ? '' : `${outputKib.trim()} KiB of output`,
     processes.trim() === '' ? '' : `${processes.trim()} processes`,
   ].filter((part) => part !== '');
-  return parts.length === 0 ? 'the usual' : parts.join(' · ');
+  return parts.length === 0 ? 'as the sidecar sets them' : parts.join(' · ');
 }
 
 function numberOf(text: string): number {
