@@ -5,6 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { Locator } from 'playwright-core';
 import { eventually } from '../kit/eventually.ts';
+import { shownName } from '../../src/workbench/shown-name.ts';
 import { noBrowser, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
 
 /** Or something in it. */
@@ -46,7 +47,10 @@ test('a name that is left as it was is left alone, whatever is in it', { skip: n
     const names = readdirSync(root).sort();
     const field = ada.getByRole('textbox', { name: /New name/ });
     for (const name of names) {
-      await ada.getByRole('treeitem').filter({ hasText: name.trim() }).click();
+      await ada
+        .getByRole('treeitem')
+        .filter({ hasText: shownName(name.trim()) })
+        .click();
       await ada.getByRole('tree').press('F2');
       await field.waitFor();
       await field.press('Enter');
