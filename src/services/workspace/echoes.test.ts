@@ -434,6 +434,35 @@ test('a folder inside of one whose name was moved before, too, is one move', () 
     );
   }));
 
+test('what went with a folder that we moved, and made anew at once, is told by our move alone, also where that had been moved before', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at, told, changes } = harness;
+    const move = (from: string, to: string) => workspace.move(from, to, { overwrite: false, parents: false, cause });
+    put('never/told/x');
+    await untilTold();
+    await move('never', 'n');
+    workspace.mkdir('never', false, cause);
+    changes.length = 0;
+    workspace.noticed([report(harness, 'n/told', 'created', { from: 'never/told' })]);
+    assert.deepEqual(told(), [], 'of which nothing was told before');
+    workspace.mkdir('a/b', true, cause);
+    await move('a', 'first');
+    workspace.mkdir('a/b', true, cause);
+    await workspace.write('a/b/x', bytes('x'), { cause });
+    await move('a', 'second');
+    await move('second', 'third');
+    workspace.mkdir('a', false, cause);
+    changes.length = 0;
+    workspace.noticed([report(harness, 'third/b', 'created', { from: 'a/b' })]);
+    assert.deepEqual(told(), [], 'where another of its name had been moved before');
+    fs.mkdirSync(at('a/b'));
+    workspace.noticed([report(harness, 'a/b', 'created')]);
+    fs.rmdirSync(at('first/b'));
+    fs.renameSync(at('a/b'), at('first/b'));
+    workspace.noticed([report(harness, 'first/b', 'created', { from: 'a/b' })]);
+    assert.deepEqual(told(), ['created a/b', 'moved a/b → first/b'], 'others moved that');
+  }));
+
 test('a folder that is moved over an empty one is one move', () =>
   withWorkspace((harness) => {
     const { workspace, put, at } = harness;

@@ -119,7 +119,7 @@ export class Echoes {
 
   #draftOf(noticed: Noticed, known: (path: string) => string | undefined): ChangeDraft | undefined {
     if (noticed.what === 'removed') return this.#removalOf(noticed.path, noticed.kind, known);
-    const report = this.#whereNow(this.#withTrueOrigin(noticed, known));
+    const report = this.#withoutOurMove(this.#whereNow(this.#withTrueOrigin(noticed, known)), known);
     const before = known(report.path);
     const content = contentOfReport(report);
     const isEcho = this.#isEcho(report, before, content);
@@ -162,6 +162,17 @@ export class Echoes {
     if (told === undefined || told === REMOVED || (told === FOLDER) === (noticed.kind === 'directory')) return noticed;
     if (noticed.kind === 'directory') this.#meetings.arrived(noticed.path);
     return { ...noticed, from: undefined };
+  }
+
+  /** A folder that went along with one that we moved is told by that, also where the watch tells it by itself, as another stood at the old place by then. */
+  #withoutOurMove(report: Noticed, known: (path: string) => string | undefined): Noticed {
+    const { path, kind, from } = report;
+    if (kind !== 'directory' || from === undefined) return report;
+    // Another of its name may have been moved before.
+    const isOurs = this.#movedTrees.some(
+      (tree, index) => !tree.byWatch && from.startsWith(`${tree.from}/`) && this.#placeNow(from, known, index) === path,
+    );
+    return isOurs ? { ...report, from: undefined } : report;
   }
 
   /** A folder in the place of another is not told with its files but by its move. False where we moved it, and that was told. */
@@ -313,14 +324,14 @@ export class Echoes {
 
   /**
    * Where something would be by now that stood at a path: its folder may have been moved since, which was told as one move. The watch may tell that move as
-   * the removal of all in the folder, or tell late of what had left it before.
+   * the removal of all in the folder, or tell late of what had left it before. `since`: moves before that one do not count.
    */
-  #placeNow(path: string, known: (path: string) => string | undefined): string {
+  #placeNow(path: string, known: (path: string) => string | undefined, since = 0): string {
     const told = known(path);
     // It came there after the folder was moved.
     if (told !== undefined && told !== REMOVED) return path;
     let place = path;
-    for (const { from, to, at } of this.#movedTrees)
+    for (const { from, to, at } of since === 0 ? this.#movedTrees : this.#movedTrees.slice(since))
       if (place.startsWith(`${from}/`) && performance.now() - at < MOVED_TREE_MS) place = to + place.slice(from.length);
     return place;
   }
