@@ -46,6 +46,8 @@ export interface TreeSource {
   look(path: string): { kind: EntryKind; stat: fs.Stats } | undefined;
   names(path: string): string[];
   realPath(path: string): string;
+  /** What a link names, further links in it not followed; undefined where it takes the system to say which entry of the root that is. */
+  targetOf(path: string): string | undefined;
 }
 
 /** Where a path leads: the folder, the name in it, and what stands there. */
@@ -123,8 +125,11 @@ export class BatchTree {
     // What a link that was moved leads to can't be known before it is there, and so neither whether the caller may go there.
     if (link.origin === undefined || pathOf(link) !== link.origin)
       throw new OutriggerError('BAD_INPUT', `${wirePath} goes through a link that this batch moves.`);
-    const target = this.#source.realPath(link.origin);
-    if (target === link.origin) throw new OutriggerError('FILE_NOT_FOUND', `${wirePath} goes through a link to nothing.`);
+    // A link that this one leads to may be another by now.
+    const named = this.#source.targetOf(link.origin);
+    const target = named ?? this.#source.realPath(link.origin);
+    if (named === undefined && target === link.origin)
+      throw new OutriggerError('FILE_NOT_FOUND', `${wirePath} goes through a link to nothing.`);
     return target === '' ? [] : target.split('/');
   }
 }

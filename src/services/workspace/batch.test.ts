@@ -646,6 +646,40 @@ test('where a link leads to nothing a batch makes no folder, as single calls do 
     assert.deepEqual([read('nothing/x/y'), read('not/there')], ['y', 'z']);
   }));
 
+test('a batch goes by links to what the changes before left there', () =>
+  withBatches(async (batch, { put, at, read, outside, tree }) => {
+    put('x', 'old');
+    put('folder/f', 'old');
+    for (const [name, target] of [
+      ['second', 'x'],
+      ['first', 'second'],
+      ['way', 'folder'],
+      ['deep/by', '../way/f'],
+      ['out', outside],
+      ['far', 'out/f'],
+    ] as const) {
+      fs.mkdirSync(path.dirname(at(name)), { recursive: true });
+      fs.symlinkSync(target, at(name));
+    }
+    await batch([
+      { op: 'move', from: 'second', to: 'moved' },
+      { op: 'write', path: 'first', text: 'first' },
+      { op: 'move', from: 'way', to: 'other' },
+      { op: 'write', path: 'way/f', text: 'way' },
+      { op: 'write', path: 'deep/by', text: 'by' },
+      { op: 'move', from: 'out', to: 'away' },
+      { op: 'write', path: 'out/f', text: 'inside' },
+      { op: 'write', path: 'far', text: 'far' },
+    ]);
+    assert.deepEqual([read('x'), read('folder/f')], ['old', 'old'], 'where they led before');
+    assert.deepEqual([read('second'), read('way/f'), read('out/f')], ['first', 'by', 'far']);
+    assert.equal(fs.readlinkSync(at('first')), 'second');
+    assert.deepEqual(fs.readdirSync(outside), []);
+    assert.equal(tree()['folder/f'], 'old');
+    fs.symlinkSync('loop', at('loop'));
+    await fails('PATH_ESCAPES', () => batch([{ op: 'write', path: 'loop', text: 'x' }]));
+  }));
+
 test('what went with a folder that a batch moves is not told to be gone where something else is put there', () =>
   withBatches(async (batch, { told, workspace, changes }) => {
     workspace.mkdir('a/x/deep', true, cause);

@@ -1,9 +1,10 @@
 import fs from 'node:fs';
+import { posix } from 'node:path';
 import { boundedSize } from '../../contract/bound.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
 import type { BatchChange, BatchResult } from '../../contract/files.ts';
-import { joinPath } from '../../contract/paths.ts';
+import { joinPath, parentPath } from '../../contract/paths.ts';
 import { type State, STATE_HINT } from '../state/state.ts';
 import { type Durability, keepOwner, prepareFile, syncFolder, TEMPORARY_NAME, temporaryName } from './atomic-write.ts';
 import {
@@ -243,6 +244,7 @@ class Batch {
         return fs.readdirSync(folder.at).filter((name) => !TEMPORARY_NAME.test(name));
       },
       realPath: (path) => containment.realPath(path),
+      targetOf: (path) => targetOf(containment, path),
       content: (path, stat, whole) => {
         const read = this.#read.get(path);
         if (read === undefined || !sameFacts(read.facts, stat)) return undefined;
@@ -486,6 +488,21 @@ function look(containment: Containment, path: string): ReturnType<PlanSource['lo
     if (known.reason === 'FILE_NOT_FOUND' || known.reason === 'NOT_A_DIRECTORY') return undefined;
     throw known;
   }
+}
+
+function targetOf(containment: Containment, path: string): string | undefined {
+  let target: string;
+  try {
+    using place = exactPlace(containment, path);
+    target = fs.readlinkSync(place.at);
+  } catch {
+    // Another program took it away this moment.
+    return undefined;
+  }
+  const [, names = ''] = /^(?:\.\.?\/)*(.*)$/s.exec(target) ?? [];
+  // What is above a name, or in it, depends on what that leads to.
+  if (posix.isAbsolute(target) || names.split('/').some((name) => ['', '.', '..'].includes(name))) return undefined;
+  return containment.pathOf(posix.join(containment.root, parentPath(path), target));
 }
 
 /** The same content for the same change in the same folder need not be written again. */
