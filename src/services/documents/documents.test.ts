@@ -711,6 +711,34 @@ for (const { who, isIn, types, says } of [
       if (!isIn && !types) assert.equal(fs.readFileSync(at('a.txt'), 'utf8'), 'text again\n');
     }));
 
+test('a write to a document with a mode, and a copy of its file, come to one after the other, however they meet', () =>
+  withWorkspace(async ({ workspace, state, put, at, read }) => {
+    const documents = documentsOf({ workspace, state });
+    workspace.liveText = documents;
+    await documents.start();
+    const copies = new Set<string>();
+    try {
+      for (let turns = 0; turns < 24; turns++) {
+        const name = `${turns}.txt`;
+        put(name, 'one\n');
+        fs.chmodSync(at(name), 0o644);
+        await documents.look(name, asking);
+        const copied = workspace.copy(name, `${name}.copy`, { overwrite: false, parents: false, cause });
+        for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+        const change = (raw: string): string => {
+          workspace.giveMode(name, 0o600);
+          return `${raw}two\n`;
+        };
+        await documents.write(name, change, cause);
+        await copied;
+        copies.add(`${(fs.statSync(at(`${name}.copy`)).mode & 0o777).toString(8)} ${read(`${name}.copy`)}`);
+      }
+      assert.deepEqual([...copies].sort(), ['600 one\ntwo\n', '644 one\n']);
+    } finally {
+      await documents.stop();
+    }
+  }));
+
 test('where it is not known what happened to the folder, documents that are open look at their files', () =>
   withWorkspace(async (harness) => {
     const { workspace, put, read } = harness;

@@ -274,7 +274,9 @@ export class Workspace extends Reader {
    */
   copy(from: string, to: string, options: CopyOptions & { mayRead?: Confirm | undefined }): Promise<number> {
     return this.#guard(from, async () => {
-      await this.liveText?.flush(from);
+      // A call that wrote to the document meanwhile may have given its file another mode already.
+      for (let attempt = 1; attempt === 1 || (attempt <= RETRIES && this.liveText?.read(from)?.unsaved === true); attempt++)
+        await this.liveText?.flush(from);
       options.signal?.throwIfAborted();
       return await this.#copying.copy(from, to, options);
     });
