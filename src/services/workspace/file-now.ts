@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { type Containment, openRegularFile } from './containment.ts';
+import { type Containment, openRegularFile, type Place } from './containment.ts';
 import { readWhole } from './content.ts';
 
 /**
@@ -11,6 +11,15 @@ export function fileNow(containment: Containment, path: string, maxBytes: number
     using place = containment.place(path, false);
     if (place.path !== path) return undefined;
     if (fs.lstatSync(place.at, { throwIfNoEntry: false }) === undefined) return null;
+    return bytesNow(place, path, maxBytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The bytes of a regular file that stands at a place, in this very turn; undefined where it is none, is larger than `maxBytes` or can't be read. */
+export function bytesNow(place: Place, path: string, maxBytes: number): Uint8Array | undefined {
+  try {
     const { descriptor, stat } = openRegularFile(place, path);
     try {
       return stat.size > maxBytes ? undefined : readWhole(descriptor, stat.size);

@@ -20,6 +20,7 @@ import { Copying } from './copying.ts';
 import { Batches, type BatchOptions, type BatchOutcome, type BatchRequest } from './batch.ts';
 import { Echoes, type Noticed } from './echoes.ts';
 import { fileError } from './file-errors.ts';
+import { bytesNow } from './file-now.ts';
 import { finishInPlace, writeInPlace } from './in-place.ts';
 import { Folders } from './folders.ts';
 import { type RemovalHost, removeFolder } from './folder-removal.ts';
@@ -507,20 +508,10 @@ function replaceable(place: Place, wirePath: string): fs.Stats | undefined {
   throw notAFile(stat, wirePath);
 }
 
-/** Of a small file, in this turn; null for what else there is. */
+/** Of a small file, in this turn; null for what else there is, and where it can't be read: it can be removed all the same. */
 function smallHash(place: Place, wirePath: string, stat: fs.Stats): string | null {
-  if (!stat.isFile() || stat.size > SMALL_BYTES) return null;
-  try {
-    const { descriptor } = openRegularFile(place, wirePath);
-    try {
-      return hashBytes(readWhole(descriptor, stat.size));
-    } finally {
-      fs.closeSync(descriptor);
-    }
-  } catch {
-    // Not to be read; it can be removed all the same.
-    return null;
-  }
+  const bytes = stat.isFile() ? bytesNow(place, wirePath, SMALL_BYTES) : undefined;
+  return bytes === undefined ? null : hashBytes(bytes);
 }
 
 /** The mode of a file that is written: what is asked for, else that which it has, else that of a new one. */
