@@ -4,7 +4,8 @@ import type { history } from '../../contract/history.ts';
 import type { Call, Implementations, Output } from '../../contract/operation.ts';
 import { type Clash, takeBack } from '../../core/take-back.ts';
 import { decodeText, etagOf, hashBytes } from '../workspace/content.ts';
-import type { PastChange, PathHistory } from '../workspace/path-history.ts';
+import type { PastChange } from '../workspace/change-row.ts';
+import type { PathHistory } from '../workspace/path-history.ts';
 import { withBom } from '../workspace/stored-text.ts';
 import type { KeptTexts } from './kept-texts.ts';
 
@@ -114,7 +115,7 @@ export function historyOperations(dependencies: HistoryDependencies, options: Hi
       const { changes, more } = past.changesOf(path, before ?? Number.MAX_SAFE_INTEGER, limit, call.visible);
       const visible = visibleTo(call);
       const isKept = (hash: string | null): boolean => hash !== null && texts.has(hash, visible);
-      const versions = changes.map(({ before: was, after, from, ...facts }) => ({
+      const versions = changes.map(({ before: was, after, from, kind: _kind, note: _note, ...facts }) => ({
         ...facts,
         ...(from !== undefined && call.visible(from) ? { from } : {}),
         kept: isKept(after),

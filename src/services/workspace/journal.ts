@@ -5,6 +5,7 @@ import type { Cause, Change, EntryKind } from '../../contract/events.ts';
 import { parentPath } from '../../contract/paths.ts';
 import { RingBuffer } from '../../core/ring-buffer.ts';
 import type { State } from '../state/state.ts';
+import { type ChangeRow, pastChange } from './change-row.ts';
 import { hashOrNull } from './content.ts';
 
 const RECENT = 2048;
@@ -67,20 +68,6 @@ export interface SinceAnswer {
 }
 
 type Listener = (changes: readonly Change[]) => void;
-
-interface ChangeRow {
-  revision: number;
-  path: string;
-  kind: EntryKind;
-  what: Change['what'];
-  origin: string | null;
-  before: string | null;
-  after: string | null;
-  size: number | null;
-  cause: string;
-  at: number;
-  note: string | null;
-}
 
 /**
  * The one counter over all changes of the folder, and what content each path was last known to have. A change is stored
@@ -409,22 +396,7 @@ export class Journal {
   }
 
   #fromRow(row: ChangeRow): Change {
-    const change: Change = {
-      type: 'change',
-      revision: row.revision,
-      cursor: this.cursorOf(row.revision),
-      path: row.path,
-      kind: row.kind,
-      what: row.what,
-      before: row.before,
-      after: row.after,
-      cause: JSON.parse(row.cause) as Cause,
-      at: row.at,
-    };
-    if (row.origin !== null) change.from = row.origin;
-    if (row.size !== null) change.size = row.size;
-    if (row.note !== null) change.note = row.note;
-    return change;
+    return { type: 'change', cursor: this.cursorOf(row.revision), ...pastChange(row) };
   }
 
   #insert(change: Change, content = contentOf(change)): void {

@@ -1,23 +1,9 @@
-import type { Cause, Change } from '../../contract/events.ts';
 import { movedPath } from '../../core/moved-path.ts';
 import type { State } from '../state/state.ts';
+import { type ChangeRow, type PastChange, pastChange } from './change-row.ts';
 
 /** Renames that one look back follows. */
 const MAX_MOVES = 100;
-
-/** A change of a file as the journal keeps it. */
-export interface PastChange {
-  revision: number;
-  /** What the file was called then. */
-  path: string;
-  what: Change['what'];
-  from?: string;
-  before: string | null;
-  after: string | null;
-  size?: number;
-  cause: Cause;
-  at: number;
-}
 
 interface Arrival {
   revision: number;
@@ -58,8 +44,8 @@ export class PathHistory {
     for (const { name, from, to } of this.#timesOf(path, visible)) {
       if (from >= before) continue;
       const room = limit + 1 - found.length;
-      const rows = this.#state.statement(CHANGES).all(name, from, Math.min(to, before), room) as unknown as Row[];
-      found.push(...rows.map(fromRow));
+      const rows = this.#state.statement(CHANGES).all(name, from, Math.min(to, before), room) as unknown as ChangeRow[];
+      found.push(...rows.map(pastChange));
       if (found.length > limit) break;
     }
     return { changes: found.slice(0, limit), more: found.length > limit };
@@ -89,30 +75,4 @@ export class PathHistory {
       to = arrival.revision;
     }
   }
-}
-
-interface Row {
-  revision: number;
-  path: string;
-  what: Change['what'];
-  origin: string | null;
-  before: string | null;
-  after: string | null;
-  size: number | null;
-  cause: string;
-  at: number;
-}
-
-function fromRow({ revision, path, what, origin, before, after, size, cause, at }: Row): PastChange {
-  return {
-    revision,
-    path,
-    what,
-    before,
-    after,
-    cause: JSON.parse(cause) as Cause,
-    at,
-    ...(origin === null ? {} : { from: origin }),
-    ...(size === null ? {} : { size }),
-  };
 }
