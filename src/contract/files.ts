@@ -47,7 +47,8 @@ export const written = once(() =>
   }),
 );
 
-const storeErrors = [
+/** Of what stores content in a file. */
+export const storeErrors = [
   'ETAG_MISMATCH',
   'FILE_EXISTS',
   'NOT_A_FILE',

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { cause } from './events.ts';
-import { written } from './files.ts';
+import { storeErrors, written } from './files.ts';
 import { operation } from './operation.ts';
 import { entryPath } from './paths.ts';
 import { once } from './once.ts';
@@ -25,22 +25,7 @@ const version = once(() =>
 );
 export type Version = z.infer<ReturnType<typeof version>>;
 
-const changing = [
-  'VERSION_NOT_KEPT',
-  'ETAG_MISMATCH',
-  'FILE_NOT_FOUND',
-  'NOT_A_FILE',
-  'NOT_A_DIRECTORY',
-  'NOT_TEXT',
-  'PATH_ESCAPES',
-  'NAME_TOO_LONG',
-  'FILE_PERMISSION',
-  'DISK_FULL',
-  'BUSY_FILE',
-  'READ_ONLY',
-  'INPUT_TOO_LARGE',
-  'OUTPUT_TOO_LARGE',
-] as const;
+const changing = ['VERSION_NOT_KEPT', ...storeErrors, 'FILE_NOT_FOUND', 'NOT_TEXT', 'INPUT_TOO_LARGE', 'OUTPUT_TOO_LARGE'] as const;
 
 export const history = {
   'history.list': operation({
@@ -76,7 +61,7 @@ export const history = {
         ifMatch: z.string().optional().describe('Only while the file has this ETag, as history.read and files.read give it.'),
       }),
     output: written,
-    errors: [...changing, 'FILE_EXISTS'],
+    errors: changing,
   }),
   'history.revert': operation({
     summary: 'Take back one change of a file, or some in a row, and nothing else: what was edited since stays.',
@@ -99,6 +84,6 @@ export const history = {
         revision: z.int().nonnegative(),
         document: z.boolean().optional().describe('True when an open document took it as edits.'),
       }),
-    errors: [...changing, 'FILE_EXISTS', 'HUNKS_SHARED'],
+    errors: [...changing, 'HUNKS_SHARED'],
   }),
 };
