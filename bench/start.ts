@@ -56,12 +56,15 @@ async function measure({ args, sign }: { args: string[]; sign: string }): Promis
   const env = { PATH: process.env['PATH'], HOME: scratch, NODE_COMPILE_CACHE: join(scratch, 'compile'), OUTRIGGER_TOKEN: token };
   const begun = performance.now();
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  const text = await said(child, sign);
+  const said = listen(child, sign);
+  await said.sign;
   const ms = performance.now() - begun;
   await new Promise((resolve) => setTimeout(resolve, idleMs));
+  if (child.exitCode !== null || child.signalCode !== null)
+    throw new Error(`ended with ${child.exitCode ?? child.signalCode} by itself: ${said.text()}`);
   const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
   const mb = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024;
-  const url = /"url":"([^"]+)"/.exec(text)?.[1];
+  const url = /"url":"([^"]+)"/.exec(said.text())?.[1];
   if (url !== undefined) await runProgram(url);
   const ended = once(child, 'exit');
   const stopped = performance.now();
@@ -77,16 +80,17 @@ async function runProgram(url: string): Promise<void> {
   await answer.text();
 }
 
-/** All that it said by then. */
-function said(child: ChildProcess, sign: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = '';
+/** `sign` is kept when it has said that. */
+function listen(child: ChildProcess, expected: string): { sign: Promise<void>; text: () => string } {
+  let text = '';
+  const sign = new Promise<void>((resolve, reject) => {
     child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
-      if (text.includes(sign)) resolve(text);
+      if (text.includes(expected)) resolve();
     });
     child.once('exit', (code) => reject(new Error(`ended with ${code}: ${text}`)));
   });
+  return { sign, text: () => text };
 }
 
 function median(values: readonly number[]): number {
