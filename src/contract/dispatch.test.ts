@@ -98,7 +98,7 @@ function setUp({ implementations = {}, dependencies = {}, options = {} }: Setup 
   const dispatch = createDispatch(
     table,
     { ...answers, ...implementations },
-    { now: () => 0, log: (facts) => log.push(facts), ...dependencies },
+    Object.defineProperties({ now: () => 0, log: (facts) => log.push(facts) }, Object.getOwnPropertyDescriptors(dependencies)),
     { ceiling: () => ({ access: 'admin', why: '' }), maxOutputBytes: 1000, maxCallsPerCaller: 3, ...options },
   );
   const request = { caller: person(), transport: 'test', requestId: 'r1', signal: new AbortController().signal };
@@ -236,6 +236,23 @@ describe('a caller limited to some paths', () => {
     await call('a.some', { paths: ['conf/config.json'] });
     await call('a.read', { path: 'conf/config.json' });
     assert.equal((await call('a.free')).output, true);
+  });
+
+  test('looks for the secrets only where that can refuse something', async () => {
+    let looks = 0;
+    const dependencies = {
+      get secrets() {
+        looks++;
+        return new Set(['conf']);
+      },
+    };
+    const { call } = setUp({ dependencies, implementations: { 'a.free': (_input, { visible }) => visible('conf') } });
+    await call('a.read', { path: 'conf' });
+    assert.equal((await call('a.free')).output, true);
+    await call('a.items', {}, { caller: person({ access: 'write' }) });
+    assert.equal(looks, 0);
+    await fails('ACCESS_DENIED', call('a.read', { path: 'conf' }, { caller: person({ access: 'write' }) }));
+    assert.equal(looks, 1);
   });
 
   test('is looked at again by `confirmScope`, for what a path leads to by then', async () => {

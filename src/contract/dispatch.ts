@@ -244,9 +244,10 @@ function problemOf(issue: Issue, above: readonly PropertyKey[] = []): { at: stri
 type Places = Pick<DispatchDependencies, 'locate' | 'secrets'>;
 
 function checkScope(name: string, operation: Operation, caller: Caller, input: unknown, places: Places): void {
+  if (operation.scope === 'none' || operation.scope === 'filtered') return;
   const { paths } = caller;
   const guarded = guardedFrom(caller, places);
-  if ((paths === undefined && guarded === undefined) || operation.scope === 'none' || operation.scope === 'filtered') return;
+  if (paths === undefined && guarded === undefined) return;
   if (operation.scope === 'workspace') {
     if (paths === undefined) {
       for (const path of (operation.paths ?? []).flatMap((field) => pathsIn(input as Record<string, unknown>, field)))
@@ -295,9 +296,11 @@ function placeOf(path: string, { locate }: Places): string[] {
   }
 }
 
-/** Undefined where nothing is kept from the caller. */
-function guardedFrom(caller: Caller, { secrets }: Places): ReadonlySet<string> | undefined {
-  return secrets === undefined || secrets.size === 0 || caller.access === 'admin' ? undefined : secrets;
+/** Undefined where nothing is kept from the caller. To ask for the secrets can be to look for them: for an admin nobody does. */
+function guardedFrom(caller: Caller, places: Places): ReadonlySet<string> | undefined {
+  if (caller.access === 'admin') return undefined;
+  const { secrets } = places;
+  return secrets?.size === 0 ? undefined : secrets;
 }
 
 /** `above`: the folder of a secret is refused too. What changes things can also put that elsewhere; below a secret, it can put a folder in its place. */
