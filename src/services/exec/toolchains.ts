@@ -20,40 +20,63 @@ export interface Tool {
 /** What was found a moment ago is not looked for again: one run asks several times. */
 const FOUND_FOR_MS = 250;
 
+interface Found {
+  tool: Tool;
+  /** Milliseconds. */
+  at: number;
+  /** Where it was found, and what stood there. */
+  place: string;
+  identity: string;
+}
+
 /** Compilers and interpreters of this machine. */
 export class Toolchains {
   readonly #node: string | undefined;
   readonly #searched: readonly string[];
-  readonly #found = new Map<string, { tool: Tool; at: number }>();
+  readonly #now: () => number;
+  readonly #found = new Map<string, Found>();
 
-  /** `node`: what a program of JavaScript gets; the Node that this program runs in, where that is one for others, too. */
-  constructor({ node = ownNode(), searched = SEARCHED }: { node?: string | undefined; searched?: readonly string[] } = {}) {
+  /**
+   * `node`: what a program of JavaScript gets; the Node that this program runs in, where that is one for others, too. `now`: ms, of a clock that is not
+   * set back.
+   */
+  constructor({
+    node = ownNode(),
+    searched = SEARCHED,
+    now = () => performance.now(),
+  }: { node?: string | undefined; searched?: readonly string[]; now?: () => number } = {}) {
     this.#node = node;
     this.#searched = searched;
+    this.#now = now;
   }
 
   /** Undefined where it is not installed. */
   find(program: string): Tool | undefined {
     const known = this.#found.get(program);
-    if (known !== undefined && performance.now() - known.at < FOUND_FOR_MS) return known.tool;
-    const tool = this.#look(program);
-    if (tool === undefined) this.#found.delete(program);
-    else this.#found.set(program, { tool, at: performance.now() });
-    return tool;
+    const now = this.#now();
+    if (known !== undefined && now - known.at < FOUND_FOR_MS) return known.tool;
+    const found = this.#look(program, known);
+    if (found === undefined) this.#found.delete(program);
+    else this.#found.set(program, { ...found, at: now });
+    return found?.tool;
   }
 
-  #look(program: string): Tool | undefined {
+  #look(program: string, known: Found | undefined): Omit<Found, 'at'> | undefined {
     const places =
       program === 'node' && this.#node !== undefined ? [this.#node] : this.#searched.map((folder) => path.join(folder, program));
-    for (const file of places) {
+    for (const place of places) {
       try {
-        fs.accessSync(file, fs.constants.X_OK);
-        const real = fs.realpathSync(file);
-        const stat = fs.statSync(real);
-        if (!stat.isFile()) continue;
+        const stat = fs.statSync(place, { throwIfNoEntry: false });
+        if (stat?.isFile() !== true) continue;
+        const identity = `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeMs}:${stat.ctimeMs}`;
+        // One that needs a folder beside it may have been moved with that.
+        if (known?.place === place && known.identity === identity && known.tool.readable.length === 0) return known;
+        fs.accessSync(place, fs.constants.X_OK);
+        const real = fs.realpathSync(place);
         const isSystem = ['/usr/', '/bin/'].some((prefix) => real.startsWith(prefix));
         const readable = isSystem ? [] : [path.dirname(path.dirname(real))];
-        return { file: isSystem ? file : real, mark: `${real}:${stat.ino}:${stat.size}:${stat.mtimeMs}`, readable };
+        const mark = `${real}:${stat.ino}:${stat.size}:${stat.mtimeMs}`;
+        return { tool: { file: isSystem ? place : real, mark, readable }, place, identity };
       } catch {
         // Not this one.
       }
