@@ -1,58 +1,25 @@
-import path from 'node:path';
 import type { Config } from '../config/options.ts';
-import type { Documents } from '../services/documents/documents.ts';
-import { AutoCommit } from '../services/git/auto-commit.ts';
-import { Git } from '../services/git/git.ts';
-import { gitOperations } from '../services/git/operations.ts';
-import type { Processes } from '../services/processes/processes.ts';
-import type { State } from '../services/state/state.ts';
-import type { Workspace } from '../services/workspace/workspace.ts';
-import { editHistory } from './edit-history.ts';
-import type { Health } from './health.ts';
-import type { Log } from './log.ts';
+import { git as table } from '../contract/git.ts';
+import type { Health, Check } from './health.ts';
+import { LatePart } from './late-part.ts';
+import type { OpenedGit, OpenGitDependencies } from './open-git.ts';
 
-/** Makes the repository of the folder an operation away; documents are saved before git looks. Answers with the way to stop. */
-export function plugGit(
-  dependencies: {
-    workspace: Workspace;
-    state: State;
-    processes: Processes;
-    documents: Documents | undefined;
-    log: Log;
-    health: Health;
-    implementations: Record<string, unknown>;
-  },
+type AutoCommit = NonNullable<OpenedGit['auto']>;
+
+/** Makes the repository of the folder an operation away. Answers with the way to stop. */
+export async function plugGit(
+  { health, implementations, ...dependencies }: OpenGitDependencies & { health: Health; implementations: Record<string, unknown> },
   config: Config,
   { readOnly, secrets }: { readOnly: boolean; secrets: () => ReadonlySet<string> },
-): { stop(): Promise<void> } {
-  const { workspace, state, processes, documents, log, health, implementations } = dependencies;
-  const git = new Git(
-    {
-      processes,
-      flush: async () => documents?.flushUnheld(),
-      holdSaves: documents === undefined ? undefined : () => documents.holdSaves(),
-      still: (signal) => workspace.sides.enter('looking', { signal }),
-      alone: () => workspace.standstill.begin(),
-      edits: editHistory(workspace.journal),
-      secrets,
-    },
-    {
-      root: workspace.root,
-      timeoutMs: config['git.timeoutMs'],
-      networkTimeoutMs: config['git.networkTimeoutMs'],
-      init: config['git.init'],
-      name: config['git.name'],
-      email: config['git.email'],
-      coAuthors: config['git.coAuthors'],
-      // As JSON a text takes more than its bytes: with room to spare, an answer stays below the limit of one.
-      maxTextBytes: Math.floor(config['limits.outputBytes'] / 2),
-      fileRemotes: config['git.fileRemotes'],
-      credentialFolder: path.join(state.folder, 'git-credentials'),
-    },
-  );
-  Object.assign(implementations, gitOperations(git));
+): Promise<{ stop(): Promise<void> }> {
+  const commitsAlone = config['git.autoCommit'] !== 0 && !readOnly;
+  const late = new LatePart(async () => {
+    const { openGit } = await import('./open-git.ts');
+    return openGit(dependencies, config, { commitsAlone, secrets });
+  });
+  Object.assign(implementations, late.operations(Object.keys(table)));
   health.add(() => {
-    if (processes.find('git') !== undefined) return { name: 'git', ok: true, text: 'The program is there.' };
+    if (dependencies.processes.find('git') !== undefined) return { name: 'git', ok: true, text: 'The program is there.' };
     return {
       name: 'git',
       ok: false,
@@ -60,21 +27,15 @@ export function plugGit(
       hint: 'apt-get install git, or leave git out of `components`.',
     };
   });
-  if (config['git.autoCommit'] === 0 || readOnly) return { stop: () => Promise.resolve() };
-  const auto = new AutoCommit(
-    {
-      git,
-      onChanges: (listener) => workspace.journal.onChanges(listener),
-      log: (event, facts) => log(event === 'git.auto-commit' ? 'info' : 'warn', event, facts),
-    },
-    { afterMs: config['git.autoCommit'] * 1000 },
-  );
-  health.add(() => {
-    const { state: now } = auto;
-    if (now.kind === 'waiting')
-      return { name: 'auto-commit', ok: true, text: `Changes are committed after ${config['git.autoCommit']} s without one.` };
-    if (now.kind === 'paused') return { name: 'auto-commit', ok: true, text: `Nothing is committed by itself: ${now.why}.` };
-    return { name: 'auto-commit', ok: false, text: now.message, hint: 'It is tried again after the next change.' };
-  });
+  const auto = commitsAlone ? (await late.open()).auto : undefined;
+  if (auto === undefined) return { stop: () => Promise.resolve() };
+  health.add(() => autoCommitCheck(auto, config));
   return auto;
+}
+
+function autoCommitCheck({ state }: AutoCommit, config: Config): Check {
+  if (state.kind === 'waiting')
+    return { name: 'auto-commit', ok: true, text: `Changes are committed after ${config['git.autoCommit']} s without one.` };
+  if (state.kind === 'paused') return { name: 'auto-commit', ok: true, text: `Nothing is committed by itself: ${state.why}.` };
+  return { name: 'auto-commit', ok: false, text: state.message, hint: 'It is tried again after the next change.' };
 }

@@ -1,8 +1,8 @@
 import type { Config } from '../config/options.ts';
 import { search as table } from '../contract/search.ts';
-import type { Call } from '../contract/operation.ts';
 import type { Search } from '../services/search/search.ts';
 import type { Health } from './health.ts';
+import { LatePart } from './late-part.ts';
 import type { OpenSearchDependencies } from './open-search.ts';
 
 export interface PluggedSearch {
@@ -22,27 +22,20 @@ export function plugSearch(
   }: Omit<OpenSearchDependencies, 'batch'> & { health: Health; implementations: Record<string, unknown> },
   config: Config,
 ): PluggedSearch {
-  let opened: Promise<{ search: Search; operations: object }> | undefined;
   let search: Search | undefined;
   let folderKnown = false;
   let stopped = false;
   const startWhenKnown = (): void => {
     if (folderKnown && !stopped) void search?.start();
   };
-  const open = (): Promise<{ search: Search; operations: object }> =>
-    (opened ??= (async () => {
-      const { openSearch } = await import('./open-search.ts');
-      const made = await openSearch({ ...dependencies, batch: implementations['files.batch'] as OpenSearchDependencies['batch'] }, config);
-      ({ search } = made);
-      startWhenKnown();
-      return made;
-    })());
-  for (const name of Object.keys(table)) {
-    implementations[name] = async (input: unknown, call: Call): Promise<unknown> => {
-      const { operations } = await open();
-      return (operations as Record<string, (input: unknown, call: Call) => unknown>)[name]?.(input, call);
-    };
-  }
+  const late = new LatePart(async () => {
+    const { openSearch } = await import('./open-search.ts');
+    const made = await openSearch({ ...dependencies, batch: implementations['files.batch'] as OpenSearchDependencies['batch'] }, config);
+    ({ search } = made);
+    startWhenKnown();
+    return made;
+  });
+  Object.assign(implementations, late.operations(Object.keys(table)));
   health.add(() => {
     if (search === undefined) return { name: 'search', ok: true, text: 'The folder is listed when somebody connects.' };
     const { state, problem, files, ripgrep } = search.status();
@@ -61,11 +54,11 @@ export function plugSearch(
     },
     wake() {
       // What goes wrong is told to whoever searches.
-      if (!stopped) void open().catch(() => {});
+      if (!stopped) void late.open().catch(() => {});
     },
     async stop() {
       stopped = true;
-      await opened?.catch(() => {});
+      await late.settled();
       await search?.stop();
     },
   };

@@ -224,7 +224,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     }
     if (has('git')) {
       const { plugGit } = await import('./plug-git.ts');
-      const git = plugGit({ workspace, state, processes, documents, log, health, implementations }, config, {
+      const git = await plugGit({ workspace, state, processes, documents, log, health, implementations }, config, {
         readOnly: readOnlyFromStart !== undefined,
         secrets: () => secretPlaces.places,
       });
