@@ -18,6 +18,7 @@ import {
 import { basename, dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { keepApart, lateEntryPoints, latePlugin, sourcePlugin } from './bundle-plugins.mjs';
+import { joinParts } from './join-parts.mjs';
 import { workbenchSources, writeWorkbenchStamp } from './workbench-stamp.mjs';
 
 const root = dirname(import.meta.dirname);
@@ -66,23 +67,22 @@ async function buildBundle() {
   // Packages in CommonJS inside a module ask for these three. Not by an import: the client is for browsers too.
   const banner = `const require = globalThis.process?.getBuiltinModule?.('node:module').createRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;`;
   const program = { ...common, platform: 'node', banner: { js: banner } };
-  const entryPoints = [
-    { in: command, out: 'outrigger' },
-    ...workers.map((path) => ({ in: path, out: basename(path, '.ts') })),
-    ...lateEntryPoints(),
-  ];
   const kit = join(root, 'src', 'contract', 'operation-kit.ts');
   const library = publishedSources(manifest).map(([name, path]) => ({ in: path, out: name }));
+  // Split, so that a part that is switched off is not even read, and the entry can turn the compile cache on before the rest is.
+  const split = {
+    ...program,
+    outdir: dist,
+    splitting: true,
+    chunkNames: 'part-[name]-[hash]',
+    plugins: [keepApart([kit]), latePlugin(), sourcePlugin({ manifest, workers, workerFolder: './' })],
+  };
+  const main = await build({ ...split, entryPoints: [{ in: command, out: 'outrigger' }, ...lateEntryPoints()] });
+  await joinParts(build, main.metafile, { ...program, outdir: dist });
   const results = [
-    // Split, so that a part that is switched off is not even read, and the entry can turn the compile cache on before the rest is.
-    await build({
-      ...program,
-      entryPoints,
-      outdir: dist,
-      splitting: true,
-      chunkNames: 'part-[name]-[hash]',
-      plugins: [keepApart([kit]), latePlugin(), sourcePlugin({ manifest, workers, workerFolder: './' })],
-    }),
+    main,
+    // Another thread or process has nothing of what was loaded here: in pieces that both could read, it would only have more files to read.
+    ...(await Promise.all(workers.map((path) => build({ ...split, entryPoints: [{ in: path, out: basename(path, '.ts') }] })))),
     // What modules of a host's own are handed holds all of zod: beside the rest it would make each start read all of it.
     await build({ ...program, entryPoints: [{ in: kit, out: basename(kit, '.ts') }], outdir: dist }),
     // The library shares its code between entries, else a class of one would not be the class of the other. zod stays the
