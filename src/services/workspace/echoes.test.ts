@@ -381,14 +381,45 @@ test('what we took out of a folder whose move by another program was not told ye
     );
   }));
 
-test('a file that we moved, and another program then moved on, leaves the place where we put it', () =>
+test('a file or a link that we moved, and another program then moved on, leaves the place where we put it', () =>
   withWorkspace(async (harness) => {
-    const { workspace, put, at, told } = harness;
-    put('a');
-    await workspace.move('a', 'b', { overwrite: false, parents: false, cause });
-    fs.renameSync(at('b'), at('c'));
-    workspace.noticed([report(harness, 'c', 'created', { from: 'a' })]);
-    assert.deepEqual(told(), ['moved a → b', 'moved b → c']);
+    const { workspace, put, at, told, changes } = harness;
+    put('file');
+    fs.symlinkSync('file', at('link'));
+    for (const name of ['file', 'link']) {
+      changes.length = 0;
+      await workspace.move(name, 'b', { overwrite: false, parents: false, cause });
+      fs.renameSync(at('b'), at('c'));
+      workspace.noticed([report(harness, 'c', 'created', { from: name })]);
+      assert.deepEqual(told(), [`moved ${name} → b`, 'moved b → c']);
+      fs.renameSync(at('c'), at(`${name} moved`));
+      workspace.noticed([report(harness, `${name} moved`, 'created', { from: 'c' })]);
+    }
+  }));
+
+test('a file that another changed before we moved it is told to be changed, also where its folder of before was moved elsewhere', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at, told, changes } = harness;
+    const move = (from: string, to: string) => workspace.move(from, to, { overwrite: false, parents: false, cause });
+    await workspace.write('a/one', bytes('one'), { cause });
+    await move('a', 'b');
+    for (const name of ['changed', 'moved']) {
+      await workspace.write(`a/${name}`, bytes('before'), { cause });
+      put(`a/${name}`, 'now another');
+      await move(`a/${name}`, name);
+    }
+    fs.renameSync(at('moved'), at('moved on'));
+    changes.length = 0;
+    for (const [from, to] of [
+      ['a/changed', 'changed'],
+      ['a/moved', 'moved on'],
+    ] as const)
+      workspace.noticed([report(harness, to, 'created', { from })]);
+    assert.deepEqual(told(), ['changed changed', 'moved moved → moved on']);
+    assert.deepEqual(
+      changes.map(({ before, after }) => [before, after]),
+      Array(2).fill([hashBytes('before'), hashBytes('now another')]),
+    );
   }));
 
 test('a folder that another program moved, and we then moved on, is moved as a whole', () =>

@@ -184,14 +184,15 @@ export class Echoes {
     return this.#lstat(from)?.ino !== ino;
   }
 
-  /** The place that it left, as it is told; undefined where it is told as new. */
-  #originOf({ kind, from: reported }: Noticed, known: (path: string) => string | undefined): string | undefined {
+  /** The place that it left, as it is told; undefined where it is told as new, or stands where we put it. */
+  #originOf({ path, kind, from: reported }: Noticed, known: (path: string) => string | undefined): string | undefined {
     if (reported === undefined) return undefined;
+    // The watch did not see it where we put it.
+    const put = kind !== 'directory' && known(reported) === REMOVED ? this.#journal.movedTo(reported) : undefined;
+    if (put === path) return undefined;
+    if (put !== undefined && this.#lstat(put) === undefined) return put;
     const from = this.#placeNow(reported, known);
     if (known(from) !== REMOVED && (from === reported || this.#lstat(from) === undefined)) return from;
-    // The watch did not see it where we put it.
-    const put = kind === 'file' && known(reported) === REMOVED ? this.#journal.movedTo(reported) : undefined;
-    if (put !== undefined && this.#lstat(put) === undefined) return put;
     // A folder is not told with its files where it only moved, even where another that stood there since is gone by now.
     return kind === 'directory' && this.#lstat(reported) === undefined ? reported : undefined;
   }
