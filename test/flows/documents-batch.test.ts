@@ -78,6 +78,21 @@ test('a batch goes into open documents as edits, unsaved typing and conditions o
     { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' },
   ));
 
+test('a batch that is only tried tells the size of an open document as what is in it, saved or not', () =>
+  withDocuments(
+    { 'a.txt': 'one\r\n' },
+    async ({ client, file }, open) => {
+      const person = await open('a.txt');
+      person.text.insert(0, 'zero\n');
+      const text = 'zero\r\none\r\n';
+      await eventually(async () => assert.equal((await client.call('files.read', { path: 'a.txt' })).text, text));
+      const { changes } = await client.call('files.batch', { changes: [{ op: 'move', from: 'a.txt', to: 'b.txt' }], dryRun: true });
+      assert.deepEqual([changes[0]?.etag, changes[0]?.size], [etag(text), text.length]);
+      assert.equal(file('a.txt'), 'one\r\n');
+    },
+    { 'documents.saveIdleMs': '60000' },
+  ));
+
 test('of two writes at once to an open document each is answered with the ETag of what it wrote', () =>
   withDocuments({ 'a.txt': 'one\n' }, async ({ client, file }, open) => {
     await open('a.txt');

@@ -236,9 +236,8 @@ class Planner {
     if (content === 'unknown') this.#checkLater();
     else checkConditions(from, content?.id, change);
     const target = this.#spot(to, false);
-    const id = content === 'unknown' ? undefined : content?.id;
+    const { id, size } = content === 'unknown' || content === undefined ? { size: 0 } : content;
     const etag = id === undefined ? null : etagOf(id);
-    const size = node.kind === 'file' ? sizeOf(node) : 0;
     const result: BatchResult = { op: 'move', path: to, from, before: etag, etag, size, changed: false, created: false };
     if (target.node === node) return result;
     if (isWithin(target.folder, node)) throw new OutriggerError('BAD_PATH', `${from} can't be moved into itself.`);
@@ -588,10 +587,6 @@ function markOf({ made, kind, stat }: TreeNode): Mark {
   if (made !== undefined) return made.mark;
   const ino = stat?.ino ?? 0;
   return kind === 'directory' || stat === undefined ? { ino } : { ino, size: stat.size, mtimeMs: stat.mtimeMs };
-}
-
-function sizeOf(node: TreeNode): number {
-  return node.content?.size ?? node.stat?.size ?? 0;
 }
 
 function isWithin(folder: TreeNode, node: TreeNode): boolean {
