@@ -73,17 +73,18 @@ export class Typist {
   }
 
   /**
-   * Puts what is no text in the place of what is typed and not saved: that is kept, and saved when text is there again. Or is a copy over it: what was typed is
-   * merged into that, as into what a program writes.
+   * Puts what is no text in the place of what is typed and not saved: that is kept, and saved when text is there again. Or puts another file there, by a copy
+   * or a move: what was typed is merged into that, as into what a program writes.
    */
   #buries(call: ModelCall): boolean {
     const after = this.#host.folder.copy();
     answerOf(after, call);
+    const before = new Set(this.#host.folder.nodes.values());
     const unsaved = [...this.#host.folder.nodes].filter(([, node]) => node.kind === 'file' && node.disk !== undefined);
-    return unsaved.some(([one]) => {
+    return unsaved.some(([one, was]) => {
       const node = after.nodes.get(one);
-      if (call.name === 'files.copy' && node !== this.#host.folder.nodes.get(one)) return true;
-      return node !== undefined && (node.kind !== 'file' || !keepsFormat(node.bytes));
+      if (node === undefined || node === was) return false;
+      return call.name === 'files.copy' || before.has(node) || node.kind !== 'file' || !keepsFormat(node.bytes);
     });
   }
 
