@@ -108,6 +108,10 @@ export class Actors {
         .join('/');
     const asked = pathsOf(call).map(plain);
     for (const one of asked) for (let end = one.length; end > 0; end = one.lastIndexOf('/', end - 1)) this.allow(one.slice(0, end), who);
+    // What is copied into a folder goes through links that stand there, and is told by their names as well.
+    if (call.name === 'files.copy')
+      for (const [name, node] of before.nodes)
+        if (node.kind === 'symlink' && changed.includes(realIn(after, name, true) ?? '')) this.allow(name, who);
     // By a link on the way, what lies below has another name as well.
     for (const top of asked)
       for (const [folder, follow] of [
