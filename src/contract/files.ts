@@ -70,7 +70,7 @@ const replacement = once(() =>
       all: z.boolean().default(false).describe('Every occurrence; else it must stand there exactly once.'),
     }),
     z.object({
-      startLine: z.int().positive().describe('First line, from 1.'),
+      startLine: z.int().positive().describe('First line, from 1, as files.read counts them.'),
       endLine: z.int().nonnegative().describe('Last line, included; startLine - 1 inserts before startLine.'),
       text: z.string().describe('The new lines; a line break at the end is added when it lacks one.'),
     }),
@@ -174,7 +174,7 @@ export const files = {
     input: () =>
       z.object({
         path: entryPath(),
-        startLine: z.int().positive().optional().describe('First line, from 1.'),
+        startLine: z.int().positive().optional().describe('First line, from 1. A line ends with LF, as for search and git.'),
         endLine: z.int().positive().optional().describe('Last line, included.'),
         head: z.int().positive().optional().describe('Only so many first lines.'),
         tail: z.int().positive().optional().describe('Only so many last lines.'),

@@ -1,5 +1,6 @@
 import { PartedText } from './parted-text.ts';
 import type { TextEdit } from './text-diff.ts';
+import { lineBounds } from './text-lines.ts';
 
 /** Exact search and replace, or a range of lines; as files.edit takes them. */
 export type Replacement = { find: string; replace: string; all: boolean } | { startLine: number; endLine: number; text: string };
@@ -38,8 +39,8 @@ function planLines(
   ranges: readonly { startLine: number; endLine: number; text: string; edit: number }[],
 ): { edits: TextEdit[]; lineBreak: string } | { problem: EditProblem } {
   if (ranges.length === 0) return { edits: [], lineBreak: '\n' };
-  const starts = lineStarts(text);
-  const lineCount = starts.length - 1;
+  const bounds = lineBounds(text);
+  const lineCount = bounds.length - 1;
   const lineBreak = text.includes('\r\n') ? '\r\n' : '\n';
   const edits: TextEdit[] = [];
   let free = 1;
@@ -52,10 +53,10 @@ function planLines(
     }
     if (startLine < free) return { problem: { edit, problem: 'overlap', text: `Line ${startLine} is changed by two edits.` } };
     free = Math.max(endLine + 1, startLine);
-    const at = starts[startLine - 1] as number;
-    const end = starts[endLine] as number;
+    const at = bounds[startLine - 1] as number;
+    const end = bounds[endLine] as number;
     const isLast = end === text.length && !endsWithBreak(text) && endLine === lineCount;
-    const insert = range.text === '' || isLast || /[\r\n]$/.test(range.text) ? range.text : range.text + lineBreak;
+    const insert = range.text === '' || isLast || endsWithBreak(range.text) ? range.text : withBreak(range.text, lineBreak);
     edits.push({ at, remove: end - at, insert });
   }
   return { edits, lineBreak };
@@ -67,16 +68,13 @@ function whyNot(problem: 'not-found' | 'ambiguous' | 'too-long', find: string, m
   return problem === 'not-found' ? `${what} does not stand in the file.` : `${what} stands in the file more than once.`;
 }
 
-/** Where each line begins, and the end of the text; an empty text has no line, a break at the end begins none. */
-function lineStarts(text: string): number[] {
-  const starts = [0];
-  for (let i = text.indexOf('\n'); i >= 0; i = text.indexOf('\n', i + 1)) starts.push(i + 1);
-  if (starts.at(-1) !== text.length) starts.push(text.length);
-  return starts;
-}
-
 function endsWithBreak(text: string): boolean {
   return text.endsWith('\n');
+}
+
+/** Who splits lines at their LF leaves the CR of CRLF. */
+function withBreak(text: string, lineBreak: string): string {
+  return text + (text.endsWith('\r') ? '\n' : lineBreak);
 }
 
 /** What is put in begins a line, also where the last one before it has no break. */

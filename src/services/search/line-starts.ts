@@ -1,9 +1,11 @@
+import { lineStarts } from '../../core/text-lines.ts';
+
 /** Lines of a text by offset. */
 export class LineStarts {
-  readonly #starts: number[] = [0];
+  readonly #starts: readonly number[];
 
   constructor(text: string) {
-    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) this.#starts.push(at + 1);
+    this.#starts = lineStarts(text);
   }
 
   /** From 1. */

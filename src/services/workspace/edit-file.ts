@@ -3,11 +3,11 @@ import type { Cause } from '../../contract/events.ts';
 import type { files } from '../../contract/files.ts';
 import type { Input } from '../../contract/operation.ts';
 import { type EditProblem, planReplacements } from '../../core/file-edits.ts';
-import { joinFormat, keepsFormat, splitFormat } from '../../core/text-format.ts';
+import { type Eol, joinFormat, keepsFormat, splitFormat } from '../../core/text-format.ts';
 import { checkConditions, hashBytes } from './content.ts';
 import { type EditWork, TURN_MS } from './edit-work.ts';
 import type { LiveWritten } from './live-text.ts';
-import { keepBom, storable } from './stored-text.ts';
+import { storable } from './stored-text.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Times that edits are made anew on a file that is another one by the time that they are. */
@@ -55,21 +55,22 @@ export async function editLive(
 }
 
 /**
- * Edits speak of lines that end in LF; the file keeps its own line ends and byte order mark. They may add as much as a whole text may hold; stops as
- * planReplacements does.
+ * Edits may have other line ends than the file, which keeps its own where these are all alike; and its byte order mark. They may add as much as a whole
+ * text may hold; stops as planReplacements does.
  */
 export function* editRaw(path: string, raw: string, edits: readonly Edit[], maxTextBytes: number): Generator<undefined, string> {
-  const { text, format } = splitFormat(raw);
-  const alike = keepsFormat(raw);
-  const body = alike ? text : format.bom ? raw.slice(1) : raw;
-  const planned = yield* planReplacements(body, alike ? edits.map(withLf) : edits, raw.length + maxTextBytes);
+  const { eol, bom } = splitFormat(raw).format;
+  const fitting = keepsFormat(raw) ? edits.map((edit) => withEol(edit, eol)) : edits;
+  const planned = yield* planReplacements(bom ? raw.slice(1) : raw, fitting, raw.length + maxTextBytes);
   if ('problem' in planned) throw editError(path, planned.problem);
-  return storable(path, alike ? joinFormat(planned.result, format) : keepBom(planned.result, format.bom));
+  return storable(path, joinFormat(planned.result, { eol: 'lf', bom }));
 }
 
-function withLf(edit: Edit): Edit {
-  const lf = (text: string): string => text.replaceAll('\r\n', '\n');
-  return 'find' in edit ? { ...edit, find: lf(edit.find), replace: lf(edit.replace) } : { ...edit, text: lf(edit.text) };
+function withEol(edit: Edit, eol: Eol): Edit {
+  const given = (text: string): string => joinFormat(text.replaceAll('\r\n', '\n'), { eol, bom: false });
+  if ('find' in edit) return { ...edit, find: given(edit.find), replace: given(edit.replace) };
+  // With CR alone they would be lines no more.
+  return eol === 'cr' ? edit : { ...edit, text: given(edit.text) };
 }
 
 function editError(path: string, problem: EditProblem): OutriggerError {

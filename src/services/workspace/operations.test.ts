@@ -219,6 +219,47 @@ describe('files.edit', () => {
       assert.equal(read('mixed'), 'a\r\nB\nC\r\n');
     }));
 
+  test('speaks of the same lines as files.read, and of LF alone as their end, whatever line ends the file has', () => {
+    const seed = testSeed();
+    return withOperations(async (run, { put, read }) => {
+      const part = fc.constantFrom('a', '\r', '\n', '\r\n');
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(part, { maxLength: 12 }),
+          fc.integer({ min: 1, max: 6 }),
+          fc.integer({ min: 1, max: 6 }),
+          async (parts, one, other) => {
+            const raw = parts.join('');
+            put('f', raw);
+            const [startLine, endLine] = [Math.min(one, other), Math.max(one, other)];
+            const { text, lines } = (await run('files.read', { path: 'f', startLine, endLine })) as { text: string; lines: number };
+            assert.equal(lines, raw.split(/(?<=\n)/).filter((line) => line !== '').length);
+            const edit = (given: string): Promise<object> => run('files.edit', { path: 'f', edits: [{ startLine, endLine, text: given }] });
+            if (endLine > lines) return void (await fails('OUT_OF_RANGE', () => edit(text)));
+            await edit(text);
+            assert.equal(read('f'), raw);
+            const withoutFeed = text.replace(/\n$/, '');
+            // Such an edit gets a break as the file has, where it has none, and without anything it removes the lines.
+            if (/(^|\n)$/.test(withoutFeed) || (raw.includes('\r\n') && /[^\r]\n$/.test(text))) return;
+            await edit(withoutFeed);
+            assert.equal(read('f'), raw);
+          },
+        ),
+        { seed, numRuns: 300 },
+      );
+    });
+  });
+
+  test('finds line ends of a file of CR alone as they are read, and as LF; what is put in as lines ends with LF', () =>
+    withOperations(async (run, { put, read }) => {
+      put('f', 'one\rtwo\rthree\r');
+      await run('files.edit', { path: 'f', edits: [{ find: 'one\rtwo', replace: '1\n2' }] });
+      await run('files.edit', { path: 'f', edits: [{ find: '2\nthree', replace: '2\r\n3' }] });
+      assert.equal(read('f'), '1\r2\r3\r');
+      await run('files.edit', { path: 'f', edits: [{ startLine: 1, endLine: 0, text: 'a\nline' }] });
+      assert.deepEqual([(await run('files.read', { path: 'f', head: 2 }))['text'], read('f')], ['a\nline\n', 'a\nline\n1\r2\r3\r']);
+    }));
+
   test('applies all edits or none, and says which one did not fit', () =>
     withOperations(async (run, { put, read }) => {
       put('f', 'one\ntwo\ntwo\n');

@@ -3,6 +3,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { files } from '../../contract/files.ts';
 import type { Input, Output } from '../../contract/operation.ts';
 import { readHttpDate } from '../../core/http-date.ts';
+import { lineBounds } from '../../core/text-lines.ts';
 import { parseByteRange } from './byte-range.ts';
 import { checkConditions, decodeText, etagOf, FileBytes, hashBytes } from './content.ts';
 import { fileError } from './file-errors.ts';
@@ -29,11 +30,12 @@ export function readLive(input: Input<Files['files.read']>, live: { raw: string;
   const range = rangeOf(input);
   const facts = { path: input.path, etag: etagOf(hashBytes(live.raw)), size: Buffer.byteLength(live.raw), unsaved: live.unsaved };
   if (range === undefined) return withBom(facts, live.raw);
-  const lines = live.raw.split(/(?<=\n)/);
-  if (lines.at(-1) === '') lines.pop();
-  const start = 'tail' in range ? Math.max(0, lines.length - range.tail) : range.start - 1;
-  const end = 'tail' in range ? lines.length : range.end;
-  return withLines({ ...facts, lines: lines.length, startLine: start + 1 }, lines.slice(start, end).join(''));
+  const bounds = lineBounds(live.raw);
+  const lines = bounds.length - 1;
+  const start = 'tail' in range ? Math.max(0, lines - range.tail) : range.start - 1;
+  const end = 'tail' in range ? lines : Math.min(range.end, lines);
+  const text = start < end ? live.raw.slice(bounds[start], bounds[end]) : '';
+  return withLines({ ...facts, lines, startLine: start + 1 }, text);
 }
 
 /** Elsewhere than at the start of the file a byte order mark is a character like others. */
