@@ -11,6 +11,9 @@ import { namesGit } from '../services/workspace/reader.ts';
 import type { Workspace } from '../services/workspace/workspace.ts';
 import type { Log } from './log.ts';
 
+/** Of the newest changes so many are looked at again at the start. */
+const LOOKED_AT_AGAIN = 200;
+
 export interface PluggedHistory {
   /** Somebody is about to work in a file. */
   opened(realPath: string): void;
@@ -58,6 +61,8 @@ export function plugHistory(
     workspace.onAbout((path, cause) => keeper.about(path, cause)),
     workspace.journal.onChanges((changes) => keeper.changed(changes)),
   ];
+  // What nobody had looked at when the sidecar before was killed.
+  keeper.changed(workspace.journal.since(undefined, LOOKED_AT_AGAIN).changes);
   return {
     opened: (path) => keeper.opened(path),
     async stop() {

@@ -5,11 +5,15 @@ import os from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { type Client, createClient } from '../../src/client/client.ts';
 import type { OutriggerError } from '../../src/contract/errors.ts';
 import type { Version } from '../../src/contract/history.ts';
+import type { Operations } from '../../src/contract/operations.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
-import { openYjsClient } from '../kit/yjs-client.ts';
+import { withScratchFolder } from '../kit/scratch-folder.ts';
+import { processToken, spawnSidecar } from '../kit/sidecar-process.ts';
+import { openYjsClient, type YjsClient } from '../kit/yjs-client.ts';
 
 const lines = (...all: string[]): string => all.map((line) => `${line}\n`).join('');
 
@@ -276,6 +280,71 @@ test('nothing is kept of what is ignored, in a git folder, binary or too large',
     { config: { 'history.maxFileBytes': '1024' } },
   ));
 
+/** Paths of all texts that are stored, the first that came first. */
+function storedPaths(stateFolder: string): string[] {
+  const database = new DatabaseSync(path.join(stateFolder, 'state.db'), { readOnly: true });
+  try {
+    const rows = database.prepare('SELECT path FROM kept_texts ORDER BY id').all();
+    return rows.map((row) => String(row['path']));
+  } finally {
+    database.close();
+  }
+}
+
+test('of the sidecar’s own secrets no text is kept, whoever writes, moves or opens them', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-history-'));
+  const workspace = path.join(folder, 'work');
+  const secret = 'conf/main.token';
+  const token = (n: number): string => `the-main-token-of-a-test-${n}-0123456789`;
+  fs.mkdirSync(path.join(workspace, 'conf'), { recursive: true });
+  fs.writeFileSync(path.join(workspace, secret), token(0));
+  fs.symlinkSync('conf/main.token', path.join(workspace, 'linked'));
+  try {
+    await withSidecar(
+      async (running) => {
+        const { client, put, stateFolder } = running;
+        const write = (name: string, n: number): Promise<unknown> => client.call('files.write', { path: name, text: token(n) });
+        const ada = openYjsClient(running.url, { token: running.token, room: secret });
+        try {
+          await ada.synced();
+          ada.text.insert(0, '1');
+          await eventually(() => assert.equal(running.file(secret), `1${token(0)}`));
+        } finally {
+          ada.destroy();
+        }
+        await write(secret, 2);
+        await write('linked', 3);
+        put(secret, token(4));
+        await eventually(async () =>
+          assert.equal((await client.call('history.list', { path: secret })).versions[0]?.cause.kind, 'outside'),
+        );
+        // Beside it and then over it, as mounted secrets are renewed and as programs save.
+        await write('conf/next', 5);
+        await client.call('files.move', { from: 'conf/next', to: secret, overwrite: true });
+        put('conf/.main.token', token(6));
+        fs.renameSync(path.join(workspace, 'conf/.main.token'), path.join(workspace, secret));
+        await eventually(async () =>
+          assert.equal((await client.call('history.list', { path: secret })).versions[0]?.cause.kind, 'outside'),
+        );
+        await client.call('files.move', { from: secret, to: 'elsewhere' });
+        await write('elsewhere', 7);
+        await client.call('files.move', { from: 'elsewhere', to: secret });
+        await client.call('files.remove', { path: secret });
+        // Files are looked at in the order of their changes.
+        await client.call('files.write', { path: 'plain.txt', text: 'plain' });
+        await eventually(() => assert.ok(storedPaths(stateFolder).includes('plain.txt')));
+        // Where it stood before it became the secret, nobody knew.
+        const known = storedPaths(stateFolder).filter((one) => one !== 'conf/next' && one !== 'conf/.main.token');
+        assert.deepEqual(known, ['plain.txt']);
+        assert.ok((await client.call('history.list', { path: secret })).versions.every(({ kept, keptBefore }) => !kept && !keptBefore));
+      },
+      { workspace, config: { tokenFile: path.join(workspace, secret), 'documents.saveIdleMs': '60' } },
+    );
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test('where the part is off there is nothing of it', () =>
   withSidecar(
     async ({ client, stateFolder }) => {
@@ -335,3 +404,82 @@ test('a sidecar that only reads lists what was done, and keeps and changes nothi
     fs.rmSync(folder, { recursive: true, force: true });
   }
 });
+
+/** A sidecar in a process of its own, until `end`. */
+async function withProcess(
+  options: { root: string; state: string; flags?: Record<string, string> },
+  end: 'SIGTERM' | 'SIGKILL',
+  run: (client: Client<Operations>, url: string) => Promise<void>,
+): Promise<void> {
+  const sidecar = await spawnSidecar({ ...options, port: 0 });
+  const client = createClient<Operations>({ url: sidecar.url, token: processToken });
+  try {
+    await run(client, sidecar.url);
+    if (end === 'SIGTERM') assert.equal(await sidecar.stop(), 0, sidecar.log().slice(-2000));
+  } finally {
+    await sidecar.kill();
+    client.close();
+  }
+}
+
+test('what was typed in the last moment before SIGTERM is listed and read after the next start', () =>
+  withScratchFolder('history', async (folder, root) => {
+    const flags = { 'documents.saveIdleMs': '10000', 'documents.saveMaxMs': '60000' };
+    const options = { root, state: path.join(folder, 'state'), flags };
+    fs.writeFileSync(path.join(root, 'a.txt'), 'first\n');
+    await withProcess(options, 'SIGTERM', async (_client, url) => {
+      const [ada, bob] = [1, 2].map(() => openYjsClient(url, { token: processToken, room: 'a.txt' })) as [YjsClient, YjsClient];
+      await Promise.all([ada.synced(), bob.synced()]);
+      ada.text.insert(0, 'typed\n');
+      await eventually(() => assert.equal(bob.text.toString(), 'typed\nfirst\n'));
+      ada.destroy();
+      bob.destroy();
+      assert.equal(fs.readFileSync(path.join(root, 'a.txt'), 'utf8'), 'first\n');
+    });
+    fs.writeFileSync(path.join(root, 'a.txt'), 'meanwhile\n');
+    await withProcess(options, 'SIGTERM', async (client) => {
+      const { versions } = await client.call('history.list', { path: 'a.txt' });
+      assert.deepEqual(
+        versions.map(({ cause, kept, keptBefore }) => [cause.kind, kept, keptBefore]),
+        [
+          ['outside', true, true],
+          ['document', true, true],
+        ],
+      );
+      const { revision } = versions[1] as Version;
+      assert.equal((await client.call('history.read', { path: 'a.txt', revision })).text, 'typed\nfirst\n');
+      assert.equal((await client.call('history.read', { path: 'a.txt', revision, side: 'before' })).text, 'first\n');
+    });
+  }));
+
+test('what a call had just been told is written at kill -9 is listed and read after the next start, with what it found', () =>
+  withScratchFolder('history', async (folder, root) => {
+    const options = { root, state: path.join(folder, 'state') };
+    fs.writeFileSync(path.join(root, 'a.txt'), 'first\n');
+    const revisions: number[] = [];
+    for (const text of ['one\n', 'two\n'])
+      await withProcess(options, 'SIGKILL', async (client) => {
+        revisions.push((await client.call('files.edit', { path: 'a.txt', edits: [{ startLine: 1, endLine: 1, text }] })).revision);
+      });
+    await withProcess(options, 'SIGTERM', async (client) => {
+      const read = async (revision: number, side: 'before' | 'after'): Promise<string> =>
+        (await client.call('history.read', { path: 'a.txt', revision, side })).text;
+      const [one = 0, two = 0] = revisions;
+      const { versions } = await client.call('history.list', { path: 'a.txt' });
+      assert.deepEqual(
+        versions.map(({ revision, kept, keptBefore }) => [revision, kept, keptBefore]),
+        [
+          [two, true, true],
+          [one, true, true],
+        ],
+      );
+      assert.deepEqual([await read(one, 'before'), await read(one, 'after'), await read(two, 'after')], ['first\n', 'one\n', 'two\n']);
+      // It is looked at again; a program writes over it then.
+      await eventually(() => assert.equal(storedPaths(options.state).length, 3));
+      fs.writeFileSync(path.join(root, 'a.txt'), 'by a program\n');
+      await eventually(async () => {
+        assert.equal((await client.call('history.list', { path: 'a.txt' })).versions[0]?.cause.kind, 'outside');
+      });
+      assert.equal(await read(two, 'after'), 'two\n');
+    });
+  }));

@@ -56,6 +56,22 @@ test('a text is there at once, and the same when it is stored', () =>
     assert.equal(await says(hash), undefined);
   }));
 
+test('what one turn keeps is stored when it ends, as far as it is not much; no kill loses that', () =>
+  withWorkspace(async ({ state }) => {
+    const failed = (error: unknown): void => assert.ifError(error);
+    const texts = new KeptTexts({ state, now: () => 1, failed }, { maxBytes: 1024 * 1024, keepDays: 1 });
+    const stored = (): unknown => state.database.prepare('SELECT count(*) AS count FROM kept_texts').get()?.['count'];
+    texts.keep({ hash: 'large', path: 'f' }, Buffer.alloc(65 * 1024, 'a'));
+    assert.equal(stored(), 0);
+    for (let n = 0; n < 20; n++) texts.keep({ hash: `h${n}`, path: 'f' }, Buffer.from(`${n}`));
+    assert.equal(stored(), 16);
+    await texts.stored();
+    assert.equal(stored(), 21);
+    await new Promise(setImmediate);
+    texts.keep({ hash: 'next', path: 'f' }, Buffer.from('next'));
+    assert.equal(stored(), 22);
+  }));
+
 test('a text is for who may see a path at which it stood', () =>
   withTexts(async ({ keep, says, texts }) => {
     const hash = await keep('same', 'private/f');
@@ -103,6 +119,8 @@ test('what can’t be stored is told once, and more than can wait is not kept', 
   withWorkspace(async ({ state }) => {
     const failures: unknown[] = [];
     const texts = new KeptTexts({ state, now: () => 1, failed: (error) => failures.push(error) }, { maxBytes: 1024 * 1024, keepDays: 1 });
+    // All that is stored in one turn.
+    texts.keep({ hash: 'first', path: 'f' }, Buffer.alloc(64 * 1024, 'a'));
     for (let n = 0; n < 300; n++) texts.keep({ hash: `h${n}`, path: 'f' }, Buffer.from(`${n}`));
     assert.deepEqual([texts.has('h199'), texts.has('h200')], [true, false]);
     await texts.stored();

@@ -7,6 +7,9 @@ const decompress = promisify(zlib.zstdDecompress);
 /** What is kept in memory until it is stored; what comes then is not kept. */
 const MAX_WAITING = 200;
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+/** Of what is kept in one turn so much is stored in it, so that no kill after it loses that; each text counts for so many bytes at least. */
+const AT_ONCE_BYTES = 64 * 1024;
+const LEAST_BYTES = 4 * 1024;
 /** Dropped when there are too many, of what they may take: a share, so that not each new one drops another. */
 const DROPPED_SHARE = 0.1;
 const DROPPED_AT_ONCE = 16;
@@ -37,7 +40,7 @@ interface Stored {
   bytes: number;
 }
 
-/** Texts of files as they were; the oldest are dropped. What is kept is there at once, and stored soon after. */
+/** Texts of files as they were; the oldest are dropped. What is kept is there at once, and stored by the end of the turn or, where that is much, soon after. */
 export class KeptTexts {
   readonly #state: State;
   readonly #now: () => number;
@@ -45,6 +48,8 @@ export class KeptTexts {
   readonly #options: KeptTextsOptions;
   readonly #waiting = new Map<string, TextKey & { bytes: Uint8Array }>();
   #waitingBytes = 0;
+  /** Stored in this turn. */
+  #ofTurn = 0;
   #storing: Promise<void> | undefined;
   #failing = false;
   /** Taken by all that is stored; counted when first asked for. */
@@ -100,6 +105,7 @@ export class KeptTexts {
   keep(key: TextKey, bytes: Uint8Array): void {
     if (this.isFull || this.#waitingBytes + bytes.length > MAX_WAITING_BYTES) return;
     if (this.#waiting.has(keyOf(key))) return;
+    if (this.#takeOfTurn(bytes.length)) return this.#tryTo(() => this.#store(key, zlib.zstdCompressSync(bytes)));
     this.#waiting.set(keyOf(key), { ...key, bytes });
     this.#waitingBytes += bytes.length;
     this.#storing ??= this.#storeAll().finally(() => {
@@ -122,21 +128,32 @@ export class KeptTexts {
 
   async #storeAll(): Promise<void> {
     for (const waiting of this.#waiting.values()) {
-      try {
-        await this.#store(waiting);
-        this.#failing = false;
-      } catch (error) {
-        if (!this.#failing) this.#failed(error);
-        this.#failing = true;
-      }
+      const content = await compress(waiting.bytes);
+      // Else it was dropped meanwhile.
+      if (this.#waiting.has(keyOf(waiting))) this.#tryTo(() => this.#store(waiting, content));
       this.#forget(waiting);
     }
   }
 
-  async #store({ hash, path, bytes }: TextKey & { bytes: Uint8Array }): Promise<void> {
-    const content = await compress(bytes);
-    // Dropped meanwhile.
-    if (!this.#waiting.has(keyOf({ hash, path }))) return;
+  #takeOfTurn(bytes: number): boolean {
+    const share = Math.max(bytes, LEAST_BYTES);
+    if (this.#ofTurn + share > AT_ONCE_BYTES) return false;
+    if (this.#ofTurn === 0) setImmediate(() => (this.#ofTurn = 0));
+    this.#ofTurn += share;
+    return true;
+  }
+
+  #tryTo(store: () => void): void {
+    try {
+      store();
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing) this.#failed(error);
+      this.#failing = true;
+    }
+  }
+
+  #store({ hash, path }: TextKey, content: Uint8Array): void {
     const before = this.#bytesNow();
     const { changes } = this.#state.statement('UPDATE kept_texts SET at = ? WHERE hash = ? AND path = ?').run(this.#now(), hash, path);
     if (changes !== 0) return;

@@ -215,3 +215,13 @@ test('at the end what waits is looked at', () =>
     put('g', 'late');
     assert.deepEqual(kept(), ['f: one']);
   }));
+
+test('what waits is not kept where its file was moved to a place of which nothing is', () =>
+  withKeeper(({ put, move, pass, kept }) => {
+    put('f', 'one');
+    put('dir/g', 'two');
+    move('f', 'ignored/f');
+    move('dir', 'ignored/dir', 'directory');
+    pass(1000);
+    assert.deepEqual(kept(), []);
+  }));

@@ -161,7 +161,8 @@ export class TextKeeper {
   #look(path: string): void {
     const look = this.#looks.get(path);
     this.#looks.delete(path);
-    if (look !== undefined) this.#keep(path, look, look.hash);
+    // It may have been moved there since.
+    if (look !== undefined && this.#dependencies.mayKeep(path)) this.#keep(path, look, look.hash);
   }
 
   /** Keeps what the file holds, where that is text, and `wanted`. `hand`: whose text it is. */
