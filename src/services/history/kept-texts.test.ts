@@ -115,6 +115,25 @@ test('the oldest go when there are too many, and when they are too old; what is 
     { maxBytes: 1024 * 1024 },
   ));
 
+test('where the clock is set back, what comes then is the youngest, and what was there is kept no longer than what comes', () =>
+  withTexts(async ({ keep, texts, pass }) => {
+    const noise = (): string => randomBytes(24 * 1024).toString('hex');
+    const before: string[] = [];
+    for (let n = 0; n < 60; n++) before.push(await keep(noise()));
+    pass(-100 * day);
+    const since: string[] = [];
+    for (let n = 0; n < 20; n++) since.push(await keep(noise()));
+    assert.ok(since.every((hash) => texts.has(hash)));
+    const left = before.map((hash) => texts.has(hash));
+    assert.ok(left.at(-1) && !left[0] && left.slice(left.indexOf(true)).every(Boolean), 'the oldest go first');
+    pass(31 * day);
+    await keep('young');
+    assert.deepEqual(
+      [...before, ...since].filter((hash) => texts.has(hash)),
+      [],
+    );
+  }));
+
 test('what can’t be stored is told once, and more than can wait is not kept', () =>
   withWorkspace(async ({ state }) => {
     const failures: unknown[] = [];

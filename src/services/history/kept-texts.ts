@@ -191,7 +191,10 @@ export class KeptTexts {
 
   #prune(): void {
     const { maxBytes, keepDays } = this.#options;
-    const oldest = this.#now() - keepDays * DAY_MS;
+    const now = this.#now();
+    const oldest = now - keepDays * DAY_MS;
+    // The clock was set back: what is kept from now on is younger.
+    this.#state.statement('UPDATE kept_texts SET at = ? WHERE at > ?').run(now, now);
     const most = this.#bytesNow() > maxBytes ? maxBytes * (1 - DROPPED_SHARE) : maxBytes;
     for (;;) {
       const rows = this.#state
