@@ -31,6 +31,17 @@ test('neighbouring revisions of one actor in one file within two minutes are one
   );
 });
 
+test('a call that takes back the one before it is a row of its own: restored, undone and done again', () => {
+  const byCall = (seconds: number, before: string, after: string): Change =>
+    change(seconds, 'a.py', 'guest', { before, after, cause: { kind: 'connection', who: [{ name: 'guest', kind: 'person' }] } });
+  const changes = [byCall(0, 'v', 'w'), byCall(10, 'w', 'x'), byCall(20, 'x', 'w'), byCall(30, 'w', 'x'), byCall(40, 'x', 'y')];
+  const ranges = foldChanges(changes).map(({ first, last }) => last - first + 1);
+  assert.deepEqual(ranges, [2, 1, 2]);
+  // A program that goes to and fro would be a row each time.
+  const outside = changes.map((one): Change => ({ ...one, cause: { kind: 'outside' } }));
+  assert.equal(foldChanges(outside).length, 1);
+});
+
 test('another actor, another file or a rename in between begins a new row', () => {
   const rows = foldChanges([
     change(0, 'a.py'),

@@ -22,6 +22,8 @@ export interface FeedRow {
   at: number;
   /** Bytes now, when known. */
   size: number | undefined;
+  /** What `path` held before its newest revision, by its hash; null when unknown or when there was none. */
+  before: string | null;
   note: string | undefined;
 }
 
@@ -51,6 +53,7 @@ export function foldChange(rows: FeedRow[], change: Change, hidden = 0): boolean
       last: change.revision,
       at: change.at,
       size: change.path === last.path ? change.size : last.size,
+      before: change.path === last.path ? change.before : last.before,
     };
     return true;
   }
@@ -68,6 +71,7 @@ export function foldChange(rows: FeedRow[], change: Change, hidden = 0): boolean
     last: change.revision,
     at: change.at,
     size: change.size,
+    before: change.before,
     note: change.note,
   });
   return false;
@@ -83,10 +87,16 @@ export function foldChanges(changes: readonly Change[]): FeedRow[] {
 function joins(row: FeedRow, change: Change, actor: Actor): boolean {
   if (row.actor.key !== actor.key || row.causeKind !== change.cause.kind || row.actor.name !== actor.name) return false;
   if (change.what === 'moved' || row.what === 'moved') return false;
+  if (takesBack(row, change)) return false;
   const apart = change.at - row.at;
   if (change.path === row.path && row.paths.length === 1)
     return apart <= sameFileMs && (row.what === change.what || (row.what === 'created' && change.what === 'changed'));
   return apart <= sameStepMs;
+}
+
+/** Whether a call undoes the one before, such as a restore: in one row with that it would be nothing that can be seen or undone. */
+function takesBack(row: FeedRow, { path, after, cause }: Change): boolean {
+  return cause.kind === 'connection' && path === row.path && after !== null && after === row.before;
 }
 
 function joinedWhat(row: FeedRow, change: Change): Change['what'] {
