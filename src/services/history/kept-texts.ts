@@ -66,7 +66,7 @@ export class KeptTexts {
   keepTidy(): () => void {
     const tidy = (): void => {
       try {
-        this.#prune();
+        this.#change(() => this.#prune());
       } catch (error) {
         this.#failed(error);
       }
@@ -118,7 +118,7 @@ export class KeptTexts {
     const row = this.#state
       .statement('SELECT id, length(content) AS bytes FROM kept_texts WHERE hash = ? AND path = ?')
       .get(key.hash, key.path) as Stored | undefined;
-    if (row !== undefined) this.#delete([row]);
+    if (row !== undefined) this.#change(() => this.#delete([row]));
   }
 
   /** Resolves when all that was kept is stored, or can't be. */
@@ -154,12 +154,24 @@ export class KeptTexts {
   }
 
   #store({ hash, path }: TextKey, content: Uint8Array): void {
-    const before = this.#bytesNow();
-    const { changes } = this.#state.statement('UPDATE kept_texts SET at = ? WHERE hash = ? AND path = ?').run(this.#now(), hash, path);
-    if (changes !== 0) return;
-    this.#state.statement('INSERT INTO kept_texts(hash, path, at, content) VALUES(?,?,?,?)').run(hash, path, this.#now(), content);
-    this.#bytes = before + content.length;
-    this.#prune();
+    this.#change(() => {
+      const before = this.#bytesNow();
+      const { changes } = this.#state.statement('UPDATE kept_texts SET at = ? WHERE hash = ? AND path = ?').run(this.#now(), hash, path);
+      if (changes !== 0) return;
+      this.#state.statement('INSERT INTO kept_texts(hash, path, at, content) VALUES(?,?,?,?)').run(hash, path, this.#now(), content);
+      this.#bytes = before + content.length;
+      this.#prune();
+    });
+  }
+
+  /** All of it, or nothing. */
+  #change(work: () => void): void {
+    try {
+      this.#state.transaction(work);
+    } catch (error) {
+      this.#bytes = undefined;
+      throw error;
+    }
   }
 
   #forget(key: TextKey): void {
@@ -213,9 +225,7 @@ export class KeptTexts {
 
   #delete(rows: readonly Stored[]): void {
     const left = this.#bytesNow() - rows.reduce((sum, { bytes }) => sum + bytes, 0);
-    this.#state.transaction(() => {
-      for (const { id } of rows) this.#state.statement('DELETE FROM kept_texts WHERE id = ?').run(id);
-    });
+    for (const { id } of rows) this.#state.statement('DELETE FROM kept_texts WHERE id = ?').run(id);
     this.#bytes = left;
   }
 }
