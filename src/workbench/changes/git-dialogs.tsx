@@ -180,17 +180,11 @@ function CredentialsQuestion({ dialog }: { dialog: Of<'credentials'> }) {
 
 function Stashes() {
   const workbench = useWorkbench();
-  const { git, branches, overlay } = workbench;
+  const { git, branches } = workbench;
   const { value: stashes } = git.stashes;
   const now = workbench.now();
   return (
-    <Dialog label="Put aside" class="pop stashes">
-      <div class="rh">
-        <h2>Put aside</h2>
-        <button type="button" class="ib" aria-label="Close (Esc)" onClick={() => (overlay.value = undefined)}>
-          <Icon name="x" />
-        </button>
-      </div>
+    <Dialog label="Put aside" class="pop stashes" titled>
       {stashes.length === 0 ? (
         <p class="hint">Nothing is put aside.</p>
       ) : (

@@ -1,5 +1,4 @@
 import { Dialog } from '../shell/dialog.tsx';
-import { Icon } from '../shell/icon.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
 import type { Clash, ClashHunk } from './clash.ts';
@@ -13,13 +12,7 @@ export function ClashDialog({ clash }: { clash: Clash }) {
     clash.go(shared);
   };
   return (
-    <Dialog label={label} class="pop clash">
-      <div class="rh">
-        <h2 class="ell">{label}</h2>
-        <button type="button" class="ib" aria-label="Close (Esc)" onClick={() => (overlay.value = undefined)}>
-          <Icon name="x" />
-        </button>
-      </div>
+    <Dialog label={label} class="pop clash" titled>
       <p class="hint">
         Nothing was written. {count(total, 'place was', 'places were')} changed by the {of} and edited since, in {count(files, 'file')}.
         {total > hunks.length && ` The first ${hunks.length} are shown.`} Everything else can go back without a question.

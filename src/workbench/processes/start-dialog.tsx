@@ -2,7 +2,6 @@ import { failureText } from '../failure-text.ts';
 import { useSignal } from '@preact/signals';
 import { type ErrorFacts, errorFacts } from '../client-port.ts';
 import { Dialog } from '../shell/dialog.tsx';
-import { Icon } from '../shell/icon.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import { pathSuggestions } from './path-suggestions.ts';
 import { splitCommand } from './split-command.ts';
@@ -60,13 +59,7 @@ export function StartDialog() {
     }
   };
   return (
-    <Dialog label="Start a process" class="pop start">
-      <div class="rh">
-        <h2>Start a process</h2>
-        <button type="button" class="ib" tabIndex={-1} aria-label="Close (Esc)" onClick={() => (workbench.overlay.value = undefined)}>
-          <Icon name="x" />
-        </button>
-      </div>
+    <Dialog label="Start a process" class="pop start" titled>
       <form
         class="start-form"
         onSubmit={(event) => {

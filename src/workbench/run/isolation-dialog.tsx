@@ -12,13 +12,7 @@ export function IsolationDialog() {
   const { value: answer } = run.isolation;
   useEffect(() => void run.want(), [run]);
   return (
-    <Dialog label="Isolation" class="pop isolation" centred>
-      <div class="rh">
-        <h2>Isolation</h2>
-        <button type="button" class="ib" aria-label="Close (Esc)" data-first onClick={() => (workbench.overlay.value = undefined)}>
-          <Icon name="x" />
-        </button>
-      </div>
+    <Dialog label="Isolation" class="pop isolation" centred titled>
       <div class="scroll iso-body" tabIndex={0}>
         {answer === undefined ? (
           <p class="hint">{run.problem.value === undefined ? 'Asking what holds…' : failureText(run.problem.value)}</p>

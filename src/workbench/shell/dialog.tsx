@@ -1,18 +1,21 @@
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { useWorkbench } from '../use-workbench.ts';
+import { Icon } from './icon.tsx';
 
-/** Over everything, keeps Tab within, gives the focus back when it goes. */
+/** Over everything, keeps Tab within, gives the focus back when it goes. `titled`: its label is its head too, beside what closes it. */
 export function Dialog({
   label,
   class: name,
   children,
   centred = false,
+  titled = false,
 }: {
   label: string;
   class: string;
   children: ComponentChildren;
   centred?: boolean;
+  titled?: boolean;
 }) {
   const workbench = useWorkbench();
   const box = useRef<HTMLDivElement>(null);
@@ -38,12 +41,20 @@ export function Dialog({
     event.preventDefault();
     next?.focus();
   };
-  const close = (event: MouseEvent): void => {
-    if (event.target === event.currentTarget) workbench.overlay.value = undefined;
+  const close = (): void => {
+    workbench.overlay.value = undefined;
   };
   return (
-    <div class={centred ? 'scrim c' : 'scrim'} onMouseDown={close}>
+    <div class={centred ? 'scrim c' : 'scrim'} onMouseDown={(event) => event.target === event.currentTarget && close()}>
       <div class={name} role="dialog" aria-modal="true" aria-label={label} tabIndex={-1} ref={box} onKeyDown={onKeyDown}>
+        {titled && (
+          <div class="rh">
+            <h2 class="ell">{label}</h2>
+            <button type="button" class="ib" aria-label="Close (Esc)" onClick={close}>
+              <Icon name="x" />
+            </button>
+          </div>
+        )}
         {children}
       </div>
     </div>

@@ -2,7 +2,6 @@ import { commands, isOffered } from '../commands.ts';
 import type { Part } from '../parts.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { Dialog } from './dialog.tsx';
-import { Icon } from './icon.tsx';
 import { sayKey } from './keys.ts';
 
 const more: readonly { group: string; parts?: readonly Part[]; rows: readonly [string, readonly string[]][] }[] = [
@@ -41,15 +40,8 @@ const more: readonly { group: string; parts?: readonly Part[]; rows: readonly [s
 ];
 
 export function KeySheet() {
-  const workbench = useWorkbench();
   return (
-    <Dialog label="Keys" class="pop keys" centred>
-      <div class="rh">
-        <h2>Keys</h2>
-        <button type="button" class="ib" aria-label="Close (Esc)" data-first onClick={() => (workbench.overlay.value = undefined)}>
-          <Icon name="x" />
-        </button>
-      </div>
+    <Dialog label="Keys" class="pop keys" centred titled>
       <div class="scroll" tabIndex={0}>
         <KeyGroups />
       </div>

@@ -5,7 +5,6 @@ import { nameOf } from '../file-paths.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { Avatar } from './avatar.tsx';
 import { Dialog } from './dialog.tsx';
-import { Icon } from './icon.tsx';
 
 function FollowButton({ actor }: { actor: Actor }) {
   const workbench = useWorkbench();
@@ -40,13 +39,7 @@ export function People() {
     workbench.overlay.value = undefined;
   };
   return (
-    <Dialog label="Who is here" class="pop people">
-      <div class="rh">
-        <h2>Who is here</h2>
-        <button type="button" class="ib" aria-label="Close (Esc)" onClick={close}>
-          <Icon name="x" />
-        </button>
-      </div>
+    <Dialog label="Who is here" class="pop people" titled>
       <form
         class="me"
         onSubmit={(event) => {

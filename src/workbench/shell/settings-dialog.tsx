@@ -19,13 +19,7 @@ export function SettingsDialog() {
   const sought = useSignal('');
   const wrap = preferences.wrap.value ?? phone;
   return (
-    <Dialog label="Settings" class="pop keys" centred>
-      <div class="rh">
-        <h2>Settings</h2>
-        <button type="button" class="ib" aria-label="Close (Esc)" data-first onClick={() => (workbench.overlay.value = undefined)}>
-          <Icon name="x" />
-        </button>
-      </div>
+    <Dialog label="Settings" class="pop keys" centred titled>
       <div class="settings scroll" tabIndex={0} role="region" aria-label="All settings">
         <Choice
           label="Theme"
