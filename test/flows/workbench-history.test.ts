@@ -14,6 +14,8 @@ const restore = (row: Locator): Locator => row.locator('[aria-label^="Restore "]
 const entry = (page: Page, text: string): Locator => page.locator('[data-testid=activity-row][data-kind=files]').filter({ hasText: text });
 const undo = (row: Locator): Locator => row.getByRole('button', { name: /^Undo: / });
 
+type Client = ReturnType<typeof clientOf>;
+
 async function typeAt(page: Page, keys: string, text: string): Promise<void> {
   await page.locator('.cm-content').filter({ visible: true }).focus();
   await page.keyboard.press(keys);
@@ -125,6 +127,59 @@ test('a change of a document is looked at, restored and undone; who comes too la
     }
   });
 });
+
+test('a comparison of what was made or deleted has no line where there was none', { skip: noBrowser }, async () => {
+  await withWorkbench({ 'gone.txt': 'one\ntwo', 'grown.txt': lines('one') }, async (workbenches) => {
+    const owner = clientOf(workbenches);
+    const agents: Client[] = [];
+    try {
+      // Of one who each: a row of Activity is of one file.
+      const asAnother = async (name: string) => {
+        const { secret } = await owner.call('tokens.create', { name, kind: 'agent', access: 'write' });
+        agents.push(clientOf(workbenches, secret));
+        return agents.at(-1) as Client;
+      };
+      const made = await (await asAnother('maker')).call('files.write', { path: 'made.txt', text: 'one\ntwo' });
+      const grown = await (await asAnother('grower')).call('files.write', { path: 'grown.txt', text: 'one\ntwo' });
+      const gone = await (await asAnother('remover')).call('files.remove', { path: 'gone.txt' });
+      const ada = await workbenches.page({ name: 'Ada' });
+      await ada.keyboard.press('Control+Shift+y');
+      for (const [name, { revision }, counted, signs] of [
+        ['made.txt', made, '+2 −0', ['+', '+']],
+        ['grown.txt', grown, '+1 −0', ['+']],
+        ['gone.txt', gone, '+0 −2', ['−', '−']],
+      ] as const) {
+        await ada.setViewportSize({ width: 1440, height: 900 });
+        await entry(ada, name).getByRole('button', { name: 'Compare' }).first().click();
+        const diff = ada.getByTestId('diff').filter({ hasText: `r${revision}` });
+        await diff.locator('.cm-mergeView').waitFor();
+        await diff.getByText(counted).waitFor();
+        await eventually(async () => assert.deepEqual(await signsIn(diff), signs, `${name}, side by side`));
+        await picture(ada, `sides-${name}`);
+        await ada.setViewportSize({ width: 900, height: 600 });
+        await diff.locator('.diff-host > .cm-editor').waitFor();
+        // Below one another, what went is one piece.
+        await eventually(async () => assert.deepEqual(await signsIn(diff), name === 'gone.txt' ? ['−'] : signs, name));
+        assert.equal(await diff.locator('.cm-deletedLine').filter({ visible: true }).count(), name === 'gone.txt' ? 2 : 0);
+        await picture(ada, `unified-${name}`);
+        await ada.setViewportSize({ width: 1440, height: 900 });
+        await ada.keyboard.press('Control+Shift+y');
+      }
+    } finally {
+      for (const client of [owner, ...agents]) client.close();
+    }
+  });
+});
+
+/** What stands beside the lines, where it takes any room. */
+function signsIn(diff: Locator): Promise<string[]> {
+  return diff.locator('.cm-changedLineGutter, .cm-deletedLineGutter').evaluateAll((marks) =>
+    marks
+      .filter((mark) => mark.clientHeight > 0 || getComputedStyle(mark).overflow !== 'hidden')
+      .map((mark) => getComputedStyle(mark, '::after').content.replaceAll('"', ''))
+      .filter((sign) => sign !== 'none'),
+  );
+}
 
 test('a row of Activity is undone, what others typed since stays, and lines that were changed again are asked about', {
   skip: noBrowser,

@@ -7,7 +7,7 @@ import type { Grammar } from '../documents/file-kinds.ts';
 import { editorTheme } from '../editor/editor-theme.ts';
 import { loadGrammar } from '../editor/grammars.ts';
 import type { HunkLines } from './hunk-lines.ts';
-import { countLines, type LineCount, textChanges } from './text-changes.ts';
+import { countLines, drawnChanges, type LineCount, textChanges } from './text-changes.ts';
 
 export interface DiffCounts extends LineCount {
   changes: number;
@@ -69,15 +69,16 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
   ];
   const { before, after, names } = options;
   const changes = textChanges(before, after);
+  const [old, now] = [before, after].map((text) => EditorState.create({ doc: text }).doc) as [Text, Text];
   // What is given is written to.
-  const diffConfig = { override: () => [...changes] };
+  const diffConfig = { override: () => drawnChanges(changes, old, now) };
   // Not before both sides are there.
   let tell = (): void => undefined;
   const newer = [hunkGutter(options), placeListener(() => tell())];
   const merge = options.sideBySide
     ? new MergeView({
-        a: { doc: before, extensions: shared(names.before) },
-        b: { doc: after, extensions: [newer, shared(names.after)] },
+        a: { doc: old, extensions: shared(names.before) },
+        b: { doc: now, extensions: [newer, shared(names.after)] },
         parent: host,
         gutter: true,
         collapseUnchanged,
@@ -88,12 +89,14 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
     merge?.b ??
     new EditorView({
       parent: host,
-      doc: after,
+      doc: now,
       extensions: [
         newer,
+        // Nothing is drawn as one empty line, which is none that went.
+        old.length === 0 ? EditorView.editorAttributes.of({ class: 'cm-from-none' }) : [],
         shared(names.after),
         unifiedMergeView({
-          original: before,
+          original: old,
           mergeControls: false,
           gutter: true,
           collapseUnchanged,
@@ -123,7 +126,7 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
   // Once it is laid out.
   onScroll();
   return {
-    counts: { changes: chunksOf(view).length, ...countLines(changes, EditorState.create({ doc: before }).doc, view.state.doc) },
+    counts: { changes: chunksOf(view).length, ...countLines(changes, old, now) },
     next: () => goToNextChunk(view),
     previous: () => goToPreviousChunk(view),
     focus: () => view.focus(),

@@ -31,3 +31,28 @@ test('lines are counted as git counts them', () => {
 test('the empty line between two changed ones is not counted', () => {
   assert.deepEqual(counted(['one loan', '', 'one book'], ['two loans', '', 'two books']), { changes: 1, added: 2, removed: 2 });
 });
+
+test('behind the last line end is no line: what is made from nothing or goes to nothing, or comes last without one, takes the place of none', () => {
+  const facts = (old: string, now: string) => {
+    const [before, after] = [Text.of(old.split('\n')), Text.of(now.split('\n'))];
+    const chunks = changedChunks(before, after).map(({ fromA, toA, fromB, toB }) => [fromA, toA, fromB, toB]);
+    return { chunks, ...countLines(textChanges(old, now), before, after) };
+  };
+  const counts = (old: string, now: string) => ({ ...facts(old, now), chunks: undefined });
+  for (const [old, now, added, removed] of [
+    ['', 'a\nb', 2, 0],
+    ['', 'a\nb\n', 2, 0],
+    ['a\nb', '', 0, 2],
+    ['', '\n', 1, 0],
+    ['x\n\n', 'x\n', 0, 1],
+  ] as const)
+    assert.deepEqual(counts(old, now), { chunks: undefined, added, removed }, JSON.stringify([old, now]));
+  assert.deepEqual(facts('x\n', 'x\na'), { chunks: [[2, 2, 2, 4]], added: 1, removed: 0 });
+  assert.deepEqual(facts('x\na\nb', 'x\n'), { chunks: [[2, 6, 2, 2]], added: 0, removed: 2 });
+  // The line before is another one too: it ends now.
+  assert.deepEqual(facts('x', 'x\na'), { chunks: [[0, 2, 0, 4]], added: 2, removed: 1 });
+  assert.deepEqual(facts('one two\nthe last\n', 'one, two\nthe last\nthen more').chunks, [
+    [0, 8, 0, 9],
+    [17, 17, 18, 28],
+  ]);
+});
