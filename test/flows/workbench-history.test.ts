@@ -267,6 +267,49 @@ test('a row of Activity is undone, what others typed since stays, and lines that
   });
 });
 
+test('on a phone, what can be done with a row of Activity is behind a button beside it', { skip: noBrowser }, async () => {
+  await withWorkbench(files, async (workbenches) => {
+    const { page, root } = workbenches;
+    const owner = clientOf(workbenches);
+    try {
+      for (let index = 1; index <= 12; index += 1) await owner.call('checkpoints.create', { title: `Shelf ${index}` });
+      await owner.call('files.write', { path: 'b.txt', text: lines('one', 'TWO') });
+      for (const theme of ['light', 'dark'] as const) {
+        const ada = await page({ name: 'Ada', size: [390, 844], theme });
+        await ada.getByRole('button', { name: 'Activity', exact: true }).click();
+        const row = entry(ada, 'owner wrote b.txt').last();
+        const more = row.getByRole('button', { name: /^More of owner, b\.txt/ });
+        const size = await more.boundingBox();
+        assert.ok(size !== null && size.width >= 44 && size.height >= 44, JSON.stringify(size));
+        await more.click();
+        const menu = ada.getByRole('menu');
+        assert.deepEqual(await menu.getByRole('menuitem').allTextContents(), ['Jump', 'Compare', 'Undo']);
+        for (const item of await menu.getByRole('menuitem').all()) assert.ok(((await item.boundingBox())?.height ?? 0) >= 44);
+        assert.deepEqual(await accessibilityProblems(ada), []);
+        await picture(ada, `activity-menu-${theme}`);
+        await ada.keyboard.press('Escape');
+        // Where there is no room below, it opens above.
+        const feed = ada.getByRole('feed');
+        await feed.evaluate((box) => (box.scrollTop = box.scrollHeight));
+        const last = ada.getByTestId('activity-row').filter({ hasText: 'Shelf 1' }).last();
+        await last.getByRole('button', { name: /^More of / }).click();
+        await picture(ada, `activity-menu-above-${theme}`);
+        const below = await menu.evaluate((box) => box.getBoundingClientRect().bottom);
+        assert.ok(below <= (await feed.evaluate((box) => box.getBoundingClientRect().bottom)), `it ends at ${below}`);
+        await ada.keyboard.press('Escape');
+        await feed.evaluate((box) => (box.scrollTop = 0));
+        if (theme === 'light') continue;
+        await more.click();
+        await menu.getByRole('menuitem', { name: 'Undo' }).click();
+        await toast(ada, 'Took back what owner did in b.txt').waitFor();
+        await eventually(() => assert.equal(readFileSync(path.join(root, 'b.txt'), 'utf8'), files['b.txt']));
+      }
+    } finally {
+      owner.close();
+    }
+  });
+});
+
 test('where no texts are kept, a change leads to Activity as it did, and nothing is offered that can’t be done', {
   skip: noBrowser,
 }, async () => {

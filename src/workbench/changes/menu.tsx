@@ -10,14 +10,18 @@ export interface MenuItem {
   run: () => void;
 }
 
-/** A button that opens a list of what else can be done. Arrows move, Enter takes, Esc closes. */
+/** A button that opens a list of what else can be done, above it where there is no room below. Arrows move, Enter takes, Esc closes. */
 export function Menu({ label, icon, items }: { label: string; icon: string; items: readonly MenuItem[] }) {
   const open = useSignal(false);
   const box = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
   const buttons = (): HTMLElement[] => [...(box.current?.querySelectorAll<HTMLElement>('[role^=menuitem]') ?? [])];
   useLayoutEffect(() => {
-    if (!open.value) return;
+    const { current } = box;
+    if (!open.value || current === null) return;
+    const room = current.closest('.scroll')?.getBoundingClientRect();
+    const { top, bottom, height } = current.getBoundingClientRect();
+    if (room !== undefined && bottom > room.bottom && top - height > room.top) current.classList.add('above');
     buttons()[0]?.focus();
     const away = (event: PointerEvent): void => {
       if (event.target instanceof Node && box.current?.parentElement?.contains(event.target) !== true) open.value = false;

@@ -1,10 +1,9 @@
 import { sayActor } from '../actor.ts';
 import { nameOf, parentOf, truncatePath } from '../file-paths.ts';
-import { Icon } from '../shell/icon.tsx';
 import { changeAgainst } from '../shell/tabs.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { byteSize, count, list } from '../words.ts';
-import { type ArticlePlace, FeedArticle } from './feed-article.tsx';
+import { type ArticlePlace, FeedArticle, keepsEdits, type RowAction } from './feed-article.tsx';
 import { type FeedRow, revisionRange } from './feed-rows.ts';
 
 const typingMs = 15_000;
@@ -30,6 +29,14 @@ export function ChangeArticle({ row, place, now }: { row: FeedRow; place: Articl
     else workbench.openDiff(path);
   };
   const isThere = row.what !== 'removed' && row.kind === 'file';
+  const actions: RowAction[] = [];
+  if (isThere) actions.push({ label: 'Jump', icon: 'jump', run: open });
+  if (isKept || (isThere && workbench.git.letters.value.has(path))) actions.push({ label: 'Compare', icon: 'diff', run: compare });
+  if (isKept && !workbench.readOnly.value)
+    actions.push({
+      ...{ label: 'Undo', icon: 'undo', name: `Undo: what ${who} did in ${nameOf(path)}, ${revisionRange(row)}`, title: keepsEdits },
+      run: () => void workbench.historyActions.takeBack(row, (one) => (one === actor ? run : undefined)),
+    });
   return (
     <FeedArticle
       place={place}
@@ -40,34 +47,7 @@ export function ChangeArticle({ row, place, now }: { row: FeedRow; place: Articl
       path={path}
       label={`${who}, ${path}, ${revisionRange(row)}`}
       note={about(row, run)}
-      actions={
-        <>
-          {isThere && (
-            <button type="button" class="btn quiet sm" onClick={open}>
-              <Icon name="jump" />
-              Jump
-            </button>
-          )}
-          {(isKept || (isThere && workbench.git.letters.value.has(path))) && (
-            <button type="button" class="btn quiet sm" onClick={compare}>
-              <Icon name="diff" />
-              Compare
-            </button>
-          )}
-          {isKept && !workbench.readOnly.value && (
-            <button
-              type="button"
-              class="btn quiet sm"
-              aria-label={`Undo: what ${who} did in ${nameOf(path)}, ${revisionRange(row)}`}
-              title="Takes it back, and keeps what was edited since"
-              onClick={() => void workbench.historyActions.takeBack(row, (one) => (one === actor ? run : undefined))}
-            >
-              <Icon name="undo" />
-              Undo
-            </button>
-          )}
-        </>
-      }
+      actions={actions}
       revision={
         <button type="button" class="rev hide-m" title={`Revision ${revisionRange(row)}`} onClick={() => workbench.goToRevision(row.last)}>
           {revisionRange(row)}

@@ -1,12 +1,11 @@
 import { useEffect } from 'preact/hooks';
 import { sayActor } from '../actor.ts';
 import type { RunRow } from '../checkpoints/checkpoint-rows.ts';
-import { Icon } from '../shell/icon.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import type { Workbench } from '../workbench.ts';
 import type { Deed } from './activity-items.ts';
 import { asPart, deedWords } from './deed-words.ts';
-import { type ArticlePlace, FeedArticle } from './feed-article.tsx';
+import { type ArticlePlace, FeedArticle, keepsEdits, type RowAction } from './feed-article.tsx';
 
 /** A commit, a checkpoint, a restore, a run or a deployment. Its name opens what there is to see of it. */
 export function DeedArticle({ deed, place, now }: { deed: Deed; place: ArticlePlace; now: number }) {
@@ -30,7 +29,7 @@ export function DeedArticle({ deed, place, now }: { deed: Deed; place: ArticlePl
       kind={kind}
       label={`${who} ${verb} ${what}, ${note}`}
       note={<span class={tone === 'bad' ? 'bad' : ''}>{note}</span>}
-      actions={<Actions deed={deed} what={what} />}
+      actions={actionsOf(workbench, deed, what)}
     >
       <b>{who}</b> <span>{verb}</span>{' '}
       {open === undefined ? (
@@ -68,43 +67,22 @@ function opener(workbench: Workbench, deed: Deed): (() => void) | undefined {
   return id === undefined ? undefined : () => workbench.openCheckpoint(id, checkpoint.title);
 }
 
-function Actions({ deed, what }: { deed: Deed; what: string }) {
-  const workbench = useWorkbench();
-  if (deed.kind === 'commits') return null;
-  const { checkpoint } = deed;
-  if (checkpoint === undefined) return null;
+function actionsOf(workbench: Workbench, deed: Deed, what: string): RowAction[] {
+  const checkpoint = deed.kind === 'commits' ? undefined : deed.checkpoint;
+  if (checkpoint === undefined) return [];
+  const actions: RowAction[] = [];
   const id = checkpoint.kind === 'made' ? checkpoint.id : checkpoint.after;
-  return (
-    <>
-      {id !== undefined && (
-        <button
-          type="button"
-          class="btn quiet sm"
-          aria-label={`Compare: ${what}`}
-          onClick={() => workbench.openCheckpoint(id, checkpoint.title)}
-        >
-          <Icon name="diff" />
-          Compare
-        </button>
-      )}
-      {checkpoint.kind === 'run' && canUndo(checkpoint) && !workbench.readOnly.value && (
-        <button
-          type="button"
-          class="btn quiet sm"
-          aria-label={`Undo: ${what}`}
-          title="Takes it back, and keeps what was edited since"
-          onClick={(event) => {
-            // This button goes when it is done.
-            event.currentTarget.closest('article')?.querySelector<HTMLElement>('button.path')?.focus();
-            void workbench.checkpointActions.revert(checkpoint.run, asPart(checkpoint.title));
-          }}
-        >
-          <Icon name="undo" />
-          Undo
-        </button>
-      )}
-    </>
-  );
+  if (id !== undefined)
+    actions.push({
+      ...{ label: 'Compare', icon: 'diff', name: `Compare: ${what}` },
+      run: () => workbench.openCheckpoint(id, checkpoint.title),
+    });
+  if (checkpoint.kind === 'run' && canUndo(checkpoint) && !workbench.readOnly.value)
+    actions.push({
+      ...{ label: 'Undo', icon: 'undo', name: `Undo: ${what}`, title: keepsEdits, once: true },
+      run: () => void workbench.checkpointActions.revert(checkpoint.run, asPart(checkpoint.title)),
+    });
+  return actions;
 }
 
 function canUndo({ after, reverted, files }: RunRow): boolean {
