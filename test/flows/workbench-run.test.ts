@@ -349,10 +349,17 @@ test('figures, tables, files, notes and the isolation of a run are shown; a plac
 
     await ada.getByTestId('isolation').press('Enter');
     const dialog = ada.getByRole('dialog', { name: 'Isolation' });
-    await dialog.getByTestId('evidence').filter({ hasText: 'Network held back: seccomp' }).waitFor();
-    await dialog.getByTestId('evidence').filter({ hasText: 'Memory of all together not held back: a watcher' }).waitFor();
-    await dialog.getByText('Rung 3 (namespaces): unshare() was refused with EPERM').waitFor();
+    await dialog.getByTestId('evidence').filter({ hasText: 'Network held back: A run can’t connect' }).waitFor();
+    await dialog.getByTestId('evidence').filter({ hasText: 'Memory of all together not held back: A run can take more' }).waitFor();
+    await dialog.getByText('Rung 3, where runs have a system of their own. unshare() was refused with EPERM').waitFor();
+    // What does it, and what was tried, is in the details; they are reached by keys too.
+    const tried = dialog.getByText('connect() to the sidecar was refused with EACCES');
+    assert.equal(await tried.isVisible(), false);
+    for (const key of ['Shift+Tab', 'Enter']) await ada.keyboard.press(key);
+    await tried.waitFor();
+    await dialog.getByText('Memory of all together: a watcher of the tree').waitFor();
     assert.deepEqual(await accessibilityProblems(ada), []);
+    await picture(ada, 'isolation');
     await ada.keyboard.press('Escape');
     await ada.locator('[data-testid=isolation]:focus').waitFor();
 

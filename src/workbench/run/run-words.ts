@@ -1,4 +1,4 @@
-import type { CodeOutcome, CodeStage, EffectiveLimits, IsolationInfo, Protection } from '../../contract/code.ts';
+import type { CodeOutcome, CodeStage, EffectiveLimits, IsolationInfo } from '../../contract/code.ts';
 import type { StateTone } from '../processes/process-words.ts';
 import { byteSize, spentTime } from '../words.ts';
 
@@ -118,22 +118,6 @@ export function isolationWords({ rung, holds, open }: Pick<IsolationInfo, 'rung'
   if (rung === 0) return { text: 'Not isolated', warn: true };
   if (holds.length === 0) return { text: 'Isolation not proven', warn: true };
   return { text: open.length === 0 ? 'Isolated' : 'Partly isolated', warn: open.length > 0 };
-}
-
-const protectionWords: Record<Protection, string> = {
-  files: 'Files of others',
-  network: 'Network',
-  processes: 'Processes of others',
-  kernel: 'Kernel surface',
-  count: 'Number of processes',
-  memory: 'Memory of all together',
-  disk: 'Disk of all together',
-  time: 'Time',
-  output: 'Output',
-};
-
-export function sayProtection(protection: Protection): string {
-  return protectionWords[protection];
 }
 
 /** Why the caller may not run code; undefined: it may. */
