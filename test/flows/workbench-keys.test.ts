@@ -379,6 +379,20 @@ test('the history of a document tells its revisions, checkpoints and commits; on
       assert.deepEqual(await accessibilityProblems(ben), []);
       await ben.getByRole('button', { name: /^Close history/ }).click();
       await ben.locator('.cm-content').waitFor();
+
+      // The keys of the finder are told where there are keys.
+      for (const [one, isTold] of [
+        [ada, true],
+        [ben, false],
+      ] as const) {
+        await one.keyboard.press('Control+p');
+        const finder = one.getByRole('dialog', { name: 'Go to file' });
+        await finder.getByRole('option').first().waitFor();
+        assert.equal(await finder.getByText('choose').isVisible(), isTold);
+        assert.equal(await finder.locator('.ft').isVisible(), isTold);
+        await picture(one, `finder-keys-${isTold}`);
+        await one.keyboard.press('Escape');
+      }
     },
     { git: true },
   );

@@ -20,7 +20,7 @@ const recentBonus = 6;
 
 interface Choice {
   key: string;
-  run: (keep: boolean) => void;
+  run: () => void;
   view: preact.ComponentChildren;
 }
 
@@ -32,7 +32,7 @@ export function Finder({ initial }: { initial: string }) {
   const at = useSignal(0);
   const list = useRef<HTMLDivElement>(null);
   /** Enter was pressed before there was anything to choose. */
-  const awaited = useRef<{ keep: boolean } | undefined>(undefined);
+  const awaited = useRef(false);
   // Before the first key.
   useLayoutEffect(() => void paths.load(), [paths]);
   const query = parseQuery(text.value);
@@ -59,17 +59,16 @@ export function Finder({ initial }: { initial: string }) {
     list.current?.children[chosen]?.scrollIntoView({ block: 'nearest' });
   }, [chosen]);
 
-  const pick = (choice: Choice | undefined, keep: boolean): void => {
+  const pick = (choice: Choice | undefined): void => {
     if (choice === undefined) return;
     workbench.overlay.value = undefined;
-    choice.run(keep);
+    choice.run();
   };
   const isComing = query.kind === 'file' ? loading && choices.length === 0 : query.kind === 'symbol' && symbols.loading.value;
   useEffect(() => {
-    if (awaited.current === undefined || isComing) return;
-    const { keep } = awaited.current;
-    awaited.current = undefined;
-    pick(choices[0], keep);
+    if (!awaited.current || isComing) return;
+    awaited.current = false;
+    pick(choices[0]);
   }, [isComing, choices]);
   const onKeyDown = (event: KeyboardEvent): void => {
     // Of an input method's own list, and the end of its word.
@@ -79,11 +78,10 @@ export function Finder({ initial }: { initial: string }) {
     else if (event.key === 'Home' && event.ctrlKey) at.value = 0;
     else if (event.key === 'End' && event.ctrlKey) at.value = choices.length - 1;
     else if (event.key === 'Enter') {
-      const keep = event.ctrlKey || event.metaKey;
-      if (isComing && at.value === 0) awaited.current = { keep };
-      else pick(choices[chosen], keep);
+      if (isComing && at.value === 0) awaited.current = true;
+      else pick(choices[chosen]);
     } else return;
-    if (step !== 0) awaited.current = undefined;
+    if (step !== 0) awaited.current = false;
     event.preventDefault();
   };
   const commanding = query.kind === 'command';
@@ -106,7 +104,7 @@ export function Finder({ initial }: { initial: string }) {
           onInput={(event) => {
             text.value = event.currentTarget.value;
             at.value = 0;
-            awaited.current = undefined;
+            awaited.current = false;
           }}
           onKeyDown={onKeyDown}
         />
@@ -125,7 +123,7 @@ export function Finder({ initial }: { initial: string }) {
             role="option"
             aria-selected={index === chosen}
             onMouseMove={() => (at.value = index)}
-            onClick={(event) => pick(choice, event.ctrlKey || event.metaKey)}
+            onClick={() => pick(choice)}
           >
             {choice.view}
           </div>
@@ -142,7 +140,7 @@ export function Finder({ initial }: { initial: string }) {
                 : `Nothing is called “${query.text}”.`}
         </p>
       )}
-      <div class={commanding ? 'ft for-keys' : 'ft'} aria-hidden="true">
+      <div class={commanding ? 'ft hide-m for-keys' : 'ft hide-m'} aria-hidden="true">
         <span class="for-keys">
           <span class="kbd">↑</span> <span class="kbd">↓</span> choose
         </span>
@@ -151,23 +149,23 @@ export function Finder({ initial }: { initial: string }) {
         </span>
         {!commanding && (
           <>
-            <span class="hide-m">
+            <span>
               <span class="kbd">:</span> line
             </span>
             {workbench.has('search') && (
               <>
-                <span class="hide-m">
+                <span>
                   <span class="kbd">@</span> symbol here
                 </span>
-                <span class="hide-m">
+                <span>
                   <span class="kbd">@@</span> anywhere
                 </span>
-                <span class="hide-m">
+                <span>
                   <span class="kbd">#</span> text
                 </span>
               </>
             )}
-            <span class="hide-m">
+            <span>
               <span class="kbd">&gt;</span> command
             </span>
           </>
