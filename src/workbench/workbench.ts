@@ -149,6 +149,8 @@ export class Workbench {
   readonly facts: Signal<EditorFacts | undefined> = signal(undefined);
   readonly carets: Signal<readonly RemoteCaret[]> = signal([]);
   readonly phone = signal(false);
+  /** Drawings that are shown as pictures; the others are their text. */
+  readonly drawn: Signal<ReadonlySet<string>> = signal(new Set());
   /** The file that was looked at last, as itself or compared. */
   readonly lastPath: Signal<string | undefined> = signal(undefined);
   /** The page is of another version than the sidecar: what it has not loaded yet it can't. */
@@ -469,7 +471,9 @@ export class Workbench {
 
   openFile(path: string, options: { preview?: boolean; focus?: boolean; target?: Target } = {}): void {
     if (options.target !== undefined) {
-      const { goTo } = this.documents.get(path) ?? {};
+      const { goTo } = this.drawn.value.has(path) ? {} : (this.documents.get(path) ?? {});
+      // A place is one in the text.
+      this.draw(path, false);
       // A document that is shown already is not shown again.
       if (goTo !== undefined && this.tabs.activeId.value === `document:${path}`) return goTo(options.target.line, options.target.column);
       this.#targets.set(path, options.target);
@@ -479,6 +483,12 @@ export class Workbench {
     if (options.focus !== false && options.preview !== true) this.focusMain();
     // What was asked for before is no longer what somebody waits for.
     else this.#focusFrom = undefined;
+  }
+
+  /** Shows a drawing as a picture, or as its text. */
+  draw(path: string, asPicture: boolean): void {
+    const others = [...this.drawn.value].filter((other) => other !== path);
+    this.drawn.value = new Set(asPicture ? [...others, path] : others);
   }
 
   /** `against`: what it is compared with; HEAD when left out. */

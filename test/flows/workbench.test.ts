@@ -582,6 +582,71 @@ test('a file that is deleted, too large, or gone past says so, and what can be d
   });
 });
 
+test('a drawing is text that is edited, and a picture that runs nothing', { skip: noBrowser }, async () => {
+  const drawing = (width: number): string =>
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="20" onload="globalThis.hacked = 1"><script>globalThis.hacked = 1</script>` +
+    '<foreignObject width="9" height="9"><img xmlns="http://www.w3.org/1999/xhtml" src="x" onerror="globalThis.hacked = 1"/></foreignObject>' +
+    `<rect width="${width}" height="20" fill="teal"/></svg>\n`;
+  await withWorkbench({ 'art/logo.svg': drawing(40), 'broken.svg': 'no drawing\n' }, async ({ page, root }) => {
+    for (const [size, theme] of [
+      [[1440, 900], 'light'],
+      [[390, 844], 'dark'],
+    ] as const) {
+      writeFileSync(path.join(root, 'art', 'logo.svg'), drawing(40));
+      const ada = await page({ name: 'Ada', size: [...size], theme });
+      const pane = ada.getByTestId('picture');
+      const shown = (): Promise<(string | number | boolean)[]> =>
+        pane.locator('img').evaluate((one) => {
+          const picture = one as HTMLImageElement;
+          return [picture.naturalWidth, picture.src.startsWith('blob:'), 'hacked' in globalThis];
+        });
+      await ada.evaluate(() => {
+        const gone: string[] = [];
+        const { revokeObjectURL } = URL;
+        Object.assign(globalThis, { gone });
+        URL.revokeObjectURL = (url) => {
+          gone.push(url);
+          revokeObjectURL(url);
+        };
+      });
+      await openFile(ada, 'logo.svg');
+      await ada.locator('.cm-content', { hasText: 'fill="teal"' }).waitFor();
+      await ada.getByRole('button', { name: 'Show as a picture' }).click();
+      await eventually(async () => assert.deepEqual(await shown(), [40, true, false]));
+      assert.equal(await ada.locator('.cm-content').count(), 0);
+      assert.equal(await pane.locator('svg rect, script, foreignObject').count(), 0, 'never a part of the page');
+      await pane.locator('[data-focus]:focus').waitFor();
+      assert.deepEqual(await accessibilityProblems(ada), []);
+      await picture(ada, `drawing-${theme}`);
+
+      // It is drawn anew when its file changes, and what was drawn before is let go.
+      const before = await pane.locator('img').evaluate((one) => (one as HTMLImageElement).src);
+      writeFileSync(path.join(root, 'art', 'logo.svg'), drawing(60));
+      await eventually(async () => assert.deepEqual(await shown(), [60, true, false]));
+      await eventually(async () =>
+        assert.equal(await ada.evaluate((url) => (globalThis as { gone?: string[] }).gone?.includes(url), before), true),
+      );
+
+      await pane.getByRole('button', { name: 'Show as text' }).click();
+      await ada.locator('.cm-focused', { hasText: 'width="60"' }).waitFor();
+      assert.equal(await pane.count(), 0);
+
+      // A place is one in the text.
+      await ada.getByRole('button', { name: 'Show as a picture' }).click();
+      await pane.locator('img').waitFor();
+      await openFile(ada, 'logo.svg:2');
+      await ada.locator('.cm-focused', { hasText: 'width="60"' }).waitFor();
+
+      await openFile(ada, 'broken.svg');
+      await ada.getByRole('button', { name: 'Show as a picture' }).click();
+      await pane.getByText("the browser can't show it").waitFor();
+      await pane.getByRole('button', { name: 'Show as text' }).click();
+      await ada.locator('.cm-content', { hasText: 'no drawing' }).waitFor();
+      assert.equal(await ada.evaluate(() => 'hacked' in globalThis), false);
+    }
+  });
+});
+
 test('a tree that was scrolled stays where it is while entries come and go in it', { skip: noBrowser }, async () => {
   const many = Object.fromEntries(Array.from({ length: 80 }, (_, index) => [`file ${index + 10}.txt`, 'a\n']));
   await withWorkbench(many, async ({ page, root }) => {

@@ -10,7 +10,8 @@ export const editorPane = lazyView(async () => (await import('../editor/editor-p
 
 /** A file, as what it can be shown as. */
 export function DocumentPane({ path }: { path: string }) {
-  return isPicture(path) ? <PicturePane key={path} path={path} /> : <TextDocument path={path} />;
+  const { drawn } = useWorkbench();
+  return isPicture(path) || drawn.value.has(path) ? <PicturePane key={path} path={path} /> : <TextDocument path={path} />;
 }
 
 function TextDocument({ path }: { path: string }) {

@@ -72,7 +72,12 @@ export function fileKind(path: string): FileKind {
   return byName.get(name) ?? byExtension.get(extension(name)) ?? { language: 'Plain text', icon: name.startsWith('.') ? 'doc' : 'file' };
 }
 
-/** Shown as a picture; SVG is text that people edit. */
+/** A picture that is text as well: people edit it, and look at it. */
+export function isDrawing(path: string): boolean {
+  return extension(nameOf(path)) === 'svg';
+}
+
+/** Shown as a picture, and as nothing else. */
 export function isPicture(path: string): boolean {
   return pictures.has(extension(nameOf(path)));
 }

@@ -2,6 +2,7 @@ import { openSearchPanel } from '@codemirror/search';
 import { EditorView } from '@codemirror/view';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { DocumentSession } from '../documents/document-session.ts';
+import { isDrawing } from '../documents/file-kinds.ts';
 import { saveWords } from '../documents/save-state.ts';
 import { RunButton } from '../run/run-button.tsx';
 import { Icon } from '../shell/icon.tsx';
@@ -216,6 +217,11 @@ function Crumbs({ session }: { session: DocumentSession }) {
     offline: link.words.value.tone === 'offline',
     readOnly: session.readOnly.value,
   });
+  const showPicture = (): void => {
+    workbench.draw(path, true);
+    // Not while the editor is still there.
+    requestAnimationFrame(() => workbench.focusMain());
+  };
   // Before it is here nobody knows.
   const [state, revision] = session.state.value.name === 'opening' && session.edits.value === 0 ? [] : words.split(' · ');
   const isBad = info?.state === 'failed' || info?.state === 'conflict' || (session.readOnly.value && !session.settled);
@@ -247,6 +253,11 @@ function Crumbs({ session }: { session: DocumentSession }) {
           </span>
         ))}
       </nav>
+      {isDrawing(path) && (
+        <button type="button" class="ib" aria-label="Show as a picture" title="Show as a picture" onClick={showPicture}>
+          <Icon name="img" />
+        </button>
+      )}
       {workbench.phone.value && <RunButton path={path} />}
       {workbench.phone.value && (
         <button type="button" class="ib" aria-label="History" title="History" onClick={() => toggleHistory(workbench)}>

@@ -89,12 +89,12 @@ function tabIcon(tab: Tab): string {
 
 function TabBar() {
   const workbench = useWorkbench();
-  const { tabs, git } = workbench;
+  const { tabs, git, drawn } = workbench;
   const bar = useRef<HTMLDivElement>(null);
   const { value: active } = tabs.activeId;
   const { value: tab } = tabs.active;
   // A picture has its own tools.
-  const text = tab?.kind === 'document' && !isPicture(tab.path);
+  const text = tab?.kind === 'document' && !isPicture(tab.path) && !drawn.value.has(tab.path);
   useEffect(() => {
     bar.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [active, tabs.open.value]);
