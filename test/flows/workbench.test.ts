@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { accessibilityProblems, git, noBrowser, noBrowserOrGit, openFile, pageToken, withWorkbench } from '../kit/browser.ts';
 import { picture } from '../kit/source-control.ts';
 import { eventually } from '../kit/eventually.ts';
@@ -580,6 +580,44 @@ test('a file that is deleted, too large, or gone past says so, and what can be d
     await ada.getByRole('button', { name: 'View first 1 MiB' }).click();
     await ada.locator('pre.head').filter({ hasText: 'a,b' }).waitFor();
   });
+});
+
+test('the paths of symbols and folders are cut by the room that there is, in their middle', { skip: noBrowserOrGit }, async () => {
+  const folder = 'libraries/of_the_northern_towns/lending/shelves_and_rooms';
+  const file = `${folder}/loan_renewal.py`;
+  await withWorkbench(
+    { [file]: 'def renew_the_loan():\n    pass\n', 'README.md': '# Loans\n' },
+    async ({ page, root }) => {
+      writeFileSync(path.join(root, file), 'def renew_the_loan():\n    return 1\n');
+      const ada = await page({ name: 'Ada', theme: 'light' });
+      /** What is said, and whether its end is seen. */
+      const told = (cut: Locator): Promise<[string | null, boolean]> =>
+        cut.evaluate((one): [string | null, boolean] => {
+          const last = one.lastElementChild as HTMLElement;
+          const edge = (one.parentElement as HTMLElement).getBoundingClientRect().right;
+          return [one.textContent, last.scrollWidth <= last.clientWidth && last.getBoundingClientRect().right <= edge + 1];
+        });
+      await ada.keyboard.press('Control+Shift+g');
+      await ada.getByRole('button', { name: 'More of source control' }).click();
+      await ada.getByRole('menuitemcheckbox', { name: 'List by folder' }).click();
+      const row = ada.getByTestId('change-folder').locator('.cut');
+      await row.waitFor();
+      assert.deepEqual(await told(row), [folder, true]);
+      await picture(ada, 'folder-row');
+      for (const width of [1440, 390]) {
+        await ada.setViewportSize({ width, height: 800 });
+        await ada.keyboard.press('Control+p');
+        await ada.getByRole('combobox', { name: 'Go to file' }).fill('@@renew_the');
+        const option = ada.getByRole('option', { name: /renew_the_loan/ }).locator('.cut');
+        await option.waitFor();
+        assert.equal((await told(option))[0], file);
+        if (width > 720) assert.ok((await told(option))[1]);
+        await picture(ada, `symbol-path-${width}`);
+        await ada.keyboard.press('Escape');
+      }
+    },
+    { git: true },
+  );
 });
 
 test('a drawing is text that is edited, and a picture that runs nothing', { skip: noBrowser }, async () => {

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { nameOf, parentOf, truncatePath } from '../file-paths.ts';
-import { NamedPath } from '../named-path.tsx';
+import { FolderPath, NamedPath } from '../named-path.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import type { Workbench } from '../workbench.ts';
@@ -109,7 +109,7 @@ function FolderRow({ name, path, files }: { name: SectionName; path: string; fil
       >
         <Icon name="folder" />
         <span class="ell grow faint" dir="auto">
-          {path === '' ? 'Top folder' : truncatePath(path, 34)}
+          {path === '' ? 'Top folder' : <FolderPath path={path} />}
         </span>
         <span class="xs faint num lines">{files.length}</span>
       </button>

@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { letterNames } from '../changes/letters.ts';
 import { canDo, commands, searchText, stopCommands, taskCommands } from '../commands.ts';
 import { fileKind } from '../documents/file-kinds.ts';
-import { nameOf, parentOf, truncatePath } from '../file-paths.ts';
+import { nameOf, parentOf } from '../file-paths.ts';
 import { FolderPath } from '../named-path.tsx';
 import { shownName } from '../shown-name.ts';
 import { Dots } from '../shell/avatar.tsx';
@@ -205,8 +205,13 @@ function symbolChoices(
             <Marked text={symbol.name} at={at} />
           </span>
         </span>
-        <span class="faint sm grow ell" dir="auto">
-          {query.scope === 'document' ? '' : [symbol.container, truncatePath(symbol.path, 60)].filter(Boolean).join(' · ')}
+        <span class="faint sm grow named">
+          {query.scope === 'workspace' && (
+            <>
+              {symbol.container && <bdi>{shownName(symbol.container)} · </bdi>}
+              <FolderPath path={symbol.path} />
+            </>
+          )}
         </span>
         <span class="faint sm num">{symbol.line}</span>
       </>
