@@ -515,10 +515,11 @@ test('what takes connections and cuts them at once is asked later and later, and
 
 test('a stream over HTTP that is cut after its first item is asked for later and later, and at once again after one that lasted', async () => {
   let asked = 0;
+  const clock = { now: 0 };
   const server = createHttpServer((_request, response) => {
     asked++;
     response.writeHead(200, { 'content-type': 'application/x-ndjson', 'x-request-id': 'r1' });
-    response.write(`{"item":{"type":"ready","cursor":"e-${asked}"}}\n`, () => setTimeout(() => response.destroy(), asked === 6 ? 200 : 0));
+    response.write(`{"item":{"type":"ready","cursor":"e-${asked}"}}\n`);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const delays: number[] = [];
@@ -527,10 +528,16 @@ test('a stream over HTTP that is cut after its first item is asked for later and
       `http://127.0.0.1:${(server.address() as { port: number }).port}`,
       async (client) => {
         const leaving = new AbortController();
-        for await (const _ of client.watchChanges(undefined, { signal: leaving.signal })) if (asked === 8) leaving.abort();
+        for await (const _ of client.watchChanges(undefined, { signal: leaving.signal })) {
+          if (asked === 8) leaving.abort();
+          // The item is there, and then its connection goes.
+          if (asked === 6) clock.now += 100;
+          server.closeAllConnections();
+        }
       },
       {
         webSocket: undefined,
+        now: () => clock.now,
         backoff: { baseMs: 10, maxMs: 100 },
         random: () => 1,
         timers: {

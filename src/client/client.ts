@@ -67,6 +67,7 @@ export function createClient<T extends Table = Operations>(options: ClientOption
   const { token, server = 'sidecar', connectTimeoutMs = 10_000 } = options;
   const WebSocketClass = 'webSocket' in options ? options.webSocket : (globalThis.WebSocket as unknown as typeof options.webSocket);
   const timers = options.timers ?? commonTimers;
+  const now = options.now ?? Date.now;
   const { pingMs = 25_000, pongMs = 10_000 } = options;
   const fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
   let name = options.name?.toWellFormed();
@@ -86,7 +87,7 @@ export function createClient<T extends Table = Operations>(options: ClientOption
       name: () => name,
       obstacle: () => http.call('system.info', {}, new CallBounds({ timeoutMs: connectTimeoutMs })).then(() => undefined, asError),
       timers,
-      now: options.now ?? Date.now,
+      now,
       random,
     },
     {
@@ -134,7 +135,7 @@ export function createClient<T extends Table = Operations>(options: ClientOption
     const items = leavable(signal, (leaving) => {
       const joined = onResume === undefined ? { signal: leaving } : { signal: leaving, onResume };
       const overHttp: Follow = (asked, end, last) =>
-        followOverHttp({ http, timers, backoff: { ...backoff, random } }, name, asked, { ...joined, signal: end }, last);
+        followOverHttp({ http, timers, now, backoff: { ...backoff, random } }, name, asked, { ...joined, signal: end }, last);
       return WebSocketClass === undefined ? overHttp(input, leaving) : follow({ connection, overHttp }, name, input, joined);
     });
     return {
@@ -215,7 +216,7 @@ interface Leavable<T, R> extends AsyncIterable<T> {
 
 /** One stream over as many requests as it takes, until the signal; `before`: the last item that came of it in another way. */
 async function* followOverHttp(
-  { http, timers, backoff: backoffOptions }: { http: HttpCalls; timers: PeerTimers; backoff: BackoffOptions },
+  { http, timers, now, backoff: backoffOptions }: { http: HttpCalls; timers: PeerTimers; now: () => number; backoff: BackoffOptions },
   name: string,
   input: unknown,
   { signal, onResume }: StreamOptions<unknown, unknown> & { signal: AbortSignal },
@@ -230,7 +231,7 @@ async function* followOverHttp(
     try {
       for (let step = await items.next(); ; step = await items.next()) {
         if (step.done === true) return step.value;
-        firstAt ??= performance.now();
+        firstAt ??= now();
         last = step.value;
         yield last;
       }
@@ -238,7 +239,7 @@ async function* followOverHttp(
       if (onResume === undefined || http.closing.aborted || !mayComeBack(error)) throw error;
       const next = onResume(last);
       if (next === undefined) throw error;
-      if (firstAt !== undefined) backoff.lasted(performance.now() - firstAt);
+      if (firstAt !== undefined) backoff.lasted(now() - firstAt);
       asked = next;
     } finally {
       await items.return(undefined);
