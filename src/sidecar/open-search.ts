@@ -49,7 +49,7 @@ export async function openSearch(
       settled: (paths) => watching.barrier(paths),
       log: (event, facts) => log(facts['error'] === undefined ? 'info' : 'warn', event, facts),
     },
-    config['search.index'] ? { threads: BUILD_THREADS, open: () => indexPlace(state) } : undefined,
+    { index: config['search.index'] ? { threads: BUILD_THREADS, open: () => indexPlace(state) } : undefined },
   );
   return { search, operations: searchOperations({ search, ripgrep, workspace, secrets }, batch) };
 }

@@ -18,17 +18,26 @@ export interface SearchHarness {
   log: readonly string[];
 }
 
-/**
- * Searches `folder`/root with the index in `folder`/index, which stays. `program` stands in for ripgrep; `unwatched` are globs. Where the fault
- * says when the index is ready, nothing is waited for before `run`.
- */
+const BUSY_MS = 60_000;
+
+export interface SearchHarnessOptions {
+  /** Where it says when the index is ready, nothing is waited for before `run`. */
+  faults?: NonNullable<IndexOptions['faults']>;
+  /** Stands in for ripgrep. */
+  program?: string;
+  /** Globs. */
+  unwatched?: readonly string[];
+  /** Searches wait for what just changed as long as people's do; else as long as a busy machine may take. */
+  impatient?: boolean;
+}
+
+/** Searches `folder`/root with the index in `folder`/index, which stays. */
 export async function withSearch(
   folder: string,
   run: (harness: SearchHarness) => Promise<void>,
-  faults: NonNullable<IndexOptions['faults']> = {},
-  program = rgPath,
-  unwatched: readonly string[] = [],
+  options: SearchHarnessOptions = {},
 ): Promise<void> {
+  const { faults = {}, program = rgPath, unwatched = [], impatient = false } = options;
   const root = path.join(folder, 'root');
   const { state, workspace } = openWorkspace(folder);
   const processes = new Processes({ env: {} });
@@ -42,7 +51,10 @@ export async function withSearch(
       settled: () => Promise.resolve(),
       log: (event) => void log.push(event),
     },
-    { threads: 1, open: () => ({ folder: path.join(folder, 'index'), kept: true, release: () => {} }), faults },
+    {
+      index: { threads: 1, open: () => ({ folder: path.join(folder, 'index'), kept: true, release: () => {} }), faults },
+      ...(impatient ? {} : { catchUpMs: BUSY_MS }),
+    },
   );
   try {
     const started = search.start();

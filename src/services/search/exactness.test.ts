@@ -228,7 +228,7 @@ async function compare(seed: number, faults: { forgetChanges?: boolean; onlyAsci
           if (JSON.stringify(lines) !== JSON.stringify(expected)) outcome.wrong.push(`${engine}: ${JSON.stringify(query)}`);
         }
       },
-      faults,
+      { faults, impatient: true },
     );
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });

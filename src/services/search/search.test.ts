@@ -162,7 +162,7 @@ test('a search waits 150 ms for the index to have the newest change, then reads 
         fs.rmSync(hold);
       }
     };
-    await withSearch(folder, ask, {}, program);
+    await withSearch(folder, ask, { program, impatient: true });
   }));
 
 /** A ripgrep that writes down each list that it is asked for, and makes none of all files while there is a file `hold`. */
@@ -204,7 +204,7 @@ test('while the index is built paths come from the list, and what changes meanwh
       assert.deepEqual(await searched(harness, 'something else'), { engine: 'index', searched: 1, found: ['changed.txt'] });
       assert.deepEqual(lists(), ['all', 'folder']);
     };
-    await withSearch(folder, (harness) => meanwhile(harness).finally(built.resolve), { readyAfter: built.promise }, program);
+    await withSearch(folder, (harness) => meanwhile(harness).finally(built.resolve), { faults: { readyAfter: built.promise }, program });
   }));
 
 test('paths that are asked for while all files are listed come from that list', () =>
@@ -221,7 +221,7 @@ test('paths that are asked for while all files are listed come from that list', 
       const { files } = await asked;
       assert.deepEqual([files.map((file) => file.path), lists()], [['a.txt'], ['all']]);
     };
-    await withSearch(folder, ask, { readyAfter: Promise.resolve() }, program);
+    await withSearch(folder, ask, { faults: { readyAfter: Promise.resolve() }, program });
   }));
 
 test('what git leaves out is another from the next search on, though nothing in the folder tells of it', () =>
@@ -333,8 +333,7 @@ test('for who may see only some files no other is read, so that the time tells n
             else assert.deepEqual([walked, [...read].sort()], [[], found.sort()]);
           }
         },
-        {},
-        program,
+        { program },
       );
     } finally {
       openSync.mock.restore();
@@ -362,8 +361,7 @@ test('what is secret to the sidecar is opened for nobody who may not see it, als
             assert.deepEqual([...new Set(read)].filter((place) => place !== '').sort(), others);
           }
         },
-        {},
-        program,
+        { program },
       );
   }));
 
@@ -405,8 +403,6 @@ test('what the watch passes over is left out, since nobody hears of it when it c
         await harness.workspace.write('lib/node_modules/x/c.js', Buffer.from('needle\n'), { cause });
         assert.deepEqual(await searched(harness, 'needle'), { engine: 'index', searched: 2, found: watched });
       },
-      {},
-      rgPath,
-      ['**/node_modules', 'build', 'old+([0-9])'],
+      { unwatched: ['**/node_modules', 'build', 'old+([0-9])'] },
     );
   }));

@@ -18,7 +18,7 @@ import type { Outline } from './outline.ts';
 
 /** What changes while nobody waits for it is taken in after so long, all at once. */
 const GATHER_MS = 1000;
-/** A search waits this long for the catalogue to take in what just changed; then it reads everything instead. */
+/** See `SearchOptions.catchUpMs`. */
 const CATCH_UP_MS = 150;
 /** A list of all files is waited for so long, while it is made: to make another would take longer. */
 const LISTING_MS = 60_000;
@@ -35,6 +35,13 @@ export interface SearchDependencies {
   /** Resolves when everything that was written before the call, by whomever, is in the journal; with paths, to these files. */
   settled: (paths?: readonly string[]) => Promise<void>;
   log: (event: string, facts: Record<string, unknown>) => void;
+}
+
+export interface SearchOptions {
+  /** Without it each search reads all. */
+  index?: IndexOptions | undefined;
+  /** A search waits this long for the catalogue to take in what just changed; then it reads everything instead. */
+  catchUpMs?: number;
 }
 
 export interface TextRequest extends TextQuery, Walk {
@@ -66,6 +73,7 @@ export class Search {
   readonly #plain: PlainSearch;
   readonly #paths = new FuzzyPaths();
   readonly #symbols: Symbols;
+  readonly #catchUpMs: number;
   readonly #ended = new AbortController();
   #stopChanges: (() => void) | undefined;
   #waiting: Change[] = [];
@@ -84,9 +92,9 @@ export class Search {
   #version: string | undefined;
   readonly #waiters = new Set<() => void>();
 
-  /** Without `index` each search reads all. */
-  constructor(dependencies: SearchDependencies, index?: IndexOptions) {
+  constructor(dependencies: SearchDependencies, { index, catchUpMs = CATCH_UP_MS }: SearchOptions = {}) {
     this.#dependencies = dependencies;
+    this.#catchUpMs = catchUpMs;
     const { ripgrep, workspace, processes, log } = dependencies;
     this.#catalogue = ripgrep === undefined ? undefined : new Catalogue({ ripgrep }, { root: workspace.root });
     this.#indexed =
@@ -224,7 +232,7 @@ export class Search {
     for (const path of asked.placesFor(call, workspace)) {
       if (truncated) break;
       const walk: Walk = { ...request, path, without: call.secrets ?? [] };
-      const indexed = this.#indexed !== undefined && (await this.#reached(revision, CATCH_UP_MS, signal)) ? this.#indexed : undefined;
+      const indexed = this.#indexed !== undefined && (await this.#reached(revision, this.#catchUpMs, signal)) ? this.#indexed : undefined;
       const count = await indexed?.search(request, { walk, mayRead }, limits, found, signal);
       if (count === undefined) await ripgrep.search(request, { walk }, limits, found, signal);
       searched = count === undefined || searched === undefined ? undefined : searched + count;
@@ -239,7 +247,7 @@ export class Search {
     const { revision } = workspace.journal;
     if (asked === undefined) return { files: [], truncated: false, revision };
     const walk = { ...request, path: asked.place };
-    const patience = this.#state === 'listing' && walk.path === '' ? LISTING_MS : CATCH_UP_MS;
+    const patience = this.#state === 'listing' && walk.path === '' ? LISTING_MS : this.#catchUpMs;
     const known = isPlain(walk) && this.#catalogue?.has(walk.path) === true && (await this.#reached(revision, patience, call.signal));
     let blocks: readonly (readonly string[])[];
     if (known && this.#catalogue !== undefined) blocks = this.#catalogue.blocks;
@@ -264,7 +272,7 @@ export class Search {
     await this.#dependencies.flush();
     const { visible } = call;
     const { revision } = this.#dependencies.workspace.journal;
-    const caughtUp = await this.#reached(revision, CATCH_UP_MS, call.signal);
+    const caughtUp = await this.#reached(revision, this.#catchUpMs, call.signal);
     const files = this.#catalogue?.list ?? (await this.#plain.files(everything, call.signal));
     const { symbols, total, complete } = await this.#symbols.find(query, files, limit, {
       signal: call.signal,
