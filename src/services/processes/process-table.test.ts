@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -24,6 +25,31 @@ test('a program runs in its folder, and its output comes in order with its exit 
     assert.equal(end.ended, true);
     const { state, exitCode, reason, pid } = end.process;
     assert.deepEqual({ state, exitCode, reason, pid }, { state: 'ended', exitCode: 3, reason: 'exit', pid: undefined });
+  }));
+
+test('those who follow processes hear that one wrote something, though nothing else of it changed', (t) =>
+  withTable(async ({ table, ask, at }) => {
+    execFileSync('mkfifo', [at('pipe')]);
+    const pipe = fs.openSync(at('pipe'), 'r+');
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const news: number[] = [];
+    const stop = table.onNews((one) => void ('process' in one && news.push(one.process.output.stdout.end)));
+    const looked = (): number[] => {
+      news.length = 0;
+      t.mock.timers.tick(1000);
+      return [...news];
+    };
+    try {
+      const { id } = (await ask('processes.start', { argv: ['cat', 'pipe'] })).process;
+      await eventually(() => assert.deepEqual([looked(), looked()], [[], []]));
+      fs.writeSync(pipe, 'said\n');
+      await ask('processes.wait', { id, until: 'text', text: 'said' });
+      assert.deepEqual([looked(), looked()], [[5], []]);
+    } finally {
+      stop();
+      t.mock.timers.reset();
+      fs.closeSync(pipe);
+    }
   }));
 
 test('arguments are never read by a shell', () =>

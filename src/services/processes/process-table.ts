@@ -78,6 +78,8 @@ interface Entry {
   askers: StartAskers | undefined;
   ports: { port: number; address: string }[];
   use: SessionUse | undefined;
+  /** What the last look found: those who follow are told when the next finds something else. */
+  seen: string;
 }
 
 /** One process, also when the table has forgotten it. */
@@ -324,6 +326,7 @@ export class ProcessTable {
       askers: undefined,
       ports: [],
       use: undefined,
+      seen: '',
     };
     this.#entries.set(id, entry);
     return entry;
@@ -433,19 +436,25 @@ export class ProcessTable {
   }
 
   #look(): void {
-    const running = [...this.#entries.values()].filter(({ process, spec }) => process.facts.pid !== undefined && this.#isHere(spec));
-    if (running.length === 0) return;
     this.#lookedAt = performance.now();
+    this.#lookAtUse();
+    for (const entry of this.#running()) {
+      const { ports, use, process } = entry;
+      const seen = JSON.stringify([ports, use?.cpuMs, use?.residentBytes, process.log.end]);
+      if (seen === entry.seen) continue;
+      entry.seen = seen;
+      this.#tell({ process: this.#info(entry) });
+    }
+  }
+
+  #lookAtUse(): void {
+    const here = this.#running().filter(({ process, spec }) => process.facts.pid !== undefined && this.#isHere(spec));
+    if (here.length === 0) return;
     const uses = useOfSessions(runningNow());
     const sockets = listeningSockets();
-    for (const entry of running) {
-      const use = uses.get(entry.process.facts.pid as number);
-      const ports = listeningPorts(use?.pids ?? [], sockets);
-      const isNew =
-        JSON.stringify([ports, use?.cpuMs, use?.residentBytes]) !==
-        JSON.stringify([entry.ports, entry.use?.cpuMs, entry.use?.residentBytes]);
-      [entry.ports, entry.use] = [ports, use];
-      if (isNew) this.#tell({ process: this.#info(entry) });
+    for (const entry of here) {
+      entry.use = uses.get(entry.process.facts.pid as number);
+      entry.ports = listeningPorts(entry.use?.pids ?? [], sockets);
     }
   }
 
