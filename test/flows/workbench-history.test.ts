@@ -115,8 +115,21 @@ test('a change of a document is looked at, restored and undone; who comes too la
       const reader = await page({ token: scopedToken.call(workbenches, 'read') });
       await openFile(reader, 'loan.py');
       await reader.keyboard.press('Alt+h');
+      await reader.getByTestId('history').waitFor();
+      // Also before it is known which texts are kept.
+      const listed = Promise.withResolvers<void>();
+      await reader.routeWebSocket(/\/rpc/, (socket) => {
+        const sidecar = socket.connectToServer();
+        socket.onMessage(async (message) => {
+          // The panel's; a comparison asks for one version.
+          if (/history\.list.*"limit":\d\d/.test(String(message))) await listed.promise;
+          sidecar.send(message);
+        });
+      });
+      await reader.reload();
       await step(reader, 'fixer changed it').locator('[data-row]').click();
       await reader.getByTestId('diff').locator('.cm-changedLine', { hasText: 'THREE' }).first().waitFor();
+      listed.resolve();
       assert.equal(await restore(reader.getByTestId('history')).count(), 0);
       await reader.keyboard.press('Control+Shift+y');
       await entry(reader, 'loan.py').first().waitFor();
