@@ -42,6 +42,19 @@ test('a call that takes back the one before it is a row of its own: restored, un
   assert.equal(foldChanges(outside).length, 1);
 });
 
+test('restores to different texts are rows of their own, whoever left these and in however many changes', () => {
+  const byCall = (seconds: number, before: string, after: string, path = 'a.py'): Change =>
+    change(seconds, path, 'guest', { before, after, cause: { kind: 'connection', who: [{ name: 'guest', kind: 'person' }] } });
+  const typed = [change(0, 'a.py', 'lead', { before: 't', after: 'u' }), change(1, 'a.py', 'lead', { before: 'u', after: 'v' })];
+  const changes = [...typed, byCall(500, 'v', 't'), byCall(510, 't', 'u'), byCall(520, 'u', 'v'), byCall(530, 'v', 'new')];
+  assert.deepEqual(
+    foldChanges(changes).map(({ first, last }) => last - first + 1),
+    [2, 1, 1, 2],
+  );
+  const copied = [byCall(1000, 'new', 'x'), byCall(1000.1, 'none', 'x', 'b.py'), byCall(1000.2, 'none', 'x', 'c.py')];
+  assert.equal(foldChanges(copied).length, 1, 'of files that are made alike in one step, none is a restore');
+});
+
 test('another actor, another file or a rename in between begins a new row', () => {
   const rows = foldChanges([
     change(0, 'a.py'),

@@ -22,8 +22,6 @@ export interface FeedRow {
   at: number;
   /** Bytes now, when known. */
   size: number | undefined;
-  /** What `path` held before its newest revision, by its hash; null when unknown or when there was none. */
-  before: string | null;
   note: string | undefined;
 }
 
@@ -32,14 +30,19 @@ const sameFileMs = 120_000;
 /** Different files fold when they were changed as if in one step: a branch switch, a rename over files, an agent's batch. */
 const sameStepMs = 1_000;
 
-/**
- * Takes one more change into rows that are in order of revision; answers whether it went into the last row. `hidden`: the newest change of its path that has no
- * row, which none reaches over.
- */
-export function foldChange(rows: FeedRow[], change: Change, hidden = 0): boolean {
+/** What was told before a change, also of changes that have no row. */
+export interface ToldBefore {
+  /** The newest change of its path that has no row, which none reaches over; 0 where there is none. */
+  hidden: number;
+  /** What files held, by its hash. */
+  held: ReadonlySet<string>;
+}
+
+/** Takes one more change into rows that are in order of revision; answers whether it went into the last row. */
+export function foldChange(rows: FeedRow[], change: Change, { hidden, held }: ToldBefore = { hidden: 0, held: new Set() }): boolean {
   const [actor, ...others] = actorsOf(change.cause) as [Actor, ...Actor[]];
   const last = rows.at(-1);
-  if (last !== undefined && last.last < change.revision && hidden < last.first && joins(last, change, actor)) {
+  if (last !== undefined && last.last < change.revision && hidden < last.first && joins(last, change, actor, held)) {
     const more = others.filter(({ key }) => key !== last.actor.key && !last.others.some((other) => other.key === key));
     rows[rows.length - 1] = {
       ...last,
@@ -53,7 +56,6 @@ export function foldChange(rows: FeedRow[], change: Change, hidden = 0): boolean
       last: change.revision,
       at: change.at,
       size: change.path === last.path ? change.size : last.size,
-      before: change.path === last.path ? change.before : last.before,
     };
     return true;
   }
@@ -71,7 +73,6 @@ export function foldChange(rows: FeedRow[], change: Change, hidden = 0): boolean
     last: change.revision,
     at: change.at,
     size: change.size,
-    before: change.before,
     note: change.note,
   });
   return false;
@@ -80,23 +81,33 @@ export function foldChange(rows: FeedRow[], change: Change, hidden = 0): boolean
 /** All rows of these changes, oldest first. */
 export function foldChanges(changes: readonly Change[]): FeedRow[] {
   const rows: FeedRow[] = [];
-  for (const change of changes) foldChange(rows, change);
+  const held = new Set<string>();
+  for (const change of changes) {
+    foldChange(rows, change, { hidden: 0, held });
+    noteHeld(held, change);
+  }
   return rows;
 }
 
-function joins(row: FeedRow, change: Change, actor: Actor): boolean {
+/** Adds what a file held before and after a change. */
+export function noteHeld(held: Set<string>, { before, after }: Change): void {
+  if (before !== null) held.add(before);
+  if (after !== null) held.add(after);
+}
+
+function joins(row: FeedRow, change: Change, actor: Actor, held: ReadonlySet<string>): boolean {
   if (row.actor.key !== actor.key || row.causeKind !== change.cause.kind || row.actor.name !== actor.name) return false;
   if (change.what === 'moved' || row.what === 'moved') return false;
-  if (takesBack(row, change)) return false;
+  if (bringsBack(row, change, held)) return false;
   const apart = change.at - row.at;
   if (change.path === row.path && row.paths.length === 1)
     return apart <= sameFileMs && (row.what === change.what || (row.what === 'created' && change.what === 'changed'));
   return apart <= sameStepMs;
 }
 
-/** Whether a call undoes the one before, such as a restore: in one row with that it would be nothing that can be seen or undone. */
-function takesBack(row: FeedRow, { path, after, cause }: Change): boolean {
-  return cause.kind === 'connection' && path === row.path && after !== null && after === row.before;
+/** Whether a call brings back what was there: in one row with the one before it, such as another restore, neither could be seen or undone by itself. */
+function bringsBack(row: FeedRow, { path, after, cause }: Change, held: ReadonlySet<string>): boolean {
+  return cause.kind === 'connection' && path === row.path && after !== null && held.has(after);
 }
 
 function joinedWhat(row: FeedRow, change: Change): Change['what'] {

@@ -43,6 +43,19 @@ test('a row never reaches over a change of its file that the filter hides', asyn
   ]);
 });
 
+test('a restore of what somebody left whom the filter hides is a row of its own', async () => {
+  const byCall: Change['cause'] = { kind: 'connection', who: [{ name: 'Ada', kind: 'person' }] };
+  const restored = (revision: number, before: string, after: string): Change =>
+    change(revision, 'Ada', 'a.py', { before, after, cause: byCall });
+  const typed = [change(1, 'Ben', 'a.py', { before: 't', after: 'u' }), change(2, 'Ben', 'a.py', { before: 'u', after: 'v' })];
+  const feed = await feedOf([...typed, restored(3, 'v', 't'), restored(4, 't', 'u')]);
+  feed.setFilter({ without: new Set(['person:Ben']) });
+  assert.deepEqual(
+    feed.rows.value.map(({ key }) => key),
+    ['r3', 'r4'],
+  );
+});
+
 test('what a file is called now is known by the moves since', async () => {
   const feed = await feedOf([
     change(1, 'Ada', 'x/a.py'),

@@ -3,7 +3,7 @@ import type { Change } from '../../contract/events.ts';
 import { movedPath } from '../../core/moved-path.ts';
 import { type Actor, actorsOf } from '../actor.ts';
 import type { WorkbenchClient } from '../client-port.ts';
-import { type FeedFilter, type FeedRow, foldChange, matchesFilter, noFilter } from './feed-rows.ts';
+import { type FeedFilter, type FeedRow, foldChange, matchesFilter, noFilter, noteHeld } from './feed-rows.ts';
 
 const keepChanges = 10_000;
 const firstPage = 1_000;
@@ -34,6 +34,8 @@ export class FeedStore {
   #building: FeedRow[] = [];
   /** The newest change of each path that the filter hides: what is told of a row is all that was done between its ends. */
   readonly #hidden = new Map<string, number>();
+  /** What files held, by its hash, filters aside. */
+  readonly #held = new Set<string>();
   #frame = false;
 
   constructor(client: WorkbenchClient) {
@@ -93,13 +95,17 @@ export class FeedStore {
   #rebuild(): void {
     this.#building = [];
     this.#hidden.clear();
+    this.#held.clear();
     for (const change of this.#changes) this.#fold(change);
     this.#show();
   }
 
   #fold(change: Change): void {
-    if (matchesFilter(change, this.filter.value)) foldChange(this.#building, change, this.#hidden.get(change.path));
-    else this.#hidden.set(change.path, change.revision);
+    const { path, revision } = change;
+    if (matchesFilter(change, this.filter.value))
+      foldChange(this.#building, change, { hidden: this.#hidden.get(path) ?? 0, held: this.#held });
+    else this.#hidden.set(path, revision);
+    noteHeld(this.#held, change);
   }
 
   // A checkout of thousands of files is drawn once a frame, not once a file.
