@@ -34,7 +34,7 @@ export const history = {
     scope: { fields: ['path'] },
     input: () =>
       z.object({
-        path: entryPath(),
+        path: entryPath().describe('What it is called now. Of a folder: what was done with files that had its name.'),
         before: revision().optional().describe('Only changes older than this.'),
         limit: z.int().positive().max(1000).default(100),
       }),

@@ -44,6 +44,25 @@ test('what stands at a path since something else left it has a history of its ow
     assert.deepEqual(stepsOf(past, 'g').at(-1), 'created h', 'what was moved over is another file');
   }));
 
+test('a folder that has or had the name of a file neither adds to its history nor ends it', () =>
+  withWorkspace(async ({ workspace, state }) => {
+    const past = new PathHistory({ state });
+    const folder = (path: string): unknown => workspace.mkdir(path, true, cause);
+    await workspace.write('x', Buffer.from('1'), request);
+    await workspace.remove('x', false, { cause });
+    folder('x');
+    assert.deepEqual(stepsOf(past, 'x'), ['removed x', 'created x'], 'of the file that a folder has taken the place of');
+    await workspace.write('x/below', Buffer.from('2'), request);
+    await workspace.move('x', 'z', request);
+    assert.deepEqual(stepsOf(past, 'z/below'), ['created x/below']);
+    assert.deepEqual(stepsOf(past, 'z'), []);
+    await workspace.write('x', Buffer.from('3'), request);
+    assert.deepEqual(stepsOf(past, 'x'), ['created x', 'removed x', 'created x'], 'after a folder of its name left');
+    await workspace.remove('z', true, { cause });
+    await workspace.write('z', Buffer.from('4'), request);
+    assert.deepEqual(stepsOf(past, 'z'), ['created z'], 'after a folder of its name came, and was removed');
+  }));
+
 test('pages meet, and a change is found by its number in the history of its file alone', () =>
   withWorkspace(async ({ workspace, state }) => {
     const past = new PathHistory({ state });

@@ -18,12 +18,12 @@ interface Time {
   to: number;
 }
 
-/** The last move that brought something to a path, itself or with a folder above it. By the index of moves: of a hundred thousand changes they are few. */
+/** The last move that brought a file to a path, itself or with a folder above it. By the index of moves: of a hundred thousand changes they are few. */
 const LAST_ARRIVAL = `SELECT revision, path, origin FROM changes INDEXED BY moves WHERE origin IS NOT NULL AND revision < ?
-  AND (path = ? OR (kind = 'directory' AND substr(?, 1, length(path) + 1) = path || '/')) ORDER BY revision DESC LIMIT 1`;
-/** And the last that took something from it. */
+  AND ((kind <> 'directory' AND path = ?) OR (kind = 'directory' AND substr(?, 1, length(path) + 1) = path || '/')) ORDER BY revision DESC LIMIT 1`;
+/** And the last that took one from it. */
 const LAST_DEPARTURE = `SELECT max(revision) AS revision FROM changes INDEXED BY moves WHERE origin IS NOT NULL AND revision < ?
-  AND (origin = ? OR (kind = 'directory' AND substr(?, 1, length(origin) + 1) = origin || '/'))`;
+  AND ((kind <> 'directory' AND origin = ?) OR (kind = 'directory' AND substr(?, 1, length(origin) + 1) = origin || '/'))`;
 const CHANGES =
   "SELECT * FROM changes WHERE path = ? AND revision >= ? AND revision < ? AND kind <> 'directory' ORDER BY revision DESC LIMIT ?";
 
@@ -37,7 +37,7 @@ export class PathHistory {
 
   /**
    * Changes of what is called `path` now, newest first, those older than `before`. Ends where it had a name that is not `visible`. What was removed and made
-   * again under one name is one history; what stood there before something else was moved there is not.
+   * again under one name is one history, whether or not a folder had it in between or has it now; what stood there before another file was moved there is not.
    */
   changesOf(path: string, before: number, limit: number, visible: (path: string) => boolean): { changes: PastChange[]; more: boolean } {
     const found: PastChange[] = [];
