@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { cause } from './events.ts';
+import { cause, change } from './events.ts';
 import { storeErrors, written } from './files.ts';
 import { operation } from './operation.ts';
 import { entryPath } from './paths.ts';
@@ -17,6 +17,8 @@ const version = once(() =>
     path: z.string().describe('What the file was called then.'),
     what: z.enum(['created', 'changed', 'removed', 'moved']),
     from: z.string().optional().describe('Where it was, when it moved.'),
+    before: change().shape.before,
+    after: change().shape.after,
     cause: cause(),
     size: z.int().nonnegative().optional(),
     kept: z.boolean().describe('history.read can give what it held after this.'),

@@ -56,6 +56,13 @@ test('each text that a call left is listed and read, and the one that was there 
       assert.equal(await read(first.revision, 'before'), lines('one', 'two', 'three'));
       assert.equal(await read(first.revision), lines('one', 'TWO', 'three'));
       assert.equal(await read(versions[0]?.revision ?? 0), file('a.txt'));
+      const stat = await client.call('files.stat', { path: 'a.txt', hash: true });
+      assert.deepEqual(
+        versions.map(({ after }) => `"${after}"`),
+        [stat.exists ? stat.etag : undefined, first.etag],
+        'which of them is there now can be told',
+      );
+      assert.equal(versions[0]?.before, versions[1]?.after);
       const older = await client.call('history.list', { path: 'a.txt', limit: 1 });
       assert.deepEqual([older.versions.length, older.more], [1, true]);
       const rest = await client.call('history.list', { path: 'a.txt', before: older.versions[0]?.revision });

@@ -115,15 +115,14 @@ export function historyOperations(dependencies: HistoryDependencies, options: Hi
       const { changes, more } = past.changesOf(path, before ?? Number.MAX_SAFE_INTEGER, limit, call.visible);
       const visible = visibleTo(call);
       const isKept = (hash: string | null): boolean => hash !== null && texts.has(hash, visible);
-      const versions = changes.map(({ before: was, after, from, kind: _kind, note: _note, ...facts }) => ({
+      const versions = changes.map(({ from, kind: _kind, note: _note, ...facts }) => ({
         ...facts,
         ...(from !== undefined && call.visible(from) ? { from } : {}),
-        kept: isKept(after),
-        keptBefore: isKept(was),
+        kept: isKept(facts.after),
+        keptBefore: isKept(facts.before),
       }));
       const [newest] = versions;
-      const hash = changes[0]?.after;
-      if (before === undefined && newest?.kept === false && typeof hash === 'string') newest.kept = isThere(hash, path);
+      if (before === undefined && newest?.kept === false && newest.after !== null) newest.kept = isThere(newest.after, path);
       return { versions, more };
     },
 

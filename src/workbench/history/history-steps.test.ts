@@ -50,7 +50,7 @@ test('a checkpoint from before the document was made says nothing of it', () => 
 
 const version = (revision: number, at: number, more: Partial<NonNullable<KeptVersions>['versions'][number]> = {}) => {
   const { path, what, cause } = change(revision, at);
-  return { revision, at, path, what, cause, kept: true, keptBefore: true, ...more };
+  return { revision, at, path, what, before: null, after: null, cause, kept: true, keptBefore: true, ...more };
 };
 
 function textsOf(changes: readonly Change[], kept: KeptVersions) {
@@ -100,6 +100,17 @@ test('what the sidecar lists is told with what came since, and nothing of anothe
   assert.deepEqual(revisions({ versions: listed, more: true }), [1, 3, 5, 6]);
   assert.deepEqual(revisions({ versions: [], more: false }), [1, 4, 5, 6]);
   assert.deepEqual(revisions(undefined), [1, 4, 5, 6]);
+});
+
+test('restores that the sidecar lists are steps of their own, as those that the feed told', () => {
+  const cause: Change['cause'] = { kind: 'connection', who: [{ name: 'Ada', kind: 'person' }] };
+  const typed = [version(1, 0, { before: 't', after: 'u' }), version(2, 1_000, { before: 'u', after: 'v' })];
+  const restored = [version(3, 2_000, { before: 'v', after: 't', cause }), version(4, 3_000, { before: 't', after: 'u', cause })];
+  const versions = [...typed, ...restored].toReversed();
+  assert.deepEqual(
+    textsOf([], { versions, more: false }).map(([key]) => key),
+    ['r4', 'r3', 'r1'],
+  );
 });
 
 const uncounted = { files: null, edited: undefined, reverted: undefined } as const;

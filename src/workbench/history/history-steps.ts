@@ -64,9 +64,8 @@ export function knownChanges(fed: readonly Change[], kept: KeptVersions): Change
   ];
 }
 
-function asChange({ revision, path, what, from, cause, at, size }: NonNullable<KeptVersions>['versions'][number]): Change {
-  const facts = { revision, path, what, cause, at, kind: 'file', cursor: '', before: null, after: null } as const;
-  return { type: 'change', ...facts, ...(from === undefined ? {} : { from }), ...(size === undefined ? {} : { size }) };
+function asChange({ kept: _kept, keptBefore: _keptBefore, ...facts }: NonNullable<KeptVersions>['versions'][number]): Change {
+  return { type: 'change', kind: 'file', cursor: '', ...facts };
 }
 
 function textsOf(row: FeedRow, newest: number, kept: KeptVersions): RowTexts {
