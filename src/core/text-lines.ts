@@ -1,6 +1,7 @@
 /**
  * Where each line of a text begins; after a break at the end one more, empty line. A line ends with LF, or with the text: so count ripgrep, git and
- * POSIX, whose numbers callers hold against ours. The CR of CRLF is a character of its line, and a CR alone ends none, as it would in most editors.
+ * POSIX, whose numbers callers hold against ours. The CR of CRLF is a character of its line, and a CR alone ends none, as it would in most editors, and
+ * in an open document, whose text has LF in its place: of a file with some, lines count otherwise there than in the characters that it saves and is read as.
  */
 export function lineStarts(text: string): number[] {
   const starts = [0];

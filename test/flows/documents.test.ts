@@ -85,6 +85,8 @@ const formats: [name: string, raw: string][] = [
   ['CR', 'a\rb\r'],
   ['a byte order mark and CRLF', '\uFEFFa\r\nb\r\n'],
   ['mixed line ends', 'a\r\nb\nc\r\nd\n'],
+  ['CR alone beside LF and CRLF', 'a 10%\r20%\r\n\rb\nc\r\r\nd\r'],
+  ['mostly CR alone', 'a\r\rb\rc\n\r\nd\r'],
   ['no line end at the end', 'a\r\nb'],
 ];
 for (const [name, raw] of formats) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { testSeed } from '../../../test/kit/seed.ts';
-import { fileTextOf, rawTextOf } from './file-text.ts';
+import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
 
 test('lines that nobody touched keep their ends, and new ones get the commonest', () => {
   const cases: [raw: string, text: string, wanted: string][] = [
@@ -37,6 +37,18 @@ test('a CR that is kept and a break behind it stay two, also where one was put b
     const written = rawTextOf(text, fileTextOf(raw));
     assert.equal(fileTextOf(written).text, text, JSON.stringify(written));
   }
+});
+
+test('a letter that is typed changes no other, whatever the line ends of the file are and wherever it is', () => {
+  const raws = fc.array(fc.constantFrom('a', '\r', '\n', '\r\n'), { maxLength: 12 }).map((all) => all.join(''));
+  const property = fc.property(raws, fc.nat(12), fc.nat(13), (raw, first, second) => {
+    const typed = (file: FileText, at: number, letter: string): string =>
+      rawTextOf(file.text.slice(0, at) + letter + file.text.slice(at), file);
+    const once = typed(fileTextOf(raw), first, 'X');
+    assert.equal(once.replace('X', ''), raw);
+    assert.equal(typed(fileTextOf(once), second, 'Y').replace('Y', ''), once);
+  });
+  fc.assert(property, { seed: testSeed(), numRuns: 3000 });
 });
 
 test('reading back what was written gives the text, whatever the line ends of the file were', () => {
