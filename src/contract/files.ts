@@ -163,7 +163,14 @@ export const files = {
     summary: 'Say what stands at a path; a missing one is an answer, not an error.',
     access: 'read',
     scope: { fields: ['path'] },
-    input: () => z.object({ path: workspacePath(), hash: z.boolean().default(false).describe('Read the file to give its ETag.') }),
+    input: () =>
+      z.object({
+        path: workspacePath(),
+        hash: z
+          .boolean()
+          .default(false)
+          .describe('Read the file to give its ETag, and its size with that: of an open document as it is now, unsaved edits included.'),
+      }),
     output: () => z.object({ exists: z.boolean(), entry: entry().optional(), etag: etag().optional(), revision: z.int() }),
     errors: ['PATH_ESCAPES'],
   }),

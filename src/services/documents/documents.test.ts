@@ -739,6 +739,55 @@ test('a write to a document with a mode, and a copy of its file, come to one aft
     }
   }));
 
+test('a stat with a hash is of one state of the file, while it is typed in and saved, written over and removed', () =>
+  withWorkspace(async ({ workspace, state, put, at, read }) => {
+    const documents = documentsOf({ workspace, state });
+    workspace.liveText = documents;
+    await documents.start();
+    const sizes = new Map<string | undefined, number>([['none', 0]]);
+    const note = (text: string): void => void sizes.set(`"${hashBytes(text)}"`, Buffer.byteLength(text));
+    const run = fileOperations(workspace, { maxTextBytes: MiB, maxUploadBytes: MiB })['files.stat'];
+    const look = async (path: string): Promise<string> => {
+      const { exists, entry, etag = 'none' } = await run(files['files.stat'].input.parse({ path, hash: true }), call());
+      assert.equal(exists, etag !== 'none');
+      assert.equal(entry?.size ?? 0, sizes.get(etag), etag);
+      return etag;
+    };
+    const seen = new Set<string>();
+    try {
+      put('typed', 'one\n');
+      note('one\n');
+      const text = (await personIn(documents, 'typed')).ydoc.getText('content');
+      let isOver = false;
+      const looks = (async () => {
+        for (; !isOver; await new Promise((resolve) => setImmediate(resolve))) seen.add(await look('typed'));
+      })();
+      for (let n = 0; n < 40; n++) {
+        text.insert(0, `${n}\n`);
+        note(text.toString());
+        if (n % 2 === 0) await documents.flush('');
+        else await new Promise((resolve) => setImmediate(resolve));
+      }
+      isOver = true;
+      await looks;
+      assert.ok(seen.size > 20, 'hardly any state was seen');
+      await documents.flush('');
+      assert.equal(read('typed'), text.toString());
+      note('longer\n');
+      for (const changed of ['longer\n', undefined])
+        for (let turns = 0; turns < 16; turns++) {
+          put('free', 'one\n');
+          const looked = look('free');
+          for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+          if (changed === undefined) fs.rmSync(at('free'));
+          else put('free', changed);
+          await looked;
+        }
+    } finally {
+      await documents.stop();
+    }
+  }));
+
 test('where it is not known what happened to the folder, documents that are open look at their files', () =>
   withWorkspace(async (harness) => {
     const { workspace, put, read } = harness;

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { actorOf, allowsLevel } from '../../contract/access.ts';
-import { OutriggerError } from '../../contract/errors.ts';
+import { type ErrorReason, OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
 import type { files } from '../../contract/files.ts';
 import type { Call, Implementations, Output } from '../../contract/operation.ts';
@@ -11,6 +11,7 @@ import { editLive, editRaw, MAX_EDIT_ATTEMPTS } from './edit-file.ts';
 import { EditWork, slices } from './edit-work.ts';
 import type { LiveWritten } from './live-text.ts';
 import { download, rangeOf, readLive, readSomeLines } from './read-answers.ts';
+import { entryOf } from './stats.ts';
 import { beginsWithBom, keepBom, storable, withBom } from './stored-text.ts';
 import type { Workspace } from './workspace.ts';
 import type { Confirm, Written } from './write-request.ts';
@@ -18,6 +19,9 @@ import type { Confirm, Written } from './write-request.ts';
 const SLICE_MS = 8;
 /** How long a move waits for git. */
 const PUTTING_WITHIN_MS = 10_000;
+/** Times that a file is looked at anew which is there no more when it is read. */
+const MAX_STAT_ATTEMPTS = 4;
+const GONE: ReadonlySet<ErrorReason> = new Set<ErrorReason>(['FILE_NOT_FOUND', 'NOT_A_FILE', 'NOT_A_DIRECTORY']);
 
 type Files = typeof files;
 type WriteOutput = Output<Files['files.write']>;
@@ -143,11 +147,20 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
     },
 
     'files.stat': async ({ path, hash }, call) => {
-      const entry = workspace.entry(path);
-      const { revision } = workspace.journal;
-      if (entry === undefined) return { exists: false, revision };
-      if (!hash || entry.kind !== 'file') return { exists: true, entry, revision };
-      return { exists: true, entry, etag: etagOf(await contentNow(workspace, path, call)), revision };
+      for (let attempt = 1; ; attempt++) {
+        const entry = workspace.entry(path);
+        const { revision } = workspace.journal;
+        if (entry === undefined) return { exists: false, revision };
+        if (!hash || entry.kind !== 'file') return { exists: true, entry, revision };
+        try {
+          const { content, size, stat } = await contentNow(workspace, path, call);
+          const facts = stat === undefined ? workspace.entry(path) : entryOf(path, stat, path);
+          if (facts?.kind === 'file') return { exists: true, entry: { ...facts, size }, etag: etagOf(content), revision };
+        } catch (error) {
+          // Something else is there by now, or nothing.
+          if (!(error instanceof OutriggerError && GONE.has(error.reason)) || attempt === MAX_STAT_ATTEMPTS) throw error;
+        }
+      }
     },
 
     'files.read': async (input, call) => {
@@ -321,7 +334,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       if (workspace.liveText?.read(path) !== undefined) {
         // Refused before a byte of it is taken.
         if (input.ifMatch !== undefined || input.ifNoneMatch !== undefined)
-          checkConditions(path, await contentNow(workspace, path, call), input);
+          checkConditions(path, (await contentNow(workspace, path, call)).content, input);
         const bytes = await gather(body, options.maxTextBytes);
         const text = bytes === undefined ? undefined : decodeText(bytes);
         if (text !== undefined) {
@@ -369,15 +382,20 @@ function durabilityOf(input: { durability: 'default' | 'none' | 'file' | 'full' 
   return input.durability === 'default' ? undefined : input.durability;
 }
 
-async function contentNow(workspace: Workspace, path: string, call: Pick<Call, 'signal' | 'confirmScope'>): Promise<string> {
+/** What a file holds, unsaved edits included. `stat`: the facts of then; undefined where an open document holds it. */
+async function contentNow(
+  workspace: Workspace,
+  path: string,
+  call: Pick<Call, 'signal' | 'confirmScope'>,
+): Promise<{ content: string; size: number; stat: fs.Stats | undefined }> {
   await workspace.liveText?.catchUp(path);
   call.confirmScope();
   const live = workspace.liveText?.read(path);
-  if (live !== undefined) return hashBytes(live.raw);
-  const opened = await workspace.open(path, call.signal);
-  fs.closeSync(opened.descriptor);
-  opened.release();
-  return opened.content;
+  if (live !== undefined) return { content: hashBytes(live.raw), size: Buffer.byteLength(live.raw), stat: undefined };
+  const { content, stat, descriptor, release } = await workspace.open(path, call.signal);
+  fs.closeSync(descriptor);
+  release();
+  return { content, size: stat.size, stat };
 }
 
 async function* limitBytes(body: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array, void, undefined> {
