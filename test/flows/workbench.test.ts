@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
 import { accessibilityProblems, git, noBrowser, noBrowserOrGit, openFile, pageToken, withWorkbench } from '../kit/browser.ts';
-import { picture } from '../kit/source-control.ts';
+import { picture, sourceControl } from '../kit/source-control.ts';
 import { eventually } from '../kit/eventually.ts';
 import { openYjsClient } from '../kit/yjs-client.ts';
 
@@ -243,6 +243,57 @@ test('where there is no room a name is cut at its end and a path in its middle, 
     await ada.getByRole('option').filter({ hasText: '\\u202Eyp.nrut' }).waitFor();
     await picture(ada, 'names-finder');
   });
+});
+
+test('a name and the folder beside it stand on one line of writing, however deep the folder is', { skip: noBrowserOrGit }, async () => {
+  const places = ['', 'art/', 'art/old/', 'art/old/very/'];
+  const drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>\n';
+  const all = Object.fromEntries(places.map((place, index) => [`${place}logo${index}.svg`, drawing]));
+  await withWorkbench(
+    all,
+    async ({ page, root }) => {
+      for (const file of Object.keys(all)) writeFileSync(path.join(root, file), `${drawing}<!-- new -->\n`);
+      const ada = await page({ name: 'Ada', theme: 'light' });
+      /** How far the writing of each part is from where the name's stands, in pixels. */
+      const offsets = (within: string): Promise<number[]> =>
+        ada.locator(`${within} .named`).evaluateAll((names) =>
+          names.flatMap((name) => {
+            const texts = [...name.querySelectorAll('bdi, span')].filter(
+              (part) => part.firstChild?.nodeType === 3 && part.textContent !== '',
+            );
+            const lines = texts.map((part) => {
+              // An empty box in the line stands on it.
+              const mark = Object.assign(document.createElement('span'), { style: 'display: inline-block' });
+              part.prepend(mark);
+              const { bottom } = mark.getBoundingClientRect();
+              mark.remove();
+              return bottom;
+            });
+            return lines.slice(1).map((line) => Math.abs(line - (lines[0] ?? 0)));
+          }),
+        );
+      const assertOneLine = async (within: string, least: number): Promise<void> => {
+        const found = await offsets(within);
+        assert.ok(found.length >= least, `${within}: ${found.length} folders`);
+        assert.ok(Math.max(...found) < 0.5, `${within}: ${found.join(' ')}`);
+      };
+      await sourceControl(ada);
+      await ada.getByTestId('change').nth(3).waitFor();
+      await assertOneLine('[data-testid=change]', 3);
+      await ada.keyboard.press('Control+Shift+f');
+      await ada.getByRole('textbox', { name: 'Search text' }).fill('new');
+      await ada.locator('.sr-file').nth(3).waitFor();
+      await assertOneLine('.sr-file', 3);
+      for (const index of [1, 2, 3]) {
+        await openFile(ada, `logo${index}.svg`);
+        await ada.getByRole('button', { name: 'Show as a picture' }).click();
+        await ada.getByTestId('picture').waitFor();
+        await assertOneLine('[data-testid=picture]', 1);
+        await picture(ada, `picture-header-${index}`);
+      }
+    },
+    { git: true },
+  );
 });
 
 test('text is searched while it is typed; hits open at their place; what changed since is said', { skip: noBrowser }, async () => {
