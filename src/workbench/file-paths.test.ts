@@ -1,31 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { movedPath } from '../core/moved-path.ts';
-import { compareNames, encodePath, foldersAbove, isWithin, nameProblem, truncatePath } from './file-paths.ts';
-
-test('a long path is shortened in the middle, its top folder and its name last', () => {
-  const path = 'library_loans/static/description/images/large/icon.png';
-  const table: [number, string][] = [
-    [80, path],
-    [50, 'library_loans/static/…/images/large/icon.png'],
-    [40, 'library_loans/static/…/large/icon.png'],
-    [33, 'library_loans/…/large/icon.png'],
-    [25, 'library_loans/…/icon.png'],
-    [12, '…/icon.png'],
-    [7, 'ico…png'],
-  ];
-  for (const [max, expected] of table) assert.equal(truncatePath(path, max), expected, `in ${max}`);
-});
-
-test('shortening never goes over the room it has, nor cuts a character in two', () => {
-  const family = '👩‍👩‍👧‍👦';
-  for (let max = 3; max < 30; max += 1) {
-    const text = truncatePath(`עברית/${family.repeat(12)}/日本語のとても長いファイル名.txt`, max);
-    assert.ok([...new Intl.Segmenter().segment(text)].length <= max, `${max}: ${text}`);
-    assert.ok(text.isWellFormed());
-    assert.doesNotMatch(text.replaceAll(family, ''), /\u{1F469}/u);
-  }
-});
+import { compareNames, encodePath, foldersAbove, isWithin, nameProblem } from './file-paths.ts';
 
 test('names are ordered as people count, and two different names are never equal', () => {
   const names = ['b.py', 'file10', 'a.py', 'file9', 'A.py', '__init__.py'];

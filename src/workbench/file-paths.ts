@@ -50,38 +50,3 @@ export function nameProblem(name: string, taken: (name: string) => boolean): str
   if (taken(name)) return `“${name}” exists here already.`;
   return undefined;
 }
-
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-
-/**
- * A path in at most `max` characters, shortened in the middle by whole folders: the first folder and the file name matter most.
- * A name that alone is too long is cut at its own middle. Never splits a character that people see as one.
- */
-export function truncatePath(path: string, max: number): string {
-  if (lengthOf(path) <= max) return path;
-  const parts = path.split('/');
-  const name = parts.at(-1) ?? '';
-  for (let kept = parts.length - 2; kept >= 1; kept -= 1) {
-    // Folders are dropped from the middle outwards, so that the top and the nearest stay longest.
-    const head = parts.slice(0, Math.ceil(kept / 2));
-    const tail = parts.slice(parts.length - 1 - Math.floor(kept / 2));
-    const text = [...head, '…', ...tail].join('/');
-    if (lengthOf(text) <= max) return text;
-  }
-  const short = parts.length > 1 ? `…/${name}` : name;
-  return lengthOf(short) <= max ? short : cutMiddle(name, max);
-}
-
-function cutMiddle(text: string, max: number): string {
-  const characters = [...segmenter.segment(text)].map(({ segment }) => segment);
-  if (characters.length <= max) return text;
-  const room = Math.max(max - 1, 0);
-  const tail = Math.floor(room / 2);
-  return `${characters.slice(0, room - tail).join('')}…${tail > 0 ? characters.slice(-tail).join('') : ''}`;
-}
-
-function lengthOf(text: string): number {
-  let count = 0;
-  for (const _ of segmenter.segment(text)) count += 1;
-  return count;
-}

@@ -1,24 +1,39 @@
+import type { ComponentChildren } from 'preact';
 import { nameOf, parentOf } from './file-paths.ts';
 import { shownName } from './shown-name.ts';
 
 /** A file by its name, and beside it the folder that it is in, or what else is said of it: each in its own direction. */
-export function NamedPath({ path, beside }: { path: string; beside?: string | false | undefined }) {
+export function NamedPath({ path, beside }: { path: string; beside?: ComponentChildren }) {
   return (
     <span class="named" title={path}>
-      <bdi>{shownName(nameOf(path))}</bdi>{' '}
-      {beside === undefined ? <FolderPath path={parentOf(path)} /> : beside !== false && <bdi class="faint sm">{shownName(beside)}</bdi>}
+      <bdi>{shownName(nameOf(path))}</bdi> {beside === undefined ? <CutPath path={parentOf(path)} /> : beside}
     </span>
   );
 }
 
-/** A folder's path, cut in its middle where there is no room: its last name stays longest. */
-export function FolderPath({ path }: { path: string }) {
-  const shown = shownName(path);
-  const cut = shown.lastIndexOf('/', shown.lastIndexOf('/') - 1);
+/** Where `path` was before: of the same folder the name says it. */
+export function FormerPath({ from, path, look }: { from: string; path: string; look?: string | undefined }) {
+  return <CutPath path={from} said={parentOf(from) === parentOf(path) ? nameOf(from) : from} look={look} />;
+}
+
+interface CutPathProps {
+  path: string;
+  /** What of it is shown: all. */
+  said?: string;
+  /** Classes for how it looks. */
+  look?: string | undefined;
+}
+
+/** A path, cut in its middle where there is no room: its name stays longest, then the folder that it is in. */
+export function CutPath({ path, said = path, look = 'faint sm' }: CutPathProps) {
+  const shown = shownName(said);
+  const name = Math.max(shown.lastIndexOf('/'), 0);
+  const folder = Math.max(shown.lastIndexOf('/', name - 1), 0);
   return (
-    <bdi class="faint sm cut" title={path}>
-      <span>{cut < 0 ? '' : shown.slice(0, cut)}</span>
-      <span>{cut < 0 ? shown : shown.slice(cut)}</span>
+    <bdi class={`cut ${look}`} title={path}>
+      <span>{shown.slice(0, folder)}</span>
+      <span>{shown.slice(folder, name)}</span>
+      <span>{shown.slice(name)}</span>
     </bdi>
   );
 }

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
-import { accessibilityProblems, git, noBrowser, noBrowserOrGit, openFile, pageToken, withWorkbench } from '../kit/browser.ts';
-import { picture, sourceControl } from '../kit/source-control.ts';
+import { accessibilityProblems, command, git, noBrowser, noBrowserOrGit, openFile, pageToken, withWorkbench } from '../kit/browser.ts';
+import { clientOf, picture, sourceControl } from '../kit/source-control.ts';
 import { eventually } from '../kit/eventually.ts';
 import { openYjsClient } from '../kit/yjs-client.ts';
 
@@ -633,6 +633,14 @@ test('a file that is deleted, too large, or gone past says so, and what can be d
   });
 });
 
+/** What a path says that is cut where there is no room, and whether its end is seen. */
+const told = (cut: Locator): Promise<[string | null, boolean]> =>
+  cut.evaluate((one): [string | null, boolean] => {
+    const last = one.lastElementChild as HTMLElement;
+    const edge = (one.parentElement as HTMLElement).getBoundingClientRect().right;
+    return [one.textContent, last.scrollWidth <= last.clientWidth && last.getBoundingClientRect().right <= edge + 1];
+  });
+
 test('the paths of symbols and folders are cut by the room that there is, in their middle', { skip: noBrowserOrGit }, async () => {
   const folder = 'libraries/of_the_northern_towns/lending/shelves_and_rooms';
   const file = `${folder}/loan_renewal.py`;
@@ -641,13 +649,6 @@ test('the paths of symbols and folders are cut by the room that there is, in the
     async ({ page, root }) => {
       writeFileSync(path.join(root, file), 'def renew_the_loan():\n    return 1\n');
       const ada = await page({ name: 'Ada', theme: 'light' });
-      /** What is said, and whether its end is seen. */
-      const told = (cut: Locator): Promise<[string | null, boolean]> =>
-        cut.evaluate((one): [string | null, boolean] => {
-          const last = one.lastElementChild as HTMLElement;
-          const edge = (one.parentElement as HTMLElement).getBoundingClientRect().right;
-          return [one.textContent, last.scrollWidth <= last.clientWidth && last.getBoundingClientRect().right <= edge + 1];
-        });
       await ada.keyboard.press('Control+Shift+g');
       await ada.getByRole('button', { name: 'More of source control' }).click();
       await ada.getByRole('menuitemcheckbox', { name: 'List by folder' }).click();
@@ -665,6 +666,72 @@ test('the paths of symbols and folders are cut by the room that there is, in the
         if (width > 720) assert.ok((await told(option))[1]);
         await picture(ada, `symbol-path-${width}`);
         await ada.keyboard.press('Escape');
+      }
+    },
+    { git: true },
+  );
+});
+
+test('the paths of problems, of what was moved and in Activity are cut by the room that there is, in their middle', {
+  skip: noBrowserOrGit,
+}, async (t) => {
+  const folder = 'libraries/of_the_northern_towns/lending/shelves_and_rooms/of_the_old_house';
+  const hebrew = 'ספריות/של_הערים_הצפוניות/השאלה/מדפים_וחדרים/של_הבית_הישן/הלוואה.py';
+  const moved = `${folder}/in_use/renewal.py`;
+  await withWorkbench(
+    { [`${folder}/renewal.py`]: 'a = 1\n'.repeat(9), [hebrew]: 'b = 1\n' },
+    async (workbenches) => {
+      const { page, root } = workbenches;
+      const owner = clientOf(workbenches);
+      t.after(() => owner.close());
+      const ada = await page({ name: 'Ada', theme: 'light' });
+      await owner.call('files.mkdir', { path: `${folder}/in_use` });
+      await owner.call('files.move', { from: `${folder}/renewal.py`, to: moved });
+      await owner.call('files.write', { path: hebrew, text: 'b = 2\n' });
+      git(root, 'add', '-A');
+      const lint = `echo '${moved}:3:1: F401 there is one'; echo '${hebrew}:1:1: F402 there is another'; while [ ! -e over ]; do sleep 0.1; done`;
+      await owner.call('processes.start', { argv: ['sh', '-c', lint], title: 'lint' });
+      const ben = await page({ name: 'Ben', theme: 'dark', size: [390, 844] });
+      for (const one of [ada, ben]) {
+        const wide = one === ada;
+        /** All of it is there, in its own direction and within its row; of a row that is wide enough nothing is left out. Two on a phone are cut at their ends. */
+        const assertCut = async (cut: Locator, whole: string, fits: boolean, endIsSeen = true): Promise<void> => {
+          await cut.waitFor();
+          assert.equal(await cut.getAttribute('title'), whole);
+          const [said, end] = await told(cut);
+          assert.equal(said, whole);
+          if (endIsSeen) assert.equal(end, true);
+          const [from, start, isRight] = await cut.evaluate((box): [number, number, boolean] => {
+            const first = box.firstElementChild as HTMLElement;
+            return [first.scrollWidth, first.clientWidth, box.matches(':dir(rtl)')];
+          });
+          assert.equal(from <= start, fits, `${whole}: ${start} of ${from}`);
+          assert.equal(isRight, whole === hebrew);
+          const box = await cut.boundingBox();
+          assert.ok(box !== null && box.x >= 0 && box.x + box.width <= (wide ? 1440 : 390) && box.width > 60, JSON.stringify(box));
+        };
+        const shape = wide ? 'wide' : 'phone';
+        if (wide) await one.getByRole('button', { name: '0 errors, 2 warnings: open Problems' }).click();
+        else await command(one, 'Show problems');
+        const problem = (text: string) => one.getByTestId('problem').filter({ hasText: text });
+        await problem('F401').waitFor();
+        await picture(one, `problem-paths-${shape}`);
+        await assertCut(problem('F401').locator('.cut'), moved, false);
+        await assertCut(problem('F402').locator('.cut'), hebrew, wide);
+        await problem('F401').filter({ hasText: 'renewal.py:3' }).waitFor();
+        const table = one.locator('.scroll', { has: one.getByTestId('problem') });
+        assert.equal(await table.evaluate((box) => box.scrollWidth <= box.clientWidth), true);
+        await command(one, 'Show activity');
+        const article = (text: string) => one.getByTestId('activity-row').filter({ hasText: text });
+        await article('moved').waitFor();
+        await picture(one, `activity-paths-${shape}`);
+        await assertCut(article('moved').locator('.cut').nth(0), moved, false, wide);
+        await assertCut(article('moved').locator('.cut').nth(1), `${folder}/renewal.py`, false, wide);
+        await assertCut(article('wrote').locator('.cut'), hebrew, false);
+        await one.getByRole('button', { name: hebrew, exact: true }).waitFor();
+        await command(one, 'Show source control');
+        await assertCut(one.getByTestId('change').filter({ hasText: 'from' }).locator('.cut'), `${folder}/renewal.py`, false);
+        await picture(one, `moved-paths-${shape}`);
       }
     },
     { git: true },

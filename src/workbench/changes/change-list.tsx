@@ -1,6 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { nameOf, parentOf, truncatePath } from '../file-paths.ts';
-import { FolderPath, NamedPath } from '../named-path.tsx';
+import { CutPath, FormerPath, NamedPath } from '../named-path.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import type { Workbench } from '../workbench.ts';
@@ -109,7 +108,7 @@ function FolderRow({ name, path, files }: { name: SectionName; path: string; fil
       >
         <Icon name="folder" />
         <span class="ell grow faint" dir="auto">
-          {path === '' ? 'Top folder' : <FolderPath path={path} />}
+          {path === '' ? 'Top folder' : <CutPath path={path} />}
         </span>
         <span class="xs faint num lines">{files.length}</span>
       </button>
@@ -122,12 +121,19 @@ function FolderRow({ name, path, files }: { name: SectionName; path: string; fil
   );
 }
 
+function CameFrom({ from, path }: { from: string; path: string }) {
+  return (
+    <>
+      <span class="faint sm">from</span> <FormerPath from={from} path={path} />
+    </>
+  );
+}
+
 function ChangeRow({ name, entry, inFolder }: { name: SectionName; entry: ChangeEntry; inFolder: boolean }) {
   const workbench = useWorkbench();
   const { git, tabs } = workbench;
   const { letter, from, raw } = entry;
   const path = entry.path.replace(/\/$/, '');
-  const came = from !== undefined && parentOf(from) === parentOf(path) ? nameOf(from) : truncatePath(from ?? '', 30);
   const lines = (name === 'staged' ? git.stagedCounts : git.counts).value.get(path);
   const { value: tab } = tabs.active;
   const against = name === 'staged' ? 'staged' : 'index';
@@ -152,7 +158,7 @@ function ChangeRow({ name, entry, inFolder }: { name: SectionName; entry: Change
         onKeyDown={(event) => onRowKey(event, actions)}
       >
         <span class="ell grow">
-          <NamedPath path={path} beside={from !== undefined ? `from ${came}` : inFolder ? false : undefined} />
+          <NamedPath path={path} beside={from !== undefined ? <CameFrom from={from} path={path} /> : inFolder ? false : undefined} />
         </span>
         {lines !== undefined && (
           <span class="xs num lines">

@@ -55,7 +55,10 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
       <div class="pane">
         <div class="dfh">
           <h2 class="ell">
-            <NamedPath path={path} beside={`the first ${byteSize(Math.min(headBytes, size ?? headBytes))}, read only`} />
+            <NamedPath
+              path={path}
+              beside={<bdi class="faint sm">the first {byteSize(Math.min(headBytes, size ?? headBytes))}, read only</bdi>}
+            />
           </h2>
           <span class="grow" />
           <Download path={path} small />

@@ -1,5 +1,6 @@
 import { sayActor } from '../actor.ts';
-import { nameOf, parentOf, truncatePath } from '../file-paths.ts';
+import { nameOf, parentOf } from '../file-paths.ts';
+import { CutPath, FormerPath } from '../named-path.tsx';
 import { changeAgainst } from '../shell/tabs.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { byteSize, count, list } from '../words.ts';
@@ -62,14 +63,13 @@ export function ChangeArticle({ row, place, now }: { row: FeedRow; place: Articl
         </>
       )}{' '}
       <span>{verb(row, typing, mine || row.others.length > 0)}</span>{' '}
-      <button type="button" class="path" title={path} onClick={open}>
-        {truncatePath(path, workbench.phone.value ? 22 : 60)}
+      <button type="button" class="path" aria-label={path} onClick={open}>
+        <CutPath path={path} look="" />
       </button>
       {row.what === 'moved' && row.from !== undefined && (
         <>
           {' '}
-          <span>from</span>{' '}
-          <span class="path">{parentOf(row.from) === parentOf(path) ? nameOf(row.from) : truncatePath(row.from, 40)}</span>
+          <span>from</span> <FormerPath from={row.from} path={path} look="path" />
         </>
       )}
       {paths.length > 1 && <span> and {count(paths.length - 1, 'more file')}</span>}

@@ -4,7 +4,7 @@ import { letterNames } from '../changes/letters.ts';
 import { canDo, commands, searchText, stopCommands, taskCommands } from '../commands.ts';
 import { fileKind } from '../documents/file-kinds.ts';
 import { nameOf, parentOf } from '../file-paths.ts';
-import { FolderPath } from '../named-path.tsx';
+import { CutPath } from '../named-path.tsx';
 import { shownName } from '../shown-name.ts';
 import { Dots } from '../shell/avatar.tsx';
 import { Dialog } from '../shell/dialog.tsx';
@@ -209,7 +209,7 @@ function symbolChoices(
           {query.scope === 'workspace' && (
             <>
               {symbol.container && <bdi>{shownName(symbol.container)} · </bdi>}
-              <FolderPath path={symbol.path} />
+              <CutPath path={symbol.path} />
             </>
           )}
         </span>
@@ -324,7 +324,7 @@ function FileOption({ path, at, nameStart }: { path: string; at: readonly number
         <Marked text={nameOf(path)} at={at.filter((place) => place >= nameStart).map((place) => place - nameStart)} />
       </span>
       <span class="grow ell">
-        <FolderPath path={parentOf(path)} />
+        <CutPath path={parentOf(path)} />
       </span>
       {people !== undefined && <Dots actors={people} />}
       {letter !== undefined && (

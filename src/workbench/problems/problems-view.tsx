@@ -1,4 +1,4 @@
-import { truncatePath } from '../file-paths.ts';
+import { CutPath } from '../named-path.tsx';
 import { showRun } from '../run/run-actions.ts';
 import { Icon } from '../shell/icon.tsx';
 import { useRowFocus } from '../use-row-focus.ts';
@@ -9,8 +9,6 @@ import type { Problem } from './problem.ts';
 
 /** What is drawn: the rest comes as the first are mended. */
 const mostRows = 300;
-/** Of a path, characters. */
-const mostPlace = 40;
 
 /** What runs and processes say is wrong, by file and line; a row leads there. */
 export function ProblemsView() {
@@ -59,7 +57,6 @@ function Row({ problem }: { problem: Problem }) {
   const { severity, text, path, line, column, from } = problem;
   const isError = severity === 'error';
   const target = line === undefined ? undefined : column === undefined ? { line } : { line, column };
-  const short = truncatePath(path, mostPlace);
   return (
     <tr data-testid="problem">
       <td class="wide">
@@ -79,9 +76,10 @@ function Row({ problem }: { problem: Problem }) {
           </span>
         </button>
       </td>
-      <td class="path faint place" title={path}>
-        <span class="ell" dir="auto">
-          {line === undefined ? short : `${short}:${line}`}
+      <td class="path faint place">
+        <span>
+          <CutPath path={path} look="" />
+          {line !== undefined && `:${line}`}
         </span>
       </td>
       <td class="hide-m from" colSpan={2}>
