@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Change } from '../../contract/events.ts';
 import type { WorkbenchClient } from '../client-port.ts';
+import { eventually } from '../../../test/kit/eventually.ts';
 import { FeedStore } from './feed-store.ts';
 
 const change = (revision: number, name: string, path = 'a.py', more: Partial<Change> = {}): Change => ({
@@ -41,6 +42,14 @@ test('a row never reaches over a change of its file that the filter hides', asyn
     [3, 5],
     [7, 7],
   ]);
+});
+
+test('a page that stays open for long forgets the oldest rows with their changes', async () => {
+  const feed = await feedOf([change(1, 'Ada')]);
+  for (let revision = 2; revision <= 12_500; revision++) feed.add(change(revision, revision % 2 === 0 ? 'Ben' : 'Ada'));
+  await eventually(() => assert.equal(feed.rows.value.at(-1)?.last, 12_500));
+  assert.equal(feed.rows.value.length, feed.range.value.count);
+  assert.equal(feed.rows.value[0]?.first, feed.range.value.first);
 });
 
 test('a restore of what somebody left whom the filter hides is a row of its own', async () => {

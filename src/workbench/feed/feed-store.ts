@@ -66,8 +66,10 @@ export class FeedStore {
     const last = this.#changes.at(-1);
     if (last !== undefined && change.revision <= last.revision) return;
     this.#changes.push(change);
-    if (this.#changes.length > keepChanges + firstPage) this.#changes.splice(0, firstPage);
-    this.#fold(change);
+    if (this.#changes.length > keepChanges + firstPage) {
+      this.#changes.splice(0, firstPage);
+      this.#foldAll();
+    } else this.#fold(change);
     this.#showSoon();
   }
 
@@ -93,11 +95,15 @@ export class FeedStore {
   }
 
   #rebuild(): void {
+    this.#foldAll();
+    this.#show();
+  }
+
+  #foldAll(): void {
     this.#building = [];
     this.#hidden.clear();
     this.#held.clear();
     for (const change of this.#changes) this.#fold(change);
-    this.#show();
   }
 
   #fold(change: Change): void {
