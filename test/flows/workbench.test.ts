@@ -772,6 +772,7 @@ test('a drawing is text that is edited, and a picture that runs nothing', { skip
       assert.equal(await ada.locator('.cm-content').count(), 0);
       assert.equal(await pane.locator('svg rect, script, foreignObject').count(), 0, 'never a part of the page');
       await pane.locator('[data-focus]:focus').waitFor();
+      assert.equal(await ada.getByTestId('position').count(), 0, 'a picture has no lines');
       assert.deepEqual(await accessibilityProblems(ada), []);
       await picture(ada, `drawing-${theme}`);
 

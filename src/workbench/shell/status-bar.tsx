@@ -12,9 +12,9 @@ const eols = { lf: 'LF', crlf: 'CRLF', cr: 'CR' } as const;
 
 export function StatusBar() {
   const workbench = useWorkbench();
-  const { feed, facts, tabs, info, processes } = workbench;
+  const { feed, facts, tabs, info, processes, drawn } = workbench;
   const { value: tab } = tabs.active;
-  const session = tab?.kind === 'document' ? workbench.documents.get(tab.path) : undefined;
+  const session = tab?.kind === 'document' && !drawn.value.has(tab.path) ? workbench.documents.get(tab.path) : undefined;
   const editing = session?.state.value.name === 'open' && facts.value !== undefined;
   const { value: known } = facts;
   return (
