@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Deployment } from '../../contract/deploy.ts';
+import { fileChange } from '../../../test/kit/file-change.ts';
 import type { Change } from '../../contract/events.ts';
 import type { ProcessInfo } from '../../contract/processes.ts';
 import type { Commit } from '../changes/git-store.ts';
@@ -72,18 +73,7 @@ const deployment = (id: string, facts: Partial<Deployment> = {}): Deployment => 
   ...facts,
 });
 
-const change = (revision: number, at: number, path = 'a.py'): Change => ({
-  type: 'change',
-  revision,
-  cursor: `e-${revision}`,
-  path,
-  kind: 'file',
-  what: 'changed',
-  before: null,
-  after: null,
-  at,
-  cause: { kind: 'document', who: [{ name: 'Ada', kind: 'person' }] },
-});
+const change = (revision: number, at: number, path = 'a.py'): Change => fileChange({ revision, at, path });
 
 const deeds = (sources: Partial<DeedSources>, seenAs: Parameters<typeof deedsOf>[1] = (actor) => actor): Deed[] =>
   deedsOf({ commits: [], checkpoints: [], programs: [], deployments: [], ...sources }, seenAs);

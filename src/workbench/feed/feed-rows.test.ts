@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileChange, typedBy } from '../../../test/kit/file-change.ts';
 import type { Change } from '../../contract/events.ts';
 import { feedLines, foldChange, foldChanges, groupOf, matchesFilter, revisionRange, noFilter } from './feed-rows.ts';
 
@@ -7,19 +8,13 @@ const start = new Date(2026, 10, 20, 12, 0).getTime();
 let revision = 0;
 function change(seconds: number, path: string, name = 'guest', more: Partial<Change> = {}): Change {
   revision += 1;
-  return {
-    type: 'change',
+  return fileChange({
     revision,
-    cursor: `e-${revision}`,
-    path,
-    kind: 'file',
-    what: 'changed',
-    before: null,
-    after: null,
-    cause: name === 'outside' ? { kind: 'outside' } : { kind: 'document', who: [{ name, kind: 'person' }] },
     at: start + seconds * 1000,
+    path,
+    cause: name === 'outside' ? { kind: 'outside' } : typedBy(name),
     ...more,
-  };
+  });
 }
 
 test('neighbouring revisions of one actor in one file within two minutes are one row', () => {

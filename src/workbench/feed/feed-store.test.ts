@@ -1,23 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileChange, typedBy } from '../../../test/kit/file-change.ts';
 import type { Change } from '../../contract/events.ts';
 import type { WorkbenchClient } from '../client-port.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { FeedStore } from './feed-store.ts';
 
-const change = (revision: number, name: string, path = 'a.py', more: Partial<Change> = {}): Change => ({
-  type: 'change',
-  revision,
-  cursor: `e-${revision}`,
-  path,
-  kind: 'file',
-  what: 'changed',
-  before: null,
-  after: null,
-  cause: { kind: 'document', who: [{ name, kind: 'person' }] },
-  at: revision * 1000,
-  ...more,
-});
+const change = (revision: number, name: string, path = 'a.py', more: Partial<Change> = {}): Change =>
+  fileChange({ revision, at: revision * 1000, path, cause: typedBy(name), ...more });
 
 async function feedOf(changes: readonly Change[]): Promise<FeedStore> {
   const client = { call: async () => ({ changes: [...changes], cursor: 'e-9' }) } as unknown as WorkbenchClient;

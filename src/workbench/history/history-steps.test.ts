@@ -1,22 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileChange } from '../../../test/kit/file-change.ts';
 import type { Change } from '../../contract/events.ts';
 import { actorNamed } from '../actor.ts';
 import { historySteps, type KeptVersions, knownChanges } from './history-steps.ts';
 
 const ada = actorNamed('Ada', 'person');
-const change = (revision: number, at: number, what: Change['what'] = 'changed'): Change => ({
-  type: 'change',
-  revision,
-  cursor: `e-${revision}`,
-  path: 'a.py',
-  kind: 'file',
-  what,
-  before: null,
-  after: null,
-  cause: { kind: 'document', who: [{ name: 'Ada', kind: 'person' }] },
-  at,
-});
+const change = (revision: number, at: number, what: Change['what'] = 'changed'): Change => fileChange({ revision, at, what });
 
 test('changes, checkpoints and commits of a document stand in one list, newest first', () => {
   const commit = { hash: 'c0ffee', at: 50_000 } as Parameters<typeof historySteps>[0]['commits'][number];
