@@ -101,7 +101,7 @@ test('the key sheet lists every command that has a key and is for something here
       await ada.emulateMedia({ reducedMotion: null });
 
       await keyboard.press('Control+f');
-      const find = ada.locator('.cm-search');
+      const find = ada.getByRole('search', { name: 'Find in this document' });
       await find.waitFor();
       assert.equal(await focused(ada), 'Find');
       await keyboard.press('Escape');

@@ -48,9 +48,13 @@ for (const theme of ['light', 'dark'] as const)
         assert.ok((await heightOf(ada.locator('.cm-scroller'))) >= 96);
         await look('editor');
         await ada.keyboard.press('Control+f');
-        await ada.locator('.cm-search').waitFor();
-        assert.deepEqual(await hidden(ada.locator('.cm-search').locator('input, button')), []);
-        const [field, close] = [ada.locator('.cm-search [name=search]'), ada.locator('.cm-search [name=close]')];
+        const find = ada.getByRole('search', { name: 'Find in this document' });
+        await find.getByRole('button', { name: 'Replace', exact: true }).click();
+        const field = find.getByRole('textbox', { name: 'Find', exact: true });
+        await field.fill('changed');
+        await find.getByRole('button', { name: 'Replace all', disabled: false }).waitFor();
+        assert.deepEqual(await hidden(find.locator('input, button')), []);
+        const close = find.getByRole('button', { name: 'Close' });
         const edge = (box: Locator, side: 'left' | 'right'): Promise<number> =>
           box.evaluate((element, at) => element.getBoundingClientRect()[at], side);
         assert.ok((await edge(field, 'right')) <= (await edge(close, 'left')));

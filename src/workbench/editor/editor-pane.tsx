@@ -15,6 +15,7 @@ import { useLoaded } from '../use-loaded.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { showChangesFrom } from './change-bars.ts';
 import { createEditor, goToLine, setIndent, setWrap } from './editor-view.ts';
+import { findBar } from './find-bar.tsx';
 import { KeyRow } from './key-row.tsx';
 import { showProblems } from './problem-marks.ts';
 import type { RemoteCaret } from './remote-carets.ts';
@@ -89,6 +90,7 @@ function viewOf(session: DocumentSession, workbench: ReturnType<typeof useWorkbe
   if (session.view !== undefined) return session.view;
   const shown = (): boolean => workbench.activeSession() === session;
   const view = createEditor(session, {
+    findBar: (view) => findBar(view, session.undo),
     colorOf: (actor) => workbench.presence.colorOf(actor) ?? 1,
     wrap: workbench.layout.preferences.wrap.value ?? workbench.phone.value,
     indentWidth: workbench.layout.preferences.indentWidth.value,

@@ -13,6 +13,7 @@ import {
   type KeyBinding,
   keymap,
   lineNumbers,
+  type Panel,
   rectangularSelection,
 } from '@codemirror/view';
 import { yCollab, yUndoManagerKeymap } from 'y-codemirror.next';
@@ -45,6 +46,8 @@ export interface EditorFacts {
 }
 
 export interface EditorOptions {
+  /** What finds and replaces in the text; made each time it is opened. */
+  findBar: (view: EditorView) => Panel;
   colorOf: (actor: Actor) => number;
   onFacts: (facts: EditorFacts) => void;
   onCarets: (carets: readonly RemoteCaret[]) => void;
@@ -116,7 +119,7 @@ export function createEditor(session: DocumentSession, options: EditorOptions): 
         highlightSelectionMatches(),
         searchMarks,
         problemMarks,
-        search({ top: true }),
+        search({ createPanel: options.findBar }),
         indenting.of(indentation(content, session.path.value, options.indentWidth)),
         keymap.of([...undoKeys, ...findKeys, ...foldKeymap, ...runKeys, ...defaultKeymap, indentWithTab]),
         yCollab(session.text, null, { undoManager: session.undo }),
