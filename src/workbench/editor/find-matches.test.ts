@@ -104,7 +104,7 @@ test('what is counted is the text as it was when counting began', () => {
       { from: 100_008, to: 100_014 },
     ],
     more: false,
-  }); // prettier-ignore
+  });
 });
 
 test('how many there are is said, and which of them is chosen', () => {
