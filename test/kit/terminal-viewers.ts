@@ -121,8 +121,9 @@ abstract class Viewer {
     this.#gate.resolve();
   }
 
+  /** One who leaves is through soon. */
   stall(): void {
-    if (this.#isStalled) return;
+    if (this.#isStalled || this.leaving.signal.aborted) return;
     this.#isStalled = true;
     this.#gate = Promise.withResolvers<void>();
   }
