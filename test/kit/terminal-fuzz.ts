@@ -675,7 +675,7 @@ export class TerminalFuzz {
         // What an earlier sidecar was told of sizes, nobody knows now.
         if (viewer.outcome === 'ended' && (one.mayEndBy.has('lost') || one.lives > 1)) continue;
         // What a narrow screen does not show any more comes back where it is, and not where somebody came later: programs draw it anew.
-        if (one.kind === 'paint' && one.isResized && !this.#isDrawn(one, info)) continue;
+        if (one.kind === 'paint' && one.isResized && !(await this.#isDrawn(one, info))) continue;
         await eventually(() => assert.deepEqual(viewer.picture(), fresh.picture(), name), 5000);
       }
       if (!one.isResized && one.size !== undefined) await this.#checkReplay(one, one.size, fresh);
@@ -699,14 +699,17 @@ export class TerminalFuzz {
   }
 
   /** Whether a program that draws the whole screen did so for the size that it has. */
-  #isDrawn(one: Started, { columns, rows, process: { output } }: Answer<Operations['terminals.list']>['terminals'][number]): boolean {
-    if (output.stdout.lost > 0) return false;
-    const last = [
-      ...one.ledgers.stdout
-        .upTo(output.stdout.end)
-        .toString()
-        .matchAll(/frame \d+ of (\d+)x(\d+)/g),
-    ].at(-1);
+  async #isDrawn(one: Started, { columns, rows }: Answer<Operations['terminals.list']>['terminals'][number]): Promise<boolean> {
+    let last: RegExpExecArray | undefined;
+    await eventually(async () => {
+      const info = await this.#client.call('processes.get', { id: one.id });
+      last = undefined;
+      if (info.output.stdout.lost > 0) return;
+      // It may have drawn since its log was read.
+      await this.#checkLog(one, info);
+      const text = one.ledgers.stdout.upTo(info.output.stdout.end).toString();
+      last = [...text.matchAll(/frame \d+ of (\d+)x(\d+)/g)].at(-1);
+    });
     return last?.[1] === String(columns) && last[2] === String(rows);
   }
 
