@@ -85,12 +85,21 @@ export function verdictOf(rung: number, around: Ran | undefined, machine: Machin
   return { works: true, why: `Tried: ${[...tried.keys()].join(', ')} were refused${rung === SECCOMP ? ' as far as this rung can' : ''}.` };
 }
 
+/** Of an attempt to sleep past a limit of time, ms: how much later than that it ended; Infinity where it never did. */
+function latenessOf({ end }: Ran, wallMs: number): number {
+  return (end?.wallMs ?? Number.POSITIVE_INFINITY) - wallMs;
+}
+
+/** Whether it was its limit of time that ended it, and soon. */
+export function endedInTime(ran: Ran, wallMs: number): boolean {
+  return ran.end?.reason === 'timeout' && latenessOf(ran, wallMs) <= LATE_MS;
+}
+
 /** What holds on a rung, by what was seen there. */
 export function evidenceOf(rung: number, seen: Seen, limits: EffectiveLimits, machine: Machine, shortWallMs: number): IsolationEvidence[] {
   const tried = triedOf(seen.around);
   const made = /"made":(\d+)/.exec(seen.count.stdout)?.[1];
   const counted = seen.count.end?.reason === 'processes' || (made !== undefined && Number(made) <= limits.processes);
-  const late = (seen.time.end?.wallMs ?? Number.POSITIVE_INFINITY) - shortWallMs;
   const kept = seen.output.stdout.length;
   const byGroup = rung === NAMESPACES && machine.cgroups !== undefined;
   const none = 'nothing on this rung';
@@ -136,8 +145,8 @@ export function evidenceOf(rung: number, seen: Seen, limits: EffectiveLimits, ma
     {
       protection: 'time',
       by: rung === 0 ? 'the process group is killed' : 'the supervisor',
-      held: seen.time.end?.reason === 'timeout' && late <= LATE_MS,
-      tried: `slept past ${shortWallMs} ms, and its end was: ${endWords(seen.time.end)}, ${Math.round(late)} ms late`,
+      held: endedInTime(seen.time, shortWallMs),
+      tried: `slept past ${shortWallMs} ms, and its end was: ${endWords(seen.time.end)}, ${Math.round(latenessOf(seen.time, shortWallMs))} ms late`,
     },
     {
       protection: 'output',

@@ -8,7 +8,7 @@ import { withScratchFolder } from '../../../../test/kit/scratch-folder.ts';
 import { withSmallDisk } from '../../../../test/kit/small-disk.ts';
 import { Processes } from '../../processes/processes.ts';
 import { LadderSandbox } from './ladder.ts';
-import type { Climbed } from './probe.ts';
+import { climb, type Climbed, type RungSandbox } from './probe.ts';
 
 const folder = fs.mkdtempSync('/tmp/outrigger-ladder-');
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -115,6 +115,26 @@ describe('the ladder', { skip }, () => {
         reason: 'BAD_INPUT',
         message: /^The arguments .* are more than the system takes\.$/,
       });
+      await ladder.stop();
+    }));
+
+  test('a limit of time that a busy machine once kept late is tried once more', () =>
+    withScratchFolder('ladder', async (scratch) => {
+      const ladder = ladderIn(scratch);
+      const options = { launcher: path.join(folder, 'launcher'), scratch, highest: 0, namespaces: undefined, cgroups: undefined, abi: 0 };
+      const timeOf = async (lateTimes: number): Promise<unknown> => {
+        let slept = 0;
+        const startAt: RungSandbox['startAt'] = async (rung, request) => {
+          const program = await ladder.startAt(rung, request);
+          if (!request.argv.some((argument) => argument.startsWith('time='))) return program;
+          const wallMs = request.limits.wallMs + (++slept > lateTimes ? 100 : 1000);
+          return { ...program, end: program.end.then((end) => ({ ...end, reason: 'timeout', wallMs })) };
+        };
+        const { evidence } = await climb({ startAt }, options);
+        return [evidence.find(({ protection }) => protection === 'time')?.held, slept];
+      };
+      assert.deepEqual(await timeOf(1), [true, 2]);
+      assert.deepEqual(await timeOf(2), [false, 2]);
       await ladder.stop();
     }));
 
