@@ -12,6 +12,7 @@ import { type EditorView, type Panel, runScopeHandlers, type ViewUpdate } from '
 import { type Signal, signal } from '@preact/signals';
 import { render } from 'preact';
 import { Icon } from '../shell/icon.tsx';
+import { Toggle } from '../shell/toggle.tsx';
 import { expressionProblem, type Matches, matchesOf, sayMatches } from './find-matches.ts';
 
 /** After the last key. */
@@ -205,21 +206,6 @@ function Replacement({ find }: { find: Find }) {
         </button>
       </div>
     </>
-  );
-}
-
-interface ToggleProps {
-  on: boolean;
-  label: string;
-  title: string;
-  turn: (on: boolean) => void;
-}
-
-function Toggle({ on, label, title, turn }: ToggleProps) {
-  return (
-    <button type="button" class="tog" aria-pressed={on} aria-label={`${label} ${title}`} title={title} onClick={() => turn(!on)}>
-      {label}
-    </button>
   );
 }
 

@@ -132,7 +132,7 @@ function Step({ step, path, now, isFirst, isListed }: StepProps) {
   const run = actor.kind === 'run' ? workbench.activity.runNames.value.get(actor.name.replace(/^Run /, '')) : undefined;
   const who = mine ? 'You' : (run ?? sayActor(actor));
   const text = step.kind === 'change' ? `${who.charAt(0).toUpperCase()}${who.slice(1)} ${words}` : words;
-  const against = againstOf(step) ?? (isListed || !workbench.has('history') ? undefined : perhapsAgainst(step));
+  const against = againstOf(step, isListed || !workbench.has('history'));
   const restores = step.kind === 'change' ? step.restores : undefined;
   const canRestore = (step.kind === 'checkpoint' || restores !== undefined) && !readOnly.value;
   const isShown = against !== undefined && tabs.activeId.value === `diff:${against}:${path}`;
@@ -194,15 +194,12 @@ function Step({ step, path, now, isFirst, isListed }: StepProps) {
   );
 }
 
-/** What it can be compared with; undefined for a change whose texts are not kept. */
-function againstOf(step: HistoryStep): DiffAgainst | undefined {
-  if (step.kind === 'change') return step.canCompare ? changeAgainst(step.row) : undefined;
-  return step.kind === 'checkpoint' ? `checkpoint:${step.id}` : `commit:${step.key}`;
-}
-
-/** Until it is known which texts are kept: the comparison says so where they are not. */
-function perhapsAgainst(step: HistoryStep): DiffAgainst | undefined {
-  return step.kind === 'change' && step.row.kind === 'file' && step.row.what !== 'moved' ? changeAgainst(step.row) : undefined;
+/** What it can be compared with; undefined for a change whose texts are not kept. Until that is known, the comparison says so where they are not. */
+function againstOf(step: HistoryStep, isKnown: boolean): DiffAgainst | undefined {
+  if (step.kind === 'checkpoint') return `checkpoint:${step.id}`;
+  if (step.kind === 'commit') return `commit:${step.key}`;
+  const { row, canCompare } = step;
+  return (isKnown ? canCompare : row.kind === 'file' && row.what !== 'moved') ? changeAgainst(row) : undefined;
 }
 
 function sayStep(step: HistoryStep) {

@@ -5,6 +5,7 @@ import { nameOf } from '../file-paths.ts';
 import { NamedPath } from '../named-path.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { Revision } from '../shell/revision.tsx';
+import { Toggle } from '../shell/toggle.tsx';
 import { rowHeightPx, useScroll } from '../use-scroll.ts';
 import { useKeptFocus } from '../use-kept-focus.ts';
 import { useWorkbench } from '../use-workbench.ts';
@@ -45,6 +46,10 @@ export function SearchPanel() {
 function Question() {
   const { search, readOnly } = useWorkbench();
   const { value: problem } = search.problem;
+  const turn = (name: 'caseSensitive' | 'word' | 'regex') => (on: boolean) => {
+    search[name].value = on;
+    search.asked();
+  };
   return (
     <form
       class="sr-form"
@@ -85,9 +90,9 @@ function Question() {
             document.querySelector<HTMLElement>('.results')?.focus();
           }}
         />
-        <Toggle on={search.caseSensitive} label="Aa" title="Match case" />
-        <Toggle on={search.word} label="ab" title="Whole word" />
-        <Toggle on={search.regex} label=".*" title="Regular expression" />
+        <Toggle on={search.caseSensitive.value} label="Aa" title="Match case" turn={turn('caseSensitive')} />
+        <Toggle on={search.word.value} label="ab" title="Whole word" turn={turn('word')} />
+        <Toggle on={search.regex.value} label=".*" title="Regular expression" turn={turn('regex')} />
       </div>
       {search.replacing.value && <Replacement />}
       {problem !== undefined && (
@@ -172,25 +177,6 @@ function ReplacedNote() {
         </button>
       )}
     </p>
-  );
-}
-
-function Toggle({ on, label, title }: { on: Signal<boolean>; label: string; title: string }) {
-  const { search } = useWorkbench();
-  return (
-    <button
-      type="button"
-      class="tog"
-      aria-pressed={on.value}
-      aria-label={`${label} ${title}`}
-      title={title}
-      onClick={() => {
-        on.value = !on.value;
-        search.asked();
-      }}
-    >
-      {label}
-    </button>
   );
 }
 
