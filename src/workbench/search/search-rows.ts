@@ -82,6 +82,12 @@ export function rowsOf(files: readonly FoundFile[], closed: ReadonlySet<string>)
   return rows;
 }
 
+/** Where the row of the same file or line is; -1 where there is none. */
+export function indexOfRow(rows: readonly SearchRow[], sought: SearchRow): number {
+  const nameOf = (row: SearchRow): string => keyOf(row.path, row.kind === 'hit' ? row.line : undefined);
+  return rows.findIndex((row) => nameOf(row) === nameOf(sought));
+}
+
 /** Where the first match begins, from 1. */
 function columnOf({ ranges, cutAt = 0 }: FoundLine): number {
   return cutAt + (ranges?.[0]?.[0] ?? 0) + 1;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { eventually } from '../../../test/kit/eventually.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Change } from '../../contract/events.ts';
 import type { FoundFile } from '../../contract/search.ts';
@@ -175,4 +176,55 @@ test('a search that the link was lost under says so without doubt, and is made a
   isAway = true;
   await store.linkIsBack();
   assert.deepEqual([store.problem.value, shown(store)], [undefined, ['a.txt:1']]);
+});
+
+test('the row that was gone to while results come in stays the one, and another question begins at the top', async (t) => {
+  let clock = 0;
+  t.mock.method(performance, 'now', () => clock);
+  let found: (path: string) => void = () => undefined;
+  const next = (): Promise<FoundFile> => new Promise((done) => (found = (path) => done({ path, lines: [line(1)] })));
+  const ended = Promise.withResolvers<{ revision: number }>();
+  const client = {
+    stream: () => ({
+      async *[Symbol.asyncIterator]() {
+        for (let file = await next(); file.path !== ''; file = await next()) yield file;
+      },
+      end: ended.promise,
+    }),
+  };
+  const store = new SearchStore(client as unknown as WorkbenchClient);
+  const here = (): unknown => {
+    const { path, kind } = store.rows.value[store.focused.value] ?? {};
+    return [path, kind];
+  };
+  store.pattern.value = 'old';
+  const drawn = async (path: string): Promise<void> => {
+    // What comes soon after the last is drawn with the next.
+    clock += 1_000;
+    found(path);
+    await eventually(() => assert.ok(shown(store).includes(`${path}:1`)));
+  };
+  const searched = store.search();
+  await drawn('c.txt');
+  assert.deepEqual(here(), ['c.txt', 'file']);
+  await drawn('b.txt');
+  assert.deepEqual(here(), ['b.txt', 'file'], 'who has not moved is at the top');
+  store.focused.value = 3;
+  assert.deepEqual(here(), ['c.txt', 'hit']);
+  await drawn('a.txt');
+  assert.deepEqual(here(), ['c.txt', 'hit']);
+  ended.resolve({ revision: 1 });
+  found('');
+  await searched;
+  assert.deepEqual(here(), ['c.txt', 'hit']);
+  const again = store.search();
+  await drawn('c.txt');
+  assert.deepEqual(here(), ['c.txt', 'hit'], 'the same question');
+  store.pattern.value = 'older';
+  found('');
+  const other = store.search();
+  await drawn('c.txt');
+  found('');
+  await Promise.all([again, other]);
+  assert.equal(store.focused.value, 0);
 });

@@ -6,7 +6,17 @@ import type { Operations } from '../../contract/operations.ts';
 import type { FoundFile } from '../../contract/search.ts';
 import { commaList } from '../../core/comma-list.ts';
 import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
-import { countMatches, keyOf, mergeFiles, placeOf, rowsOf, type SearchRow, stillLeftOut, withoutLeftOut } from './search-rows.ts';
+import {
+  countMatches,
+  indexOfRow,
+  keyOf,
+  mergeFiles,
+  placeOf,
+  rowsOf,
+  type SearchRow,
+  stillLeftOut,
+  withoutLeftOut,
+} from './search-rows.ts';
 
 export interface SearchSummary {
   matches: number;
@@ -106,8 +116,13 @@ export class SearchStore {
     const sought = this.#sought();
     const found: FoundFile[] = [];
     let drawn = performance.now();
+    // Whoever is not at the top has gone to the row that is there.
+    let isKept = this.#answered?.sought === sought;
     const draw = (): void => {
+      const row = isKept && this.focused.value > 0 ? this.rows.value[this.focused.value] : undefined;
+      isKept = true;
       this.files.value = mergeFiles(found);
+      this.focused.value = row === undefined ? 0 : Math.max(0, indexOfRow(this.rows.value, row));
       this.dimmed.value = false;
       drawn = performance.now();
     };
@@ -124,7 +139,6 @@ export class SearchStore {
       for (const [path, at] of this.#told) if (at <= revision) this.#told.delete(path);
       this.changedSince.value = new Set(this.#told.keys());
       this.#keepLeftOut(sought);
-      this.focused.value = 0;
       this.summary.value = { matches, files, elapsedMs, revision, truncated, engine };
     } catch (error) {
       if (canceled.signal.aborted || isCanceled(error)) return;
