@@ -28,7 +28,9 @@ export function CommitForm() {
   const commit = async (): Promise<void> => {
     if (!isReady || gitActions.busy.value) return;
     const coAuthors = withOthers.value ? others.map(({ name, email }) => ({ name, email })) : [];
-    const wish = { message: message.value, amend: amend.value, coAuthors };
+    // As it is shown: what is staged, here or by others, may be another by the time that this has its turn.
+    const all = staged.length === 0 && !(amend.value && changes.length === 0);
+    const wish = { message: message.value, amend: amend.value, all, coAuthors };
     if (await gitActions.commit(wish)) draft.committed(wish);
   };
   const label = amend.value

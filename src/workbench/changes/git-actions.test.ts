@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { signal } from '@preact/signals';
 import { eventually } from '../../../test/kit/eventually.ts';
 import type { WorkbenchClient } from '../client-port.ts';
 import { Toasts } from '../shell/toasts.ts';
@@ -158,4 +159,28 @@ test('the undo of a discard says what was not brought back, and why', async (t) 
     toasts.hold();
     for (const toast of toasts.shown.value) toasts.dismiss(toast.id);
   }
+});
+
+test('a commit takes what it was asked to take, whatever is staged when it has its turn', async (t) => {
+  const asked: unknown[] = [];
+  const sections = signal<{ staged: unknown[]; changes: unknown[] }>({ staged: [], changes: ['a.txt', 'b.txt'] });
+  const toasts = new Toasts();
+  t.after(() => toasts.hold());
+  const actions = new GitActions({
+    client: {
+      call: async (name: string, input: { all?: boolean }) => {
+        if (name === 'git.stage') sections.value = { staged: ['a.txt'], changes: ['b.txt'] };
+        else asked.push(input.all);
+        return { committed: true, files: 2, hash: null, summary: '' };
+      },
+    } as unknown as WorkbenchClient,
+    git: { sections, refresh: () => Promise.resolve() } as unknown as GitStore,
+    toasts,
+    ask: () => undefined,
+  });
+  const staged = actions.stage([{ path: 'a.txt', letter: 'M' } as ChangeEntry]);
+  const both = actions.commit({ message: 'Both', amend: false, all: true, coAuthors: [] });
+  const one = actions.commit({ message: 'One', amend: false, all: false, coAuthors: [] });
+  await Promise.all([staged, both, one]);
+  assert.deepEqual(asked, [true, false]);
 });

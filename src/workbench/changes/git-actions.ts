@@ -18,6 +18,8 @@ export interface GitActionsDependencies {
 export interface CommitWish {
   message: string;
   amend: boolean;
+  /** All that changed, not only what is staged. */
+  all: boolean;
   /** Those and nobody else. */
   coAuthors: readonly { name: string; email: string }[];
 }
@@ -266,15 +268,15 @@ export class GitActions {
     }
   }
 
-  /** Commits what is staged, else all. Answers whether it was made. */
-  async commit({ message, amend, coAuthors }: CommitWish): Promise<boolean> {
-    const { client, git, toasts } = this.#deps;
+  /** Answers whether it was made. */
+  async commit({ message, amend, all, coAuthors }: CommitWish): Promise<boolean> {
+    const { client, toasts } = this.#deps;
     let committed = false;
     await this.#do('Not committed', async () => {
       const answer = await client.call('git.commit', {
         ...(message.trim() === '' ? {} : { message: message.trim() }),
         amend,
-        all: git.sections.value.staged.length === 0 && !(amend && git.sections.value.changes.length === 0),
+        all,
         coAuthors: [...coAuthors],
         editors: false,
       });
