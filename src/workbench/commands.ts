@@ -30,6 +30,9 @@ const inDocument = (workbench: Workbench): boolean => workbench.tabs.active.valu
 const inEditor = (workbench: Workbench): boolean => workbench.activeSession()?.view !== undefined;
 
 const inRepository = (workbench: Workbench): boolean => workbench.git.status.value?.repository === true;
+/** Also while git is asked: what is opened then waits for the answer. */
+const perhapsInRepository = (workbench: Workbench): boolean =>
+  inRepository(workbench) || (workbench.git.status.value === undefined && workbench.git.problem.value === undefined);
 const inWritableRepository = (workbench: Workbench): boolean => writable(workbench) && inRepository(workbench);
 const canExchange = (workbench: Workbench): boolean => workbench.canExecute.value && inRepository(workbench);
 
@@ -231,7 +234,7 @@ export const commands: readonly Command[] = [
     keys: ['Alt D'],
     group: 'Editor',
     parts: ['git'],
-    when: (workbench) => inDocument(workbench) && workbench.git.status.value?.repository === true,
+    when: (workbench) => inDocument(workbench) && perhapsInRepository(workbench),
     run: (workbench) => {
       const { value: tab } = workbench.tabs.active;
       if (tab?.kind !== 'document') return;
@@ -467,7 +470,7 @@ export const commands: readonly Command[] = [
     keys: ['Alt B'],
     group: 'Source control',
     parts: ['git'],
-    when: inRepository,
+    when: perhapsInRepository,
     run: (workbench) => (workbench.overlay.value = { name: 'git', dialog: { kind: 'branches' } }),
   },
   {

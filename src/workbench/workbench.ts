@@ -477,7 +477,7 @@ export class Workbench {
       // A document that is shown already is not shown again.
       if (goTo !== undefined && this.tabs.activeId.value === `document:${path}`) return goTo(options.target.line, options.target.column);
       this.#targets.set(path, options.target);
-    }
+    } else this.#targets.delete(path);
     this.tabs.show(documentTab(path, options.preview ?? false));
     this.layout.pane.value = 'main';
     if (options.focus !== false && options.preview !== true) this.focusMain();

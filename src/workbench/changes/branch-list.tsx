@@ -19,6 +19,8 @@ export function BranchList() {
   const text = useSignal('');
   const at = useSignal(0);
   const list = useRef<HTMLDivElement>(null);
+  /** Enter was pressed before there was anything to choose. */
+  const awaited = useRef(false);
   const { value: status } = git.status;
   const canWrite = !readOnly.value;
   useEffect(() => {
@@ -31,7 +33,9 @@ export function BranchList() {
     );
     return () => canceled.abort();
   }, [status]);
-  const choices = branchChoices(found.value ?? [], text.value, canWrite).slice(0, most);
+  // Before the branches are known nobody knows which name is a new one.
+  const isComing = found.value === undefined && problem.value === undefined;
+  const choices = isComing ? [] : branchChoices(found.value ?? [], text.value, canWrite).slice(0, most);
   const chosen = Math.min(at.value, Math.max(choices.length - 1, 0));
   useEffect(() => {
     list.current?.children[chosen]?.scrollIntoView({ block: 'nearest' });
@@ -46,6 +50,11 @@ export function BranchList() {
     if (choice.kind === 'create') void branches.checkout(choice.name, { create: true });
     else if (!choice.branch.current) void branches.checkout(localName(choice.branch));
   };
+  useEffect(() => {
+    if (!awaited.current || isComing) return;
+    awaited.current = false;
+    take(choices[0]);
+  }, [isComing]);
   const choice = choices[chosen];
   const branch = choice?.kind === 'branch' ? choice.branch : undefined;
   const actions = branch === undefined || !canWrite ? [] : actionsOf(branch, status?.branch ?? null, { branches, close });
@@ -57,6 +66,7 @@ export function BranchList() {
     // Del is the field's own while something stands behind the caret.
     const isField = event.key === 'Delete' && field.selectionStart !== field.value.length;
     if (step !== 0 && choices.length > 0) at.value = (chosen + step + choices.length) % choices.length;
+    else if (event.key === 'Enter' && isComing) awaited.current = true;
     else if (event.key === 'Enter') take(choices[chosen]);
     else if (action !== undefined && !isField) action.run();
     else return;
@@ -87,6 +97,7 @@ export function BranchList() {
           onInput={(event) => {
             text.value = event.currentTarget.value;
             at.value = 0;
+            awaited.current = false;
           }}
           onKeyDown={onKeyDown}
         />
@@ -120,11 +131,7 @@ export function BranchList() {
       {choices.length === 0 && (
         <p class="hint" role="status">
           {problem.value ??
-            (found.value === undefined
-              ? 'Asking git…'
-              : status?.head === null
-                ? 'No branch yet: the first commit makes it.'
-                : 'No branch is called so.')}
+            (isComing ? 'Asking git…' : status?.head === null ? 'No branch yet: the first commit makes it.' : 'No branch is called so.')}
         </p>
       )}
       <div class="ft branch-acts">

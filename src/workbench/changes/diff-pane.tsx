@@ -46,13 +46,16 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
   const drawn = useSignal<DiffTexts | undefined>(undefined);
   const place = useSignal<DiffPlace | undefined>(undefined);
   const head = git.status.value?.head ?? null;
+  const isHeadKnown = git.status.value !== undefined || git.problem.value !== undefined;
   const sections = git.sections.value;
   const isStaged = sections.staged.some((entry) => entry.path === path);
   const unknown = sections.changes.filter((entry) => entry.path === path && entry.letter === 'U');
   const compared = sections[against === 'staged' ? 'staged' : 'changes'].find((entry) => entry.path === path);
   const sideBySide = wide.value && chosen.value !== 'one';
 
+  const isOfHead = against === undefined || against === 'index' || against === 'staged';
   const load = async (signal: AbortSignal): Promise<void> => {
+    if (isOfHead && !isHeadKnown) return;
     const sayWho = (actor: Actor): string => (workbench.isMe(actor) ? 'you' : sayActor(actor));
     const found = await loadTexts(workbench.client, { path, from, against, head, isStaged, sayWho }, signal);
     const revision = workbench.feed.changesOf(path).at(-1)?.revision ?? workbench.feed.revision.value;
@@ -61,7 +64,7 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
   // What a change found and left stays what it was.
   const isPast = changeIn(against) !== undefined;
   const hears = isPast ? {} : { change: (change: Change) => change.path === path, git: true, afterMs: 200 };
-  const problem = useLoaded(load, hears, isPast ? [path, against] : [path, from, against, head, isStaged]);
+  const problem = useLoaded(load, hears, isPast ? [path, against] : [path, from, against, head, isHeadKnown, isStaged]);
 
   useEffect(() => {
     const { current } = host;

@@ -81,6 +81,25 @@ test('the folders that were open are listed level by level, and are known as the
   assert.deepEqual(told.at(-1), ['a', 'a/deep', 'a/deep/est', 'b', 'b/one', 'c']);
 });
 
+test('who goes into a folder that is being listed comes there, and of two names that are begun meanwhile one is asked for', async () => {
+  const { tree, rows, answer, asked } = await treeWithFolder();
+  const expanded = tree.expand('many');
+  const revealed = tree.reveal('many/loan.py');
+  const begun = [tree.beginNew('many', 'file'), tree.beginNew('many', 'directory')];
+  await answer('many', ['loan.py']);
+  await Promise.all([expanded, revealed, ...begun]);
+  assert.deepEqual([await revealed, tree.focused.value, asked], [true, 'many/loan.py', ['', 'many']]);
+  assert.equal(tree.editing.value?.row.kind, 'directory');
+  tree.endEditing();
+  assert.deepEqual(rows(), ['many', 'many/loan.py']);
+  tree.model.insert({ path: 'more', kind: 'directory' });
+  const waiting = tree.beginNew('more', 'file');
+  tree.beginRename('many/loan.py');
+  await answer('more', []);
+  await waiting;
+  assert.equal(tree.editing.value?.what, 'rename');
+});
+
 /** A sidecar whose answers come when the test says so. */
 function slowClient(): {
   client: WorkbenchClient;

@@ -26,6 +26,7 @@ export class TreeStore {
   /** Undefined until the workspace was listed once. */
   readonly empty: Signal<boolean | undefined> = signal(undefined);
   readonly problem: Signal<string | undefined> = signal(undefined);
+  readonly #listings = new Map<string, Promise<void>>();
   /** By folder that is being listed, what was told meanwhile: the list may be of before. */
   readonly #meanwhile = new Map<string, Change[]>();
   /** Folders being listed that are to be listed once more: what was told meanwhile is not all. */
@@ -41,6 +42,8 @@ export class TreeStore {
   /** What the caller is limited to. */
   #paths: readonly string[] | undefined;
   #isStarting = false;
+  /** Names that were begun to be given: the last one counts. */
+  #begun = 0;
 
   constructor(client: WorkbenchClient, onOpenedFolders: () => void) {
     this.#client = client;
@@ -67,9 +70,14 @@ export class TreeStore {
     if (!this.#isStarting) this.#opened();
   }
 
-  /** Lists a folder anew. What can't be listed is shown as empty, with the reason, and listed when the link is back. */
+  /** Lists a folder anew, or waits for the list that is on its way. What can't be listed is shown as empty, with the reason, and listed when the link is back. */
   async list(folder: string): Promise<void> {
-    if (this.listing.value.has(folder)) return;
+    const listing = this.#listings.get(folder) ?? this.#list(folder);
+    this.#listings.set(folder, listing);
+    await listing;
+  }
+
+  async #list(folder: string): Promise<void> {
     this.listing.value = new Set(this.listing.value).add(folder);
     const meanwhile: Change[] = [];
     this.#meanwhile.set(folder, meanwhile);
@@ -82,6 +90,7 @@ export class TreeStore {
     } while (this.#stale.has(folder) && place === folder);
     this.#stale.delete(folder);
     this.#meanwhile.delete(folder);
+    this.#listings.delete(folder);
     const listing = new Set(this.listing.value);
     listing.delete(folder);
     this.listing.value = listing;
@@ -220,7 +229,10 @@ export class TreeStore {
 
   async beginNew(folder: string, kind: 'file' | 'directory'): Promise<void> {
     this.endEditing();
+    this.#begun += 1;
+    const mine = this.#begun;
     if (folder !== '') await this.expand(folder);
+    if (mine !== this.#begun) return;
     const row = this.model.insertDraft(folder, kind);
     if (row === undefined) return;
     this.editing.value = { what: 'new', kind, folder, row };
@@ -229,6 +241,7 @@ export class TreeStore {
 
   beginRename(path: string): void {
     this.endEditing();
+    this.#begun += 1;
     const row = this.model.get(path);
     if (row !== undefined) this.editing.value = { what: 'rename', row };
   }

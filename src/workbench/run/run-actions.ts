@@ -52,12 +52,13 @@ async function runText(workbench: Workbench, what: 'file' | 'selection'): Promis
   const { value: path } = run.target;
   if (path === undefined) return showRun(workbench);
   const selected = what === 'selection' ? selectionOf(workbench) : undefined;
-  const text = what === 'file' ? workbench.documents.get(path)?.text.toString() : selected?.text;
   showRun(workbench, false);
   if (run.busy.value) return void toasts.say('Another run is under way', { text: 'Stop it first: Shift F5.' });
-  await run.want();
+  if (run.languages.value === undefined) await run.want();
   // What has to be chosen or mended is in the panel.
   if (runProblem(workbench, path) !== undefined) return showRun(workbench);
+  // It may have come only meanwhile.
+  const text = what === 'file' ? workbench.documents.get(path)?.text.toString() : selected?.text;
   if (text === undefined || text.trim() === '')
     return void toasts.say(what === 'file' ? `${nameOf(path)} is empty` : 'Nothing is selected');
   await run.run({ path, text, what, firstLine: selected?.firstLine ?? 1 });

@@ -60,7 +60,7 @@ export class RunStore {
   readonly #readFile: (path: string) => Promise<WorkspaceFile>;
   readonly #sent: SentFiles;
   #canceled = new AbortController();
-  #asking = false;
+  #asking: Promise<void> | undefined;
 
   /** `readFile`: a file of the workspace as it is sent along; throws what says why it can't be. */
   constructor(dependencies: {
@@ -86,8 +86,12 @@ export class RunStore {
 
   /** Asks for the languages and the isolation, if they are not known. Never throws. */
   async want(): Promise<void> {
-    if (this.#asking || (this.languages.value !== undefined && this.isolation.value !== undefined)) return;
-    this.#asking = true;
+    if (this.languages.value !== undefined && this.isolation.value !== undefined) return;
+    this.#asking ??= this.#ask();
+    await this.#asking;
+  }
+
+  async #ask(): Promise<void> {
     try {
       const { languages } = await this.#client.call('code.languages', {});
       this.languages.value = languages;
@@ -96,7 +100,7 @@ export class RunStore {
     } catch (error) {
       if (errorFacts(error).reason !== 'CONNECTION_LOST') this.problem.value = errorFacts(error);
     } finally {
-      this.#asking = false;
+      this.#asking = undefined;
     }
   }
 
