@@ -170,9 +170,16 @@ test('one replacement, or all at once, is one step to take back, and what others
     await ada.keyboard.press('Control+z');
     await saved('loan loan\nloan\nloan');
 
+    // What is chosen is asked for anew; what it is replaced with stays.
     await ada.keyboard.press('Control+f');
     assert.equal(await field.inputValue(), 'loan');
-    await replacement.fill('lease');
+    assert.equal(await replacement.inputValue(), 'lease');
+    await ada.locator('.cm-content').click();
+    await ada.keyboard.press('Control+Home');
+    for (let letters = 0; letters < 4; letters += 1) await ada.keyboard.press('Shift+ArrowRight');
+    await ada.keyboard.press('Control+f');
+    await field.and(ada.locator(':focus')).waitFor();
+    assert.deepEqual([await field.inputValue(), await replacement.inputValue()], ['loan', 'lease']);
     const typing = bob.keyboard.type(' and what Bob types', { delay: 40 });
     await button('Replace all').click();
     await eventually(async () => assert.match(await text(bob), /^lease lease\nlease\nlease/));

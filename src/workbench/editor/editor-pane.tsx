@@ -1,4 +1,3 @@
-import { openSearchPanel } from '@codemirror/search';
 import { EditorView } from '@codemirror/view';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { DocumentSession } from '../documents/document-session.ts';
@@ -14,7 +13,7 @@ import { shownName } from '../shown-name.ts';
 import { useLoaded } from '../use-loaded.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { showChangesFrom } from './change-bars.ts';
-import { createEditor, goToLine, setIndent, setWrap } from './editor-view.ts';
+import { createEditor, goToLine, openFind, setIndent, setWrap } from './editor-view.ts';
 import { findBar } from './find-bar.tsx';
 import { KeyRow } from './key-row.tsx';
 import { showProblems } from './problem-marks.ts';
@@ -116,7 +115,7 @@ function viewOf(session: DocumentSession, workbench: ReturnType<typeof useWorkbe
     session.scrollSnapshot = place.scroll;
   }
   session.view = view;
-  session.openFind = () => openSearchPanel(view);
+  session.openFind = () => openFind(view);
   session.goTo = (line, column) => {
     goToLine(view, line, column);
     view.focus();

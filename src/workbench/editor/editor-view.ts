@@ -1,7 +1,15 @@
 import { computed } from '@preact/signals';
 import { defaultKeymap, indentWithTab } from '@codemirror/commands';
 import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit } from '@codemirror/language';
-import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
+import {
+  getSearchQuery,
+  highlightSelectionMatches,
+  openSearchPanel,
+  search,
+  searchKeymap,
+  SearchQuery,
+  setSearchQuery,
+} from '@codemirror/search';
 import { Compartment, EditorState, type Extension, Transaction } from '@codemirror/state';
 import {
   crosshairCursor,
@@ -60,7 +68,9 @@ export interface EditorOptions {
 }
 
 // Ctrl G goes to a line here, by the page's own field; F3 finds on.
-const findKeys = searchKeymap.filter(({ key }) => key !== 'Mod-g' && key !== 'Mod-Alt-g');
+const findKeys = searchKeymap
+  .filter(({ key }) => key !== 'Mod-g' && key !== 'Mod-Alt-g')
+  .map((binding) => (binding.key === 'Mod-f' ? { ...binding, run: openFind } : binding));
 /** Yjs asks no editor whether the text may be changed. */
 const undoKeys = yUndoManagerKeymap.map(
   (binding): KeyBinding => ({ ...binding, run: (view) => view.state.readOnly || binding.run?.(view) === true }),
@@ -165,6 +175,15 @@ export function createEditor(session: DocumentSession, options: EditorOptions): 
 function accessOf({ path, readOnly }: DocumentSession): Extension {
   const attributes = { 'aria-label': nameOf(path.value), 'aria-readonly': String(readOnly.value) };
   return [EditorState.readOnly.of(readOnly.value), EditorView.contentAttributes.of(attributes)];
+}
+
+/** Finds what is chosen. What it is to be replaced with stays. */
+export function openFind(view: EditorView): boolean {
+  const { replace } = getSearchQuery(view.state);
+  openSearchPanel(view);
+  const { search: sought, caseSensitive, wholeWord, regexp } = getSearchQuery(view.state);
+  view.dispatch({ effects: setSearchQuery.of(new SearchQuery({ search: sought, replace, caseSensitive, wholeWord, regexp })) });
+  return true;
 }
 
 export function setWrap(view: EditorView, wrap: boolean): void {
