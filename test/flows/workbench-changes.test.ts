@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -327,4 +327,36 @@ test('fetch, pull and push ask who one is where the other side does, and say wha
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+test('a link is compared as git has it, by where it leads; and what is written into an empty file is marked as new', {
+  skip: noBrowserOrGit,
+}, async () => {
+  await withWorkbench(
+    { 'a.txt': lines('one', 'two', 'three'), 'b.txt': lines('four'), 'empty.txt': '', 'word.txt': 'word' },
+    async ({ page, root }) => {
+      symlinkSync('a.txt', path.join(root, 'link'));
+      git(root, 'add', '-A');
+      git(root, 'commit', '-q', '-m', 'A link');
+      rmSync(path.join(root, 'link'));
+      symlinkSync('b.txt', path.join(root, 'link'));
+      const ada = await page({ name: 'Ada' });
+      await sourceControl(ada);
+      await row(ada, 'changes', 'link').click();
+      const diff = ada.getByTestId('diff');
+      await diff.locator('.cm-merge-b .cm-changedLine').first().waitFor();
+      assert.deepEqual(await diff.locator('.cm-changedLine').allTextContents(), ['a.txt', 'b.txt']);
+      await picture(ada, 'link');
+
+      const bars = (kind: 'add' | 'mod' | 'del') => ada.locator(`.cm-bars .bar-${kind}`).filter({ visible: true });
+      await openFocused(ada, 'empty.txt');
+      await ada.keyboard.type('one');
+      await bars('add').waitFor();
+      await openFocused(ada, 'word.txt');
+      await ada.keyboard.press('Control+a');
+      await ada.keyboard.press('Delete');
+      await bars('del').waitFor();
+    },
+    { git: true },
+  );
 });

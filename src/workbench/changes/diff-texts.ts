@@ -177,7 +177,10 @@ async function ofCheckpoint(client: WorkbenchClient, path: string, id: number, s
   }
 }
 
+/** As git has it: of a link, where it leads. */
 async function workingCopy(client: WorkbenchClient, path: string, signal: AbortSignal): Promise<Side> {
+  const { entry } = await client.call('files.stat', { path }, { signal });
+  if (entry?.target !== undefined) return { exists: true, text: entry.target, binary: false };
   try {
     const { text } = await client.call('files.read', { path }, { signal });
     return { exists: true, text, binary: false };

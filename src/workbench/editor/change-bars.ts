@@ -63,7 +63,8 @@ export const changeBars: Extension = [
       const plain = withoutReturns(doc);
       const builder = new RangeSetBuilder<GutterMarker>();
       for (const chunk of code.changedChunks(base, plain)) {
-        const kind = chunk.fromA === chunk.toA ? 'add' : chunk.fromB === chunk.toB ? 'del' : 'mod';
+        // An empty text has one line for the comparison, and none for who reads it.
+        const kind = chunk.fromA === chunk.toA || base.length === 0 ? 'add' : chunk.fromB === chunk.toB || doc.length === 0 ? 'del' : 'mod';
         const end = Math.min(kind === 'del' ? chunk.fromB : chunk.endB, plain.length);
         for (let at = Math.min(chunk.fromB, plain.length); at <= end; ) {
           const line = plain.lineAt(at);
