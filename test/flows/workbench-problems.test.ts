@@ -3,9 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
-import { accessibilityProblems, noBrowser, openFile, withWorkbench } from '../kit/browser.ts';
+import { accessibilityProblems, command, noBrowser, openFile, withWorkbench } from '../kit/browser.ts';
 import { requireTool } from '../kit/require-tools.ts';
-import { clientOf } from '../kit/source-control.ts';
+import { clientOf, picture } from '../kit/source-control.ts';
 
 const noBrowserOrPython = requireTool('chromium', 'python3');
 
@@ -46,6 +46,14 @@ test('what a run and a linter say is wrong is counted, listed, underlined, and l
       .waitFor();
     assert.equal(await row(ada, '').count(), 2);
     assert.deepEqual(await accessibilityProblems(ada), []);
+    // On a phone, where it is not said who says it, the place has that room.
+    const phone = await page({ name: 'Ben', size: [390, 844] });
+    await command(phone, 'Show problems');
+    const rightOf = (selector: string): Promise<number> =>
+      phone.locator(selector).evaluate((one) => Math.round(one.getBoundingClientRect().right));
+    await row(phone, 'F401').waitFor();
+    assert.equal(await rightOf('[data-testid=problem] .place'), await rightOf('table[aria-label=Problems]'));
+    await picture(phone, 'problems-phone');
     // By keys: the first row has the focus, arrows walk, Enter goes there.
     await ada.waitForFunction(() => document.activeElement?.textContent.includes('F401'));
     await ada.keyboard.press('ArrowDown');

@@ -76,7 +76,7 @@ function Row({ problem }: { problem: Problem }) {
           </span>
         </button>
       </td>
-      <td class="path faint place">
+      <td class="path faint place" colSpan={workbench.phone.value ? 2 : 1}>
         <span>
           <CutPath path={path} look="" />
           {line !== undefined && `:${line}`}
