@@ -610,6 +610,14 @@ test('a part that is switched off has no place on the page: none on the rail, am
       assert.deepEqual(await accessibilityProblems(ada), []);
       const phone = await page({ size: [390, 844] });
       assert.deepEqual(await phone.locator('.mnav button').allInnerTexts(), ['Files', 'Edit', 'Activity']);
+      // There is room for the whole name of the workspace.
+      const name = phone.getByRole('heading', { level: 1 }).getByRole('button');
+      const [end, edge] = await name.evaluate((button) => {
+        const words = document.createRange();
+        words.selectNode(button.firstChild as Node);
+        return [words.getBoundingClientRect().right, button.getBoundingClientRect().right] as const;
+      });
+      assert.ok(end <= edge, `${end} of ${edge}`);
     },
     { env: { OUTRIGGER_COMPONENTS: 'files,documents,code,workbench' } },
   );
