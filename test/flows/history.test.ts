@@ -287,6 +287,25 @@ test('nothing is kept of what is ignored, in a git folder, binary or too large',
     { config: { 'history.maxFileBytes': '1024' } },
   ));
 
+test('a text that is there is told to be kept of each change that left or found it, also where nothing is kept', () =>
+  withSidecar(async ({ client }) => {
+    const [one, two] = ['node_modules/one.js', 'node_modules/two.js'];
+    for (const text of ['same\n', 'other\n', 'same\n']) await client.call('files.write', { path: one, text });
+    await client.call('files.move', { from: one, to: two });
+    const { versions } = await client.call('history.list', { path: two });
+    const told = versions.map(({ what, kept, keptBefore }) => [what, keptBefore, kept]);
+    assert.deepEqual(told, [
+      ['moved', true, true],
+      ['changed', false, true],
+      ['changed', true, false],
+      ['created', false, true],
+    ]);
+    const older = await client.call('history.list', { path: two, before: versions[2]?.revision });
+    assert.deepEqual(older.versions, versions.slice(3), 'as on the page before');
+    const revision = versions[3]?.revision ?? 0;
+    assert.equal((await client.call('history.read', { path: two, revision })).text, 'same\n');
+  }));
+
 /** Paths of all texts that are stored, the first that came first. */
 function storedPaths(stateFolder: string): string[] {
   const database = new DatabaseSync(path.join(stateFolder, 'state.db'), { readOnly: true });

@@ -115,14 +115,16 @@ export function historyOperations(dependencies: HistoryDependencies, options: Hi
       const { changes, more } = past.changesOf(path, before ?? Number.MAX_SAFE_INTEGER, limit, call.visible);
       const visible = visibleTo(call);
       const isKept = (hash: string | null): boolean => hash !== null && texts.has(hash, visible);
+      const [newest] = before === undefined ? changes : past.changesOf(path, Number.MAX_SAFE_INTEGER, 1, call.visible).changes;
+      const there = newest?.after ?? null;
+      // It can be had whether or not it is kept, and whichever change left it.
+      const given = there !== null && !isKept(there) && isThere(there, path) ? there : undefined;
       const versions = changes.map(({ from, kind: _kind, note: _note, ...facts }) => ({
         ...facts,
         ...(from !== undefined && call.visible(from) ? { from } : {}),
-        kept: isKept(facts.after),
-        keptBefore: isKept(facts.before),
+        kept: facts.after === given || isKept(facts.after),
+        keptBefore: facts.before === given || isKept(facts.before),
       }));
-      const [newest] = versions;
-      if (before === undefined && newest?.kept === false && newest.after !== null) newest.kept = isThere(newest.after, path);
       return { versions, more };
     },
 
