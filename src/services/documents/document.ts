@@ -296,6 +296,7 @@ export class Document {
       this.room.flush();
     }
     const version = this.#version;
+    const { revision } = this.#dependencies.workspace.journal;
     const created = await this.#exclusive(async () => {
       const made = this.#made;
       await this.#save(cause);
@@ -311,7 +312,7 @@ export class Document {
       throw new OutriggerError('BUSY_FILE', `${this.path} holds the edit, but its file kept changing while it was saved.`);
     // Of what it wrote: others may have changed it again since, and a condition on that would be about their text.
     const etag = etagOf(hashBytes(wanted));
-    return { etag, size: Buffer.byteLength(wanted), revision: this.#savedRevision, changed: wanted !== raw, created };
+    return { etag, size: Buffer.byteLength(wanted), revision: Math.max(revision, this.#savedRevision), changed: wanted !== raw, created };
   }
 
   /** Saves what is unsaved; resolves when it is on disk or can't be. `cause`: who asked, when it was a call. */

@@ -651,6 +651,25 @@ test('a write to a document and the removal of its file come to one after the ot
     }
   }));
 
+test('a write to a document that changes nothing is answered with the revision of now', () =>
+  withWorkspace(async ({ workspace, state, put }) => {
+    const documents = documentsOf({ workspace, state });
+    await documents.start();
+    try {
+      put('a.txt', 'one\n');
+      await documents.look('a.txt', asking);
+      const write = async (): Promise<unknown[]> => {
+        const written = await documents.write('a.txt', () => 'two\n', cause);
+        return [written?.changed, written?.revision];
+      };
+      assert.deepEqual(await write(), [true, 1]);
+      await workspace.write('other.txt', Buffer.from('other\n'), { cause, parents: true });
+      assert.deepEqual(await write(), [false, workspace.journal.revision]);
+    } finally {
+      await documents.stop();
+    }
+  }));
+
 test('a dry run of a batch is about what others have just written to the file of a document', () =>
   withWorkspace(async ({ workspace, state, put }) => {
     put('a.txt', 'one\n');
