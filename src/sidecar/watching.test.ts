@@ -175,6 +175,20 @@ test('a folder that a program makes again as soon as it was removed or moved her
   });
 });
 
+test('a file that comes where others were a moment ago is told as created, also when these places are looked at before it stands still', async () => {
+  await withWorkspace(async (harness) => {
+    const live = async (): Promise<void> => {
+      const { workspace, told, put } = harness;
+      workspace.mkdir('folder', false, cause);
+      await workspace.remove('folder', true, { cause });
+      put('folder/inner/file', 'text');
+      const expected = ['created folder', 'created folder/inner', 'created folder/inner/file'];
+      await eventually(() => assert.deepEqual(told().slice(2), expected));
+    };
+    await watched(harness, live, { OUTRIGGER_WATCH_SETTLE_MS: '600' });
+  });
+});
+
 /** Of all that was told, what still stands at the path or below it. */
 function left(told: readonly string[], folder: string): string[] {
   const there = new Set<string>();

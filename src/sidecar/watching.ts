@@ -132,7 +132,7 @@ function toNoticed(report: WatchReport): Noticed {
   return {
     path: where,
     kind,
-    what: report.what === 'removed' ? 'removed' : report.isNew ? 'created' : 'changed',
+    what: report.what === 'removed' ? 'removed' : report.isCreated ? 'created' : 'changed',
     size,
     mtimeMs,
     ino,

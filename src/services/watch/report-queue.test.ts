@@ -13,6 +13,7 @@ const report = (path: string, hash: string | null, more: Partial<WatchReport> = 
   hash,
   offline: false,
   isNew: false,
+  isCreated: false,
   ...more,
 });
 

@@ -42,11 +42,14 @@ export class ReportQueue {
     // Last in order, because what it replaces may have been told before something that depends on it.
     this.#open.delete(report.path);
     if (older === undefined) this.#open.set(report.path, newer);
-    else
+    else {
+      const isSame = report.what === 'present' && older.what === 'present';
       this.#open.set(report.path, {
         ...afterOlder(newer, older),
-        isNew: report.what === 'present' && older.what === 'present' && older.isNew,
+        isNew: isSame && older.isNew,
+        isCreated: isSame && older.isCreated,
       });
+    }
   }
 
   /** The file that came by a rename which nobody took yet was changed since. */
@@ -126,7 +129,7 @@ export class ReportQueue {
 /** The removal of `path`, which the report's file stood at before. */
 function removalOf(report: WatchReport, path: string): WatchReport {
   const { kind, size, mtimeMs, ino, offline } = report;
-  return { path, kind, what: 'removed', size, mtimeMs, ino, hash: null, offline, isNew: false };
+  return { path, kind, what: 'removed', size, mtimeMs, ino, hash: null, offline, isNew: false, isCreated: false };
 }
 
 function* pathsOf(report: WatchReport): Generator<string> {

@@ -133,6 +133,21 @@ test('what took the place of something known is told to be gone', () => {
   assert.deepEqual(taken(settle, [10]), { 10: ['removed f 1'] });
 });
 
+test('what came is told as new to the folder, also where those who follow know of it by then', () => {
+  const settle = new Settle({ settleMs: 50 });
+  settle.noticed(change('new', 1, { untold: true }), 0);
+  settle.noticed(change('old', 1), 0);
+  for (const path of ['new', 'old']) settle.known(path);
+  settle.noticed(change('new', 2), 10);
+  assert.deepEqual(
+    settle.take(1000).map(({ path, untold, isCreated }) => [path, untold, isCreated]),
+    [
+      ['old', false, false],
+      ['new', false, true],
+    ],
+  );
+});
+
 test('what was known is told with what took its place where that is of another kind, and its removal is of its own kind', () => {
   const replacing = (changes: Change[]): [string, string | undefined][] => {
     const settle = new Settle({ settleMs: 50 });

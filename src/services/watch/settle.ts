@@ -14,6 +14,8 @@ export interface Pending {
   offline: boolean;
   /** This path was never told: if it vanishes before that, there is nothing to tell. */
   untold: boolean;
+  /** Nothing was known to stand here when it was first noticed. */
+  isCreated: boolean;
   from?: string;
   /** As a report has it. */
   replaced?: EntryKind;
@@ -107,7 +109,7 @@ export class Settle {
   }
 
   /** A change was seen. What was pending for the path is replaced; a file that keeps growing waits longer each time. */
-  noticed(change: Omit<Pending, 'forced'>, now: number): void {
+  noticed(change: Omit<Pending, 'forced' | 'isCreated'>, now: number): void {
     const old = this.#entries.get(change.path);
     // What is pending knows better: a removal that still waits is of a path that was told.
     const untold = old ? old.untold : change.untold;
@@ -128,6 +130,7 @@ export class Settle {
     const entry: Entry = {
       ...(old === undefined ? change : afterOlder(change, { ...old, isNew: old.untold })),
       untold,
+      isCreated: old ? old.isCreated : untold,
       offline: change.offline && (old?.offline ?? true),
       forced: old?.forced ?? false,
       dueAt: now + waitMs,

@@ -18,6 +18,8 @@ export interface WatchReport {
   offline: boolean;
   /** Nothing was ever reported at this path, or its removal was. */
   isNew: boolean;
+  /** Nothing was known to stand there when it was first seen. Other than `isNew`, that stays so when somebody asks for the path meanwhile. */
+  isCreated: boolean;
   /** It stood there before, as did everything in it if it is a directory; no removal of the old place is reported. */
   from?: string;
   /** A directory that was known at this path made way for what is none, or the other way round; no removal of that is reported. */

@@ -478,7 +478,7 @@ class WatchWorker {
     const from = this.#settle.dropFrom(path);
     if (from === null) return;
     this.#leaving.delete(from);
-    this.#enqueue({ path: from, kind: 'file', what: 'removed', ...noKey, hash: null, offline: false, isNew: false });
+    this.#enqueue({ path: from, kind: 'file', what: 'removed', ...noKey, hash: null, offline: false, isNew: false, isCreated: false });
   }
 
   #moveDirectory(fact: Fact, from: string): void {
@@ -501,7 +501,17 @@ class WatchWorker {
     this.#young.folderMoved(from, fact.path);
     this.#barriers.folderRenamed(from, fact.path);
     for (const [old, path] of renamed) this.#barriers.renamed(old, path);
-    this.#enqueue({ path: fact.path, kind: 'directory', what: 'present', ...fact.key, hash: null, offline: false, isNew: true, from });
+    this.#enqueue({
+      path: fact.path,
+      kind: 'directory',
+      what: 'present',
+      ...fact.key,
+      hash: null,
+      offline: false,
+      isNew: true,
+      isCreated: true,
+      from,
+    });
   }
 
   async #recheckInTurn(asked: string[]): Promise<void> {
@@ -729,9 +739,10 @@ function afterMoves(path: string, moves: readonly FolderMove[]): string {
 }
 
 function reportOf(pending: Pending, hash: string | null): WatchReport {
-  const { path, kind, what, key, offline, untold, from, replaced } = pending;
+  const { path, kind, what, key, offline, untold, isCreated, from, replaced } = pending;
   const more = { ...(from === undefined ? {} : { from }), ...(replaced === undefined ? {} : { replaced }) };
-  return { path, kind, what, ...key, hash, offline, isNew: what === 'present' && untold, ...more };
+  const isThere = what === 'present';
+  return { path, kind, what, ...key, hash, offline, isNew: isThere && untold, isCreated: isThere && isCreated, ...more };
 }
 
 if (parentPort) {
