@@ -27,11 +27,15 @@ function setup(files: Record<string, string | null>, refused: ReadonlySet<string
     if (name === 'files.stat') return { entry: there.has(path) ? entry(path) : undefined };
     if (name === 'files.mkdir') return void there.set(path, null);
     const gone = below(path);
+    if (gone.length === 0) throw new OutriggerError('NOT_FOUND', `${path} does not exist.`);
     for (const each of gone) there.delete(each);
     return { removed: gone.length };
   };
   const client = {
-    call: (name: string, input: { path: string }) => Promise.resolve(calls(name, input)),
+    call: async (name: string, input: { path: string }) => {
+      await Promise.resolve();
+      return calls(name, input);
+    },
     stream: async function* (_name: string, { path }: { path: string }) {
       for (const each of below(path).filter((one) => one !== path)) yield await Promise.resolve(entry(each));
     },
@@ -73,6 +77,15 @@ test('what was deleted comes back, and what could not is offered again: it is no
   await press('Try again');
   assert.equal(said.at(-1)?.title, 'Brought back lib');
   assert.deepEqual(Object.fromEntries(there), files);
+});
+
+test('what is being deleted is not deleted once more by the key that is pressed again', async () => {
+  const { there, said, actions, press } = setup({ lib: null, 'lib/a': 'one', b: 'two' });
+  await Promise.all([actions.remove(['lib']), actions.remove(['lib/a']), actions.remove(['lib', 'b'])]);
+  assert.deepEqual([said.map(({ title }) => title), there.size], [['Deleted b', 'Deleted 3 entries'], 0]);
+  await press('Undo');
+  await actions.remove(['b']);
+  assert.equal(said.at(-1)?.title, 'Deleted b');
 });
 
 test('a folder with a repository in it is asked about before it is deleted: not everybody may put that back', async () => {

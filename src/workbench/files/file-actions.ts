@@ -20,6 +20,8 @@ export class FileActions {
   readonly #client: WorkbenchClient;
   readonly #tree: TreeStore;
   readonly #toasts: Toasts;
+  /** What is being deleted, until it is gone or was refused. */
+  readonly #going = new Set<string>();
   /** What was deleted last, and the toast by which it can be undone. */
   #undoable: { toast: number; kept: readonly Kept[]; removed: number } | undefined;
 
@@ -75,10 +77,14 @@ export class FileActions {
     for (const { from, to } of moved.toReversed()) await this.move(to, from);
   }
 
-  /** Never asks, because it can be undone; where it could not, it asks. */
+  /** Never asks, because it can be undone; where it could not, it asks. What is being deleted already is left to that. */
   async remove(paths: readonly string[]): Promise<void> {
-    const tops = paths.filter((path) => !paths.some((other) => other !== path && path.startsWith(`${other}/`)));
+    const going = [...this.#going];
+    const isWithin = (path: string, others: readonly string[]): boolean => others.some((other) => path.startsWith(`${other}/`));
+    const tops = paths.filter((path) => !isWithin(path, paths) && !isWithin(path, going) && !going.includes(path));
+    if (tops.length === 0) return;
     const title = tops.length === 1 ? nameOf(tops[0] ?? '') : count(tops.length, 'entry', 'entries');
+    for (const path of tops) this.#going.add(path);
     try {
       const kept = await this.#keep(tops);
       if (kept === undefined) {
@@ -91,6 +97,8 @@ export class FileActions {
       await this.#removeNow(tops, title, kept);
     } catch (error) {
       this.#toasts.fail(`Not deleted: ${title}`, error);
+    } finally {
+      for (const path of tops) this.#going.delete(path);
     }
   }
 
