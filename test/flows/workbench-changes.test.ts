@@ -329,7 +329,7 @@ test('fetch, pull and push ask who one is where the other side does, and say wha
   }
 });
 
-test('a link is compared as git has it, by where it leads; and what is written into an empty file is marked as new', {
+test('a link is compared as git has it, by where it leads, and not marked; what is written into an empty file is marked as new', {
   skip: noBrowserOrGit,
 }, async () => {
   await withWorkbench(
@@ -352,6 +352,10 @@ test('a link is compared as git has it, by where it leads; and what is written i
       await openFocused(ada, 'empty.txt');
       await ada.keyboard.type('one');
       await bars('add').waitFor();
+      await openFocused(ada, 'link');
+      // Which is asked for after what the bars compare.
+      await ada.locator('.cm-content').filter({ visible: true, hasText: 'Not committed yet' }).waitFor();
+      assert.deepEqual([await bars('mod').count(), await bars('add').count()], [0, 0]);
       await openFocused(ada, 'word.txt');
       await ada.keyboard.press('Control+a');
       await ada.keyboard.press('Delete');

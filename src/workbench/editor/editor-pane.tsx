@@ -156,8 +156,13 @@ function useBase(session: DocumentSession, open: boolean): void {
     const { view } = session;
     if (!open || view === undefined) return;
     if (!tracked || head === null || head === undefined) return showChangesFrom(view, undefined);
-    const { exists, binary, text } = await workbench.client.call('git.show', { path, revision: 'HEAD' }, { signal });
-    if (!signal.aborted) showChangesFrom(view, exists && !binary ? text.replace(/\r\n?/g, '\n') : undefined);
+    const [{ exists, binary, text }, { entry }] = await Promise.all([
+      workbench.client.call('git.show', { path, revision: 'HEAD' }, { signal }),
+      workbench.client.call('files.stat', { path }, { signal }),
+    ]);
+    // Of a link git has where it leads, and the editor what is there.
+    const isKnown = exists && !binary && entry?.target === undefined;
+    if (!signal.aborted) showChangesFrom(view, isKnown ? text.replace(/\r\n?/g, '\n') : undefined);
   };
   // Without an answer the bars stay as they are.
   useLoaded(load, {}, [session, open, path, head, tracked]);
