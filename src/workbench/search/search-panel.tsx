@@ -101,8 +101,8 @@ function Question() {
         </p>
       )}
       <div class="row globs">
-        <Globs text={search.include} label="Files to include" placeholder="Include: src/, *.py" />
-        <Globs text={search.exclude} label="Files to exclude" placeholder="Exclude: *.min.js" />
+        <Globs text={search.include} label="Files to include" placeholder="Include: src/" />
+        <Globs text={search.exclude} label="Files to exclude" placeholder="Exclude: *.js" />
       </div>
       {search.replacing.value && <ReplaceAction />}
     </form>
