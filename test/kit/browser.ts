@@ -252,6 +252,7 @@ export async function openFile(page: Page, name: string): Promise<void> {
   const field = page.getByRole('combobox', { name: 'Go to file' });
   await field.fill(name);
   await page
+    .getByRole('listbox', { name: 'Go to file' })
     .getByRole('option')
     .first()
     .filter({ hasText: path.basename(name).split(':')[0] as string })
@@ -266,7 +267,7 @@ export async function command(page: Page, title: string): Promise<void> {
   await page.keyboard.press('Control+Shift+p');
   const field = page.getByRole('combobox', { name: 'Commands' });
   await field.fill(`>${title}`);
-  await page.getByRole('option', { name: title }).first().waitFor();
+  await page.getByRole('listbox', { name: 'Commands' }).getByRole('option', { name: title }).first().waitFor();
   await page.keyboard.press('Enter');
   await field.waitFor({ state: 'detached' });
 }
