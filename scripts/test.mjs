@@ -18,12 +18,14 @@ const unknown = flags.filter((flag) => flag !== '--deep' && !/^--(name|timeout)=
 const concurrency = deep ? 1 : Math.min(2, availableParallelism());
 const fileTimeoutS = Number(valueOf('--timeout') ?? (deep ? 45 * 60 : 600));
 // On a busy machine they wait longer than they work.
-const buildsTakeTimes = 2;
+const patientTakeTimes = 2;
 const leftoverGraceMs = 500;
 const buildEnding = '.build.test.ts';
+// Their tests hold nobody to a time of less than seconds.
+const patientPlaces = ['src/services/git/', 'src/services/search/'];
 // At the end of a test's name: what takes long, and seldom breaks unless a test beside it does, is for `--deep`.
 const longForm = '(long form)';
-const buildPriority = 10; // of nice: a ninth of the processor time that the others get where they want it
+const patientPriority = 10; // of nice: a ninth of the processor time that the others get where they want it
 const maxOutputBytes = 200_000;
 // Programs that a sidecar of a test starts get such names of the environment, and few others: by its value they are found wherever they went.
 const fileMark = 'XDG_OUTRIGGER_TEST';
@@ -50,11 +52,16 @@ const building = isWhole ? builtCommand() : undefined;
 const stripped = isWhole && existsSync(loading) ? await testSources(root, sourceFiles(), join(root, 'dist')) : undefined;
 const command = await building;
 const files = testFiles();
-// Beside the others, which wait for a quarter of their time, go on those that do nothing but wait, and builds, which nobody waits for.
+// Beside the others, which wait for a quarter of their time, go on those that do nothing but wait, and patient ones, builds first; who has nothing
+// else to do takes of the patient, too.
 const idle = deep ? [] : files.filter((file) => file.endsWith('.idle.test.ts'));
-const builds = deep ? [] : files.filter((file) => file.endsWith(buildEnding));
-const queue = files.filter((file) => !idle.includes(file) && !builds.includes(file));
-await Promise.all([...Array.from({ length: concurrency }, () => worker(queue)), worker(idle), worker(builds)]);
+const patient = deep ? [] : files.filter(isPatient).sort((a, b) => Number(isBuild(b)) - Number(isBuild(a)));
+const queue = files.filter((file) => !idle.includes(file) && !patient.includes(file));
+const others = async () => {
+  await worker(queue);
+  await worker(patient);
+};
+await Promise.all([...Array.from({ length: concurrency }, others), worker(idle), worker(patient)]);
 if (stripped !== undefined) rmSync(stripped, { recursive: true, force: true });
 report();
 
@@ -95,6 +102,14 @@ function isTest(file) {
   return file.endsWith('.test.ts');
 }
 
+function isBuild(file) {
+  return file.endsWith(buildEnding);
+}
+
+function isPatient(file) {
+  return isBuild(file) || patientPlaces.some((place) => file.startsWith(place));
+}
+
 function hasLongForms(file) {
   return readFileSync(join(root, file), 'utf8').includes(longForm);
 }
@@ -124,7 +139,7 @@ function runFile(file) {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc'],
   });
   running.set(child.pid, undefined);
-  if (file.endsWith(buildEnding)) yieldTo(child.pid);
+  if (!deep && isPatient(file)) yieldTo(child.pid);
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => {
       if (result.output.length < maxOutputBytes) result.output += text;
@@ -136,7 +151,7 @@ function runFile(file) {
     rest = lines.pop();
     for (const line of lines) take(JSON.parse(line), { result, open, active });
   });
-  const timeoutS = fileTimeoutS * (file.endsWith(buildEnding) ? buildsTakeTimes : 1);
+  const timeoutS = fileTimeoutS * (isPatient(file) ? patientTakeTimes : 1);
   const timer = setTimeout(() => endGroup(child.pid, `still ran after ${timeoutS} s`), timeoutS * 1000);
   return new Promise((resolve) => {
     const finish = async (code, signal) => {
@@ -164,7 +179,7 @@ function runFile(file) {
 // Before it has started programs of its own, which take it over.
 function yieldTo(pid) {
   try {
-    setPriority(pid, Math.max(buildPriority, getPriority()));
+    setPriority(pid, Math.max(patientPriority, getPriority()));
   } catch {
     // It could not be started, or ended already.
   }

@@ -91,7 +91,7 @@ test('who imports node:http in a whole run gets what it has, without the client 
   assert.deepEqual(await seen('a.test'), [true, 'Not Found', true], 'that it is seen where it is so');
 });
 
-test('builds run beside the others, and yield to them', async (t) => {
+test('builds, and then what else is patient, run beside the others, and yield to them; the others help when they are done', async (t) => {
   const isBefore = (mine: string, other: string): string => `
     import { existsSync, writeFileSync } from 'node:fs';
     import { getPriority } from 'node:os';
@@ -100,12 +100,15 @@ test('builds run beside the others, and yield to them', async (t) => {
       while (!existsSync('${other}')) await new Promise((resolve) => setTimeout(resolve, 10));
     });`;
   const others = { 'src/a.test.ts': isBefore('a', 'done'), 'src/b.test.ts': isBefore('b', 'done') };
-  const started = start(t, { ...others, 'src/c.build.test.ts': isBefore('c', 'a'), 'src/d.build.test.ts': isBefore('done', 'b') });
+  const builds = { 'test/c.build.test.ts': isBefore('c', 'a'), 'test/d.build.test.ts': isBefore('done', 'c') };
+  const patient = { 'src/services/git/e.test.ts': isBefore('e', 'f'), 'src/services/search/f.test.ts': isBefore('f', 'e') };
+  const started = start(t, { ...others, ...builds, ...patient }, ['--timeout=60']);
   const { code, last } = await started.ended;
-  assert.deepEqual({ code, last }, { code: 0, last: '4 passed, 0 failed' });
-  const priorities = ['a', 'b', 'c', 'done'].map((name) => numberIn(join(started.folder, name)));
+  assert.deepEqual({ code, last }, { code: 0, last: '6 passed, 0 failed' });
+  const priorities = ['a', 'b', 'c', 'done', 'e', 'f'].map((name) => numberIn(join(started.folder, name)));
   const own = getPriority();
-  assert.deepEqual(priorities, [own, own, Math.max(own, 10), Math.max(own, 10)]);
+  const lower = Math.max(own, 10);
+  assert.deepEqual(priorities, [own, own, lower, lower, lower, lower]);
 });
 
 test('a failed test fails the run and is shown with its error and its output', async (t) => {
