@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import * as Y from 'yjs';
 import { createClient } from '../../src/client/client.ts';
 import type { Operations } from '../../src/contract/operations.ts';
 import { closeCodes } from '../../src/contract/wire.ts';
@@ -423,6 +424,54 @@ test('what is typed into a file after another was moved there outlives kill -9',
     await start();
     await eventually(() => assert.equal(fs.readFileSync(path.join(root, 'a.txt'), 'utf8'), 'typed two\n'));
   }));
+
+for (const when of ['before a kill', 'while no sidecar runs'] as const)
+  test(`a file that is deleted ${when} stays so when they come back who have it open; what one of them typed makes it anew`, () =>
+    withProcess(async ({ root, start }) => {
+      const file = path.join(root, 'a.txt');
+      fs.writeFileSync(file, 'one\n');
+      const joined: YjsClient[] = [];
+      const join = async ({ url }: StartedProcess, ydoc = new Y.Doc()): Promise<YjsClient> => {
+        const person = openYjsClient(url, { token: processToken, room: 'a.txt', ydoc });
+        joined.push(person);
+        await person.synced();
+        return person;
+      };
+      const leave = (): void => {
+        for (const { provider } of joined) provider.destroy();
+      };
+      const stateIn = async ({ client }: StartedProcess) => (await client.call('documents.list', {})).documents[0]?.state;
+      try {
+        const first = await start();
+        const ada = await join(first);
+        const bob = await join(first);
+        if (when === 'before a kill') {
+          await first.client.call('files.remove', { path: 'a.txt' });
+          await eventually(async () => assert.equal(await stateIn(first), 'deleted'));
+        }
+        await first.kill();
+        if (when === 'while no sidecar runs') fs.rmSync(file);
+        leave();
+
+        const second = await start();
+        await join(second, ada.ydoc);
+        const other = await join(second);
+        await eventually(() => assert.equal(other.text.toString(), 'one\n'));
+        assert.deepEqual([await stateIn(second), ada.text.toString()], ['deleted', 'one\n']);
+        if (when === 'before a kill') await second.kill();
+        else assert.equal(await second.stop(), 0);
+        leave();
+
+        const third = await start();
+        assert.deepEqual([await stateIn(third), fs.existsSync(file)], [undefined, false]);
+        bob.text.insert(0, 'typed ');
+        for (const { ydoc } of [ada, bob]) await join(third, ydoc);
+        await eventually(() => assert.equal(fs.readFileSync(file, 'utf8'), 'typed one\n'));
+        for (const { text } of [ada, bob]) await eventually(() => assert.equal(text.toString(), 'typed one\n'));
+      } finally {
+        for (const person of joined) person.destroy();
+      }
+    }));
 
 test('a document that grows past what may be opened is saved, and found again after kill -9; beyond four times that its writer is refused', () =>
   withProcess(async ({ root, start }) => {

@@ -449,6 +449,12 @@ export class Document {
     this.#scheduleSave();
   }
 
+  /** Nothing is unsaved. */
+  #clean(): void {
+    this.#savedVersion = this.#version;
+    this.#saveTimer.clear();
+  }
+
   #applied(updates: readonly Uint8Array[], names: ReadonlySet<string>): void {
     for (const name of names) this.#actors.add(parseActor(name));
     this.#dependencies.store.add(this.#id, ...updates.map((update) => ({ type: 'update' as const, update })));
@@ -668,9 +674,8 @@ export class Document {
     this.#savedRevision = this.#dependencies.workspace.journal.revision;
     this.#found();
     if (this.#textNow() === next.text) {
-      this.#savedVersion = this.#version;
       this.#failure = undefined;
-      this.#saveTimer.clear();
+      this.#clean();
       const save = ++this.#saves;
       store.append(this.#id, { type: 'snapshot', save, hash: disk.content }, { type: 'saved', save, hash: disk.content });
     } else {
@@ -695,8 +700,16 @@ export class Document {
   /** Takes in the whole state of a client that knows a state of ours which was lost: merged as text, so that nothing stands there twice. */
   #heal(state: Uint8Array, name: string): void {
     const bases = new Map([...this.#bases, [hashText(this.#savedText), this.#savedText]]);
-    const { strangers } = heal({ ydoc: this.#ydoc, textName: this.#options.textName, state, bases, origin: FROM_HEALING });
+    const before = this.dirty ? undefined : this.#textNow();
+    // A file that was deleted stays so until somebody types; the text of before is that of those who come back, and then it is whole.
+    const isGone = this.#deleted && before === '';
+    const { strangers, saved } = heal({ ydoc: this.#ydoc, textName: this.#options.textName, state, bases, isGone, origin: FROM_HEALING });
+    if (isGone && saved) {
+      this.#savedText = this.#textNow();
+      this.#dependencies.store.add(this.#id, { type: 'disk', hash: '', text: this.#savedText });
+    }
     setSavedMark(this.#ydoc, this.#savedText, MARK);
+    if (before !== undefined && this.#textNow() === this.#savedText) this.#clean();
     this.#actors.add(parseActor(name));
     this.#dependencies.log('documents.healed', { path: this.path, strangers });
   }

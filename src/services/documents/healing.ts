@@ -11,15 +11,18 @@ export interface Healing {
   state: Uint8Array;
   /** Texts by hash that may be the one the client last saw saved. */
   bases: ReadonlyMap<string, string>;
+  /** There is no file, and nothing here: what the client has is all there is. */
+  isGone: boolean;
   /** Origin of the one transaction. */
   origin: unknown;
 }
 
 /**
  * Takes in the whole state of a client that knows a state of ours which was lost, so that nothing of it stands there twice. `strangers`: the two had
- * no history in common, and of two whole copies ours went. Throws what Yjs throws at a malformed update, and INPUT_TOO_LARGE where too much of it waits.
+ * no history in common, and of two whole copies ours went; `saved`: the client had nothing that was not in the file. Throws what Yjs throws at a malformed
+ * update, and INPUT_TOO_LARGE where too much of it waits.
  */
-export function heal({ ydoc, textName, state, bases, origin }: Healing): { strangers: boolean } {
+export function heal({ ydoc, textName, state, bases, isGone, origin }: Healing): { strangers: boolean; saved: boolean } {
   const theirs = new Y.Doc();
   takeUpdate(theirs, state);
   const text = ydoc.getText(textName);
@@ -54,11 +57,12 @@ export function heal({ ydoc, textName, state, bases, origin }: Healing): { stran
         runsOf(text, (client) => weKnow.has(client)),
       );
     const joined = sameIds ? text.toString() : undefined;
-    change(text, diffText(text.toString(), healText({ clientText, clientBase, serverText, joined, bases, hashOf: hashText })));
+    const healed = isGone ? clientText : healText({ clientText, clientBase, serverText, joined, bases, hashOf: hashText });
+    change(text, diffText(text.toString(), healed));
   }, origin);
   // Yjs takes edits beside an applied update for those of another with our id, and gives itself a new one.
   ydoc.clientID = clientID;
-  return { strangers };
+  return { strangers, saved: hashText(clientText) === clientBase };
 }
 
 function clocksOf(ydoc: Y.Doc): Map<number, number> {
