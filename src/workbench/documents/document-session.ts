@@ -174,7 +174,10 @@ export class DocumentSession {
     this.#unsaved.heard(info, this.#sending ? this.#deps.now() : Number.NEGATIVE_INFINITY);
     this.#count();
     if (info.state === 'deleted') this.#saidDeleted();
-    else if (this.state.value.name === 'deleted' && this.#wasSynced) this.state.value = { name: 'open' };
+    else if (this.state.value.name === 'deleted' && this.#wasSynced) {
+      this.state.value = { name: 'open' };
+      if (this.#link === undefined) this.#connect();
+    }
   }
 
   /** The file was removed. What is unsaved makes it anew: the sidecar's word on the document says whether anything was. */
@@ -196,7 +199,13 @@ export class DocumentSession {
   }
 
   #deleted(): void {
-    if (this.state.value.name === 'open') this.state.value = { name: 'deleted' };
+    if (this.state.value.name !== 'open') return;
+    this.state.value = { name: 'deleted' };
+    // A sidecar that starts anew does not know how the text stood in the file, and its word would be taken for it.
+    if (this.edits.value > 0) return;
+    this.#link?.close();
+    this.#link = undefined;
+    this.#goOffline();
   }
 
   /** The file was renamed: the document stays, its address changes. */
@@ -240,8 +249,8 @@ export class DocumentSession {
   }
 
   tryNow(): void {
-    if (this.#link === undefined) void this.open();
-    else this.#link.tryNow();
+    if (this.#link !== undefined) this.#link.tryNow();
+    else if (this.state.value.name !== 'deleted') void this.open();
   }
 
   /** Edits of which no file has anything: not sent, or in a file that takes none. */

@@ -205,6 +205,21 @@ test('one whose removal takes nothing unsaved with it is shown as deleted, also 
   assert.equal(session.state.value.name, 'deleted');
 });
 
+test('who has a deleted document open lets go of its link, and takes it up again where another types in it', async (t) => {
+  const { store, session, calls, closed, link } = await opened();
+  t.after(() => session.close());
+  const [before, asked] = [link(), calls()];
+  store.heard(word('deleted'));
+  assert.deepEqual([session.state.value.name, closed()], ['deleted', ['a.txt']]);
+  store.tryNow();
+  assert.deepEqual([session.state.value.name, calls()], ['deleted', asked]);
+  store.heard(word('unsaved'));
+  assert.notEqual(link(), before);
+  link().onSynced();
+  await eventually(() => session.online.value);
+  assert.equal(session.state.value.name, 'open');
+});
+
 test('edits that the file does not take are kept as such, though they were sent', async (t) => {
   const { store, session, link, refuse, wait } = await opened();
   t.after(() => session.close());
