@@ -651,6 +651,36 @@ test('a folder that is moved over another one is one move, also where a third st
     assert.deepEqual(told(), []);
   }));
 
+test('a folder that we moved on before the watch looked is told by our moves alone, also where another stands at its place of before', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, at, told, changes } = harness;
+    const move = (from: string, to: string) => workspace.move(from, to, { overwrite: false, parents: true, cause });
+    workspace.mkdir('one', false, cause);
+    await move('one', 'two');
+    await move('two', 'one/in/it');
+    changes.length = 0;
+    const seen = [report(harness, 'one/in/it', 'created', { from: 'one' }), report(harness, 'one', 'created')];
+    workspace.noticed(seen);
+    assert.deepEqual(told(), []);
+    await move('one/in', 'above');
+    changes.length = 0;
+    workspace.noticed([report(harness, 'above/it', 'created', { from: 'one' })]);
+    assert.deepEqual(told(), [], 'a folder above it was moved after that');
+    await workspace.write('p/x/file', bytes('x'), { cause, parents: true });
+    await move('p', 'q');
+    await move('q/x', 'r');
+    workspace.mkdir('p/x', true, cause);
+    changes.length = 0;
+    workspace.noticed([report(harness, 'r', 'created', { from: 'p/x' })]);
+    assert.deepEqual(told(), [], 'and before that');
+    // Another one is told, also by the same names.
+    fs.rmdirSync(at('above/it'));
+    fs.renameSync(at('one'), at('above/it'));
+    fs.mkdirSync(at('one'));
+    workspace.noticed([report(harness, 'above/it', 'created', { from: 'one' }), report(harness, 'one', 'created')]);
+    assert.deepEqual(told(), ['moved one → above/it', 'created one']);
+  }));
+
 test('what we moved out of a folder that was made anew is not told to be gone from the one before, which was moved on', () =>
   withWorkspace(async (harness) => {
     const { workspace, put, at, told, changes } = harness;

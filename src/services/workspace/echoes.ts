@@ -33,6 +33,8 @@ export interface Noticed {
 interface MovedTree {
   from: string;
   to: string;
+  /** Undefined where it was gone from there by the time that this was told. */
+  ino: number | undefined;
   /** By the monotonic clock. */
   at: number;
   /** The same by the clock of the file system: what came along was last touched before, what came there since was touched after. */
@@ -175,13 +177,25 @@ export class Echoes {
     return isOurs ? { ...report, from: undefined } : report;
   }
 
-  /** A folder in the place of another is not told with its files but by its move. False where we moved it, and that was told. */
+  /** A folder in the place of another is not told with its files but by its move. False where that was told. */
   #isFolderMove({ path, kind, from, ino }: Noticed, known: (path: string) => string | undefined): boolean {
     const place = from === undefined ? path : this.#placeNow(from, known);
     if (kind !== 'directory' || from === undefined || place === path || known(place) === REMOVED) return false;
-    if (this.#movedTrees.some((tree) => !tree.byWatch && tree.from === from && tree.to === path)) return false;
+    if (this.#isToldMove(from, path, ino)) return false;
     // Another one may stand there by now.
     return this.#lstat(from)?.ino !== ino;
+  }
+
+  /** Whether moves that were told brought what stood at `from` to `path`, and this very folder was among them. */
+  #isToldMove(from: string, path: string, ino: number): boolean {
+    return this.#movedTrees.some((first, index) => {
+      if (movedPath(from, first.from, first.to) === undefined) return false;
+      const moves = this.#movedTrees.slice(index);
+      return (
+        moves.some((move) => move.ino === ino) &&
+        moves.reduce((place, move) => movedPath(place, move.from, move.to) ?? place, from) === path
+      );
+    });
   }
 
   /** The place that it left, as it is told; undefined where it is told as new, or stands where we put it. */
@@ -297,7 +311,8 @@ export class Echoes {
     const now = performance.now();
     this.#movedTrees = this.#movedTrees.filter((tree) => now - tree.at < MOVED_TREE_MS);
     const isNew = this.#isNew(from);
-    this.#movedTrees.push({ from, to, at: now, ctimeMs: this.#ctimeOfMove(from, to), isNew, cause, byWatch });
+    const ino = this.#lstat(to)?.ino;
+    this.#movedTrees.push({ from, to, ino, at: now, ctimeMs: this.#ctimeOfMove(from, to), isNew, cause, byWatch });
     if (isNew) this.#rememberNew(to);
   }
 
