@@ -44,6 +44,20 @@ test('what stands at a path since something else left it has a history of its ow
     assert.deepEqual(stepsOf(past, 'g').at(-1), 'created h', 'what was moved over is another file');
   }));
 
+test('what was removed goes along with the folder in which it was, also to a place below its own name of before', () =>
+  withWorkspace(async ({ workspace, state }) => {
+    const past = new PathHistory({ state });
+    await workspace.write('b/deep/three', Buffer.from('1'), request);
+    await workspace.remove('b/deep/three', false, { cause });
+    await workspace.move('b/deep', 'c', request);
+    const steps = ['removed b/deep/three', 'created b/deep/three'];
+    assert.deepEqual([stepsOf(past, 'c/three'), stepsOf(past, 'b/deep/three')], [steps, []]);
+    await workspace.move('c', 'b/deep/three', request);
+    assert.deepEqual([stepsOf(past, 'b/deep/three/three'), stepsOf(past, 'b/deep/three'), stepsOf(past, 'c/three')], [steps, [], []]);
+    await workspace.write('b/deep/three/three', Buffer.from('1'), request);
+    assert.deepEqual(stepsOf(past, 'b/deep/three/three'), ['created b/deep/three/three', ...steps], 'it is brought back there');
+  }));
+
 test('a folder that has or had the name of a file neither adds to its history nor ends it', () =>
   withWorkspace(async ({ workspace, state }) => {
     const past = new PathHistory({ state });
