@@ -613,6 +613,23 @@ test('what nobody told of yet is told to be gone where something of another kind
     fs.rmSync(at('same'));
   }));
 
+test('what is gone is told as what it was told to be, also where the watch last saw something of another kind there', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, at } = harness;
+    await workspace.write('file', bytes('x'), { cause });
+    workspace.mkdir('folder', false, cause);
+    for (const name of ['file', 'folder']) fs.rmSync(at(name), { recursive: true });
+    assert.deepEqual(
+      workspace
+        .noticed([removed('file', 'directory'), removed('folder', 'file')])
+        .map(({ path: gone, kind, before }) => [gone, kind, before]),
+      [
+        ['file', 'file', hashBytes('x')],
+        ['folder', 'directory', null],
+      ],
+    );
+  }));
+
 test('what another moved out of a folder before we removed that, or put a file where it was, is told where it came', () =>
   withWorkspace(async (harness) => {
     const { workspace, at, told, changes } = harness;

@@ -225,8 +225,7 @@ export class Echoes {
       this.#doubtful.add(reported);
       return undefined;
     }
-    const kindThere = gone === FOLDER ? 'directory' : kind;
-    return { path, kind: kindThere, what: 'removed', before: hashOrNull(gone), after: null, cause: { kind: 'outside' } };
+    return { path, kind: kindTold(gone, kind), what: 'removed', before: hashOrNull(gone), after: null, cause: { kind: 'outside' } };
   }
 
   /** What a call or a document found in a file of which no change was told yet. */
@@ -394,6 +393,12 @@ function isUntold(report: Noticed, known: (path: string) => string | undefined):
   const { path, from } = report;
   if (known(path) !== (report.what === 'removed' ? REMOVED : contentOfReport(report))) return true;
   return from !== undefined && known(from) !== REMOVED;
+}
+
+/** Of what has this content; `kind`, where that may be it. */
+function kindTold(content: string | undefined, kind: EntryKind): EntryKind {
+  if (content === FOLDER) return 'directory';
+  return content !== undefined && kind === 'directory' ? 'file' : kind;
 }
 
 function contentOfReport(report: Noticed): string {
