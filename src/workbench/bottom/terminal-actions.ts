@@ -3,12 +3,16 @@ import { sharing } from '../terminals/terminal-words.ts';
 import type { Workbench } from '../workbench.ts';
 import { terminalOf, terminalTab } from './bottom-store.ts';
 
-/** Pages that wait to hear which terminals there are. */
+/** Pages in which the key was pressed, and no terminal is there yet. */
 const waiting = new WeakSet<Workbench>();
 
-export async function newTerminal(workbench: Workbench): Promise<void> {
+export function newTerminal(workbench: Workbench): Promise<void> {
+  workbench.layout.wantsFocus.value = 'coming';
+  return openTerminal(workbench);
+}
+
+async function openTerminal(workbench: Workbench): Promise<void> {
   const { bottom, terminals, layout } = workbench;
-  layout.wantsFocus.value = 'coming';
   const id = await terminals.open();
   if (id !== undefined) bottom.show(terminalTab(id), layout.wantsFocus.value === 'coming');
   layout.leave('coming');
@@ -36,16 +40,17 @@ export async function toggleTerminal(workbench: Workbench): Promise<void> {
     if (workbench.phone.value) bottom.hide();
     return workbench.focusMain();
   }
-  if (waiting.has(workbench)) return;
+  // Pressed again before it is there: one stays where one is.
+  if (waiting.has(workbench)) return layout.leave('coming');
   waiting.add(workbench);
   layout.wantsFocus.value = 'coming';
   await processes.known();
-  waiting.delete(workbench);
   const here = terminalOf(bottom.tab.value);
   const shown = processes.terminals.value.find(({ id }) => id === here) ?? processes.terminals.value[0];
-  if (shown !== undefined) bottom.show(terminalTab(shown.id));
-  else if (canExecute.value) await newTerminal(workbench);
-  else bottom.show('processes');
+  if (shown === undefined && canExecute.value) await openTerminal(workbench);
+  else bottom.show(shown === undefined ? 'processes' : terminalTab(shown.id), layout.wantsFocus.value === 'coming');
+  layout.leave('coming');
+  waiting.delete(workbench);
 }
 
 export function toggleBottom(workbench: Workbench): void {
