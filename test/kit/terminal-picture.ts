@@ -5,7 +5,10 @@ interface Core {
   coreMouseService: { activeProtocol: string; activeEncoding: string };
 }
 
-/** All that a terminal shows, colours included, as one value that can be compared. What is blank is as one that was never written. */
+/**
+ * All that a terminal shows, colours included, as one value that can be compared. What is blank is as one that was never written, and what is
+ * underlined is so in whatever form: xterm.js (6.0) restores a saved cursor without the form, so that it is none where it was a line.
+ */
 export function pictureOf(terminal: headless.Terminal): unknown {
   const { active } = terminal.buffer;
   const { coreService, coreMouseService } = (terminal as unknown as { _core: Core })._core;
@@ -35,7 +38,7 @@ function lineOf(buffer: headless.IBuffer, y: number, columns: number): string {
             cell.isBold(),
             cell.isDim(),
             cell.isItalic(),
-            cell.isUnderline(),
+            Number(cell.isUnderline() !== 0),
             cell.isInverse(),
             cell.isFgDefault() ? '' : `${cell.getFgColorMode()}/${cell.getFgColor()}`,
           ];

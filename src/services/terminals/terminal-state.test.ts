@@ -87,6 +87,15 @@ test('whoever comes at any byte of any output sees in the end what those see who
   context.diagnostic(`seed ${seed}`);
 });
 
+test('text that is underlined by a saved cursor is so for whoever comes later', async () => {
+  const output = Buffer.from('\x1b[4mabc\x1b7\x1b[0mplain\x1b8def\r\n');
+  for (let cut = 0; cut <= output.length; cut++) {
+    const { first, later } = await comesAt(output, cut);
+    assert.deepEqual(later, first, `from byte ${cut} on`);
+    assert.match(JSON.stringify(first), /,1,,,:d\}\{,,,1,,,:e\}\{,,,1,,,:f\}in"/);
+  }
+});
+
 test('lines that are longer than the screen are whole for whoever comes later, when it becomes wider', async () => {
   const seed = testSeed();
   const random = new Random(seed);
