@@ -18,7 +18,7 @@ const unknown = flags.filter((flag) => flag !== '--deep' && !/^--(name|timeout)=
 const concurrency = deep ? 1 : Math.min(2, availableParallelism());
 const fileTimeoutS = Number(valueOf('--timeout') ?? (deep ? 45 * 60 : 600));
 // On a busy machine they wait longer than they work.
-const patientTakeTimes = 2;
+const buildsTakeTimes = 2;
 const leftoverGraceMs = 500;
 const buildEnding = '.build.test.ts';
 // Their tests hold nobody to a time of less than seconds.
@@ -151,7 +151,7 @@ function runFile(file) {
     rest = lines.pop();
     for (const line of lines) take(JSON.parse(line), { result, open, active });
   });
-  const timeoutS = fileTimeoutS * (isPatient(file) ? patientTakeTimes : 1);
+  const timeoutS = fileTimeoutS * (isBuild(file) ? buildsTakeTimes : 1);
   const timer = setTimeout(() => endGroup(child.pid, `still ran after ${timeoutS} s`), timeoutS * 1000);
   return new Promise((resolve) => {
     const finish = async (code, signal) => {

@@ -100,7 +100,7 @@ test('builds, and then what else is patient, run beside the others, and yield to
       while (!existsSync('${other}')) await new Promise((resolve) => setTimeout(resolve, 10));
     });`;
   const others = { 'src/a.test.ts': isBefore('a', 'done'), 'src/b.test.ts': isBefore('b', 'done') };
-  const builds = { 'test/c.build.test.ts': isBefore('c', 'a'), 'test/d.build.test.ts': isBefore('done', 'c') };
+  const builds = { 'test/c.build.test.ts': isBefore('c', 'a'), 'test/d.build.test.ts': isBefore('done', 'b') };
   const patient = { 'src/services/git/e.test.ts': isBefore('e', 'f'), 'src/services/search/f.test.ts': isBefore('f', 'e') };
   const started = start(t, { ...others, ...builds, ...patient }, ['--timeout=60']);
   const { code, last } = await started.ended;
