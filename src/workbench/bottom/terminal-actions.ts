@@ -44,13 +44,15 @@ export async function toggleTerminal(workbench: Workbench): Promise<void> {
   if (waiting.has(workbench)) return layout.leave('coming');
   waiting.add(workbench);
   layout.wantsFocus.value = 'coming';
-  await processes.known();
-  const here = terminalOf(bottom.tab.value);
-  const shown = processes.terminals.value.find(({ id }) => id === here) ?? processes.terminals.value[0];
-  if (shown === undefined && canExecute.value) await openTerminal(workbench);
-  else bottom.show(shown === undefined ? 'processes' : terminalTab(shown.id), layout.wantsFocus.value === 'coming');
-  layout.leave('coming');
-  waiting.delete(workbench);
+  try {
+    await processes.known();
+    const here = terminalOf(bottom.tab.value);
+    const shown = processes.terminals.value.find(({ id }) => id === here) ?? processes.terminals.value[0];
+    if (shown === undefined && canExecute.value) await openTerminal(workbench);
+    else bottom.show(shown === undefined ? 'processes' : terminalTab(shown.id), layout.wantsFocus.value === 'coming');
+  } finally {
+    waiting.delete(workbench);
+  }
 }
 
 export function toggleBottom(workbench: Workbench): void {
