@@ -1582,7 +1582,7 @@ export const limitParts = [
         value: 'the disk',
         beyond: 'a result that can’t be stored is not taken, and tried again',
         test: [
-          'src/services/tasks/recovery.test.ts',
+          'src/services/tasks/outbox.test.ts',
           'on a disk that is full a result is not taken as stored; with room it is, and is told',
         ],
       },
@@ -1592,7 +1592,7 @@ export const limitParts = [
         'WINDOW',
         'count',
         'they wait for an answer; at AgentCom’s it is one',
-        ['src/services/tasks/recovery.test.ts', 'to AgentCom’s hub one result is on its way at a time, to ours many'],
+        ['src/services/tasks/outbox.test.ts', 'to AgentCom’s hub one result is on its way at a time, to ours many'],
       ),
       constant(
         'large results that are told at once',
@@ -1610,7 +1610,7 @@ export const limitParts = [
         'a result that is not answered is told again after 30 s, however many others are answered meanwhile',
       ]),
       constant('results that identify lists', 'src/services/tasks/tasks.ts', 'LISTED', 'count', 'older ones are sent all the same', [
-        'src/services/tasks/recovery.test.ts',
+        'src/services/tasks/outbox.test.ts',
         'a hundred thousand results that were spooled are told, each once',
       ]),
       constant(
@@ -1662,7 +1662,7 @@ export const limitParts = [
         'ms',
         'what waits stays on the disk',
         [
-          'src/services/tasks/recovery.test.ts',
+          'src/services/tasks/outbox.test.ts',
           'a drain waits ten seconds for the hub to say that it has the results, and they stay on the disk then',
         ],
       ),

@@ -211,3 +211,15 @@ async function openTasks(folder: string, setup: TaskSetup, open: { stop: () => P
 /** A wake script that answers at once. */
 export const answers = (result: object | string): string =>
   `touch "$OUTRIGGER_RESULTS/$OUTRIGGER_TASK_ID.started"; cat > "$OUTRIGGER_RESULT_FILE" <<'END'\n${typeof result === 'string' ? result : JSON.stringify(result)}\nEND\n`;
+
+/** A result as an agent writes it. */
+export const done = { status: 'success', output: 'done', tokens_used: 12 };
+
+/** A wake program: says that the agent has begun, and ends. */
+export const started = 'touch "$OUTRIGGER_RESULTS/$OUTRIGGER_TASK_ID.started"';
+
+/** The agent began, and the program that woke it has ended. */
+export const worksElsewhere = ({ tasks }: TaskHarness): boolean => {
+  const record = tasks.list().held[0]?.record;
+  return record?.state === 'working' && record.program === undefined;
+};

@@ -6,9 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { ManualTimers } from '../../../test/kit/peer-pair.ts';
 import { isAlive } from '../../../test/kit/process-harness.ts';
-import { answers, withTasks } from '../../../test/kit/task-harness.ts';
-
-const done = { status: 'success', output: 'done', tokens_used: 12 };
+import { answers, done, withTasks } from '../../../test/kit/task-harness.ts';
 
 test('a task is accepted, done and told of, frame by frame as AgentCom’s sidecar does', () =>
   withTasks(
