@@ -103,3 +103,18 @@ export const isAlive = (pid: number): boolean => {
     return false;
   }
 };
+
+export const hangs = new Promise<never>(() => {});
+
+/** Fails when it takes longer than a generous while, and says what. */
+export async function soon<T>(what: string, work: Promise<T>, ms = 5000): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took longer than ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
