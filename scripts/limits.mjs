@@ -1016,7 +1016,7 @@ export const limitParts = [
         'connectsPerS',
         'count',
         '503 before the handshake, with `Retry-After`',
-        ['test/flows/hub.test.ts', 'more connections than may come at once are told when to come, before anything else is done for them'],
+        ['test/flows/hub-entry.test.ts', 'more connections than may come at once are told when to come, before anything else is done for them'],
       ),
       constant('time to say who it is', 'src/hub/greet-agent.ts', 'IDENTIFY_WITHIN_MS', 'ms', 'close 1008', [
         'test/flows/hub-limits.test.ts',
@@ -1028,7 +1028,7 @@ export const limitParts = [
         'MAX_WRONG_SECRETS',
         'count',
         'close 1008, with the time to wait; the right one gets in all the same',
-        ['test/flows/hub.test.ts', 'a right secret gets in while somebody else guesses at its id, from the same address too'],
+        ['test/flows/hub-entry.test.ts', 'a right secret gets in while somebody else guesses at its id, from the same address too'],
       ),
       constant(
         'wrong secrets from one address in a minute that are answered',
@@ -1036,7 +1036,7 @@ export const limitParts = [
         'MAX_ANSWERED',
         'count',
         'close 1008 without a word; the right one gets in all the same',
-        ['test/flows/hub.test.ts', 'a right secret gets in while somebody else guesses at its id, from the same address too'],
+        ['test/flows/hub-entry.test.ts', 'a right secret gets in while somebody else guesses at its id, from the same address too'],
       ),
       constant(
         'addresses, and pairs of address and agent, whose wrong secrets are counted',

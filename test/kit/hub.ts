@@ -184,3 +184,21 @@ export class FakeAgent {
     this.socket.terminate();
   }
 }
+
+/** All that an agent of ours may ask for. */
+export const allFeatures = ['leases', 'held', 'refusals', 'long-reasons', 'logs', 'calls'];
+
+/** Their ids. */
+export async function queue({ client }: RunningHub, ...tasks: { description?: string; [more: string]: unknown }[]): Promise<string[]> {
+  const { tasks: made } = await client.call('tasks.create', { tasks: tasks.map((task) => ({ description: 'do it', ...task })) as never });
+  return made.map(({ id }) => id);
+}
+
+/** The next task that the agent is given, taken. */
+export async function accepted(agent: FakeAgent): Promise<{ id: string; fence: number; frame: Frame }> {
+  const frame = await agent.next('task_assign');
+  const [id, fence] = [frame['task_id'] as string, frame['generation'] as number];
+  agent.send({ type: 'task_accepted', task_id: id, generation: fence, protocol_version: 1 });
+  await agent.next('task_ack');
+  return { id, fence, frame };
+}
