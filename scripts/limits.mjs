@@ -851,6 +851,27 @@ export const limitParts = [
     ],
   },
   {
+    name: 'The wire of E2B',
+    rows: [
+      constant('entries of one list', 'src/adapters/e2b/filesystem.ts', 'MAX_ENTRIES', 'count', '`resource_exhausted`', [
+        'src/adapters/e2b/filesystem.test.ts',
+        'a list has a hundred thousand entries, and one more is refused, however deep it lies',
+      ]),
+      constant('watchers that are asked', 'src/adapters/e2b/watching.ts', 'MAX_POLLED', 'count', '`resource_exhausted`', [
+        'src/adapters/e2b/watching.test.ts',
+        'there are a hundred watchers that are asked, and no more',
+      ]),
+      constant('events of one that nobody asks', 'src/adapters/e2b/watching.ts', 'MAX_EVENTS', 'count', '`out_of_range`, once', [
+        'src/adapters/e2b/watching.test.ts',
+        'of a watcher that nobody asks ten thousand events are kept, and who asks then is told that some are missing, once',
+      ]),
+      constant('a watcher that nobody asks', 'src/adapters/e2b/watching.ts', 'IDLE_MS', 'ms', 'it ends', [
+        'src/adapters/e2b/watching.test.ts',
+        'a watcher that nobody asks for ten minutes ends',
+      ]),
+    ],
+  },
+  {
     name: 'History of files',
     rows: [
       option('history.maxBytes', 'the oldest are dropped', [
@@ -1016,7 +1037,10 @@ export const limitParts = [
         'connectsPerS',
         'count',
         '503 before the handshake, with `Retry-After`',
-        ['test/flows/hub-entry.test.ts', 'more connections than may come at once are told when to come, before anything else is done for them'],
+        [
+          'test/flows/hub-entry.test.ts',
+          'more connections than may come at once are told when to come, before anything else is done for them',
+        ],
       ),
       constant('time to say who it is', 'src/hub/greet-agent.ts', 'IDENTIFY_WITHIN_MS', 'ms', 'close 1008', [
         'test/flows/hub-limits.test.ts',
@@ -1581,10 +1605,7 @@ export const limitParts = [
         limit: 'results in the outbox',
         value: 'the disk',
         beyond: 'a result that can’t be stored is not taken, and tried again',
-        test: [
-          'src/services/tasks/outbox.test.ts',
-          'on a disk that is full a result is not taken as stored; with room it is, and is told',
-        ],
+        test: ['src/services/tasks/outbox.test.ts', 'on a disk that is full a result is not taken as stored; with room it is, and is told'],
       },
       constant(
         'results on their way to a hub of ours',

@@ -81,6 +81,7 @@ function printBanner(sidecar: Sidecar, { config, sources }: LoadedConfig, termin
       : `  ${terminal.bold('Open')}     ${sidecar.url}/?token=${sidecar.token}`,
     ...(sidecar.socketUrl === undefined ? [] : [`  Sockets  ${sidecar.socketUrl}`]),
     ...(sidecar.runnerUrl === undefined ? [] : [`  Runner   ${sidecar.runnerUrl}`]),
+    ...(sidecar.e2bUrl === undefined ? [] : [`  E2B      ${sidecar.e2bUrl}`]),
     `  API      ${sidecar.url}/openapi.json   (Authorization: Bearer <token>)`,
     `  Another folder   ${command} /path      Stop   Ctrl-C`,
     '',
@@ -99,6 +100,7 @@ function printBanner(sidecar: Sidecar, { config, sources }: LoadedConfig, termin
   for (const [anonymous, where] of [
     [config['anonymous.platxa'], 'the Platxa shapes'],
     [sidecar.runnerUrl === undefined ? 'none' : config['anonymous.runner'], 'the runner API'],
+    [sidecar.e2bUrl === undefined ? 'none' : config['anonymous.e2b'], 'the wire of E2B'],
   ]) {
     if (anonymous === 'none') continue;
     lines.push(

@@ -111,6 +111,9 @@ const portPairs = [
   ['port', 'wsPort'],
   ['port', 'runnerPort'],
   ['wsPort', 'runnerPort'],
+  ['port', 'e2bPort'],
+  ['wsPort', 'e2bPort'],
+  ['runnerPort', 'e2bPort'],
 ] as const;
 
 /** The one place that reads the environment of this process. */

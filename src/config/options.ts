@@ -76,6 +76,14 @@ export const options = {
     default: undefined,
     text: 'The one language of the runner API, by code or alias. Without it each request names its own.',
   },
+  e2bPort: {
+    type: 'integer',
+    default: undefined,
+    min: 0,
+    max: 65_535,
+    unit: 'port',
+    text: "A port for the wire of E2B's sandboxes (docs/e2b.md), 49983 there; 0 takes any free one. Without it nothing listens for that.",
+  },
   components: {
     type: 'list',
     default: componentNames,
@@ -125,6 +133,12 @@ export const options = {
     default: 'none',
     choices: ['none', 'read', 'write', 'execute'],
     text: 'What callers without a token may do through the runner API: `execute` lets them run code. Only for networks that you trust.',
+  },
+  'anonymous.e2b': {
+    type: 'choice',
+    default: 'none',
+    choices: ['none', 'read', 'write', 'execute'],
+    text: "What callers without a token may do through the wire of E2B, as its SDK's debug mode sends none: `execute` lets them run programs. Only for machines that you trust.",
   },
   tls: {
     type: 'choice',

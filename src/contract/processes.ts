@@ -217,6 +217,10 @@ export const processes = {
           .optional()
           .describe('Instead of `from`: about so many bytes of the end of each stream.'),
         follow: z.boolean().default(false),
+        hold: z
+          .boolean()
+          .default(false)
+          .describe('With `follow`, for callers who may execute: the program waits for this reader, as for one of a pipe.'),
         maxBytes: z.int().positive().optional().describe('Of this answer; more is for the next.'),
       }),
     item: outputItem,

@@ -26,6 +26,8 @@ export interface HttpAppDependencies {
 export interface HttpAppOptions {
   /** A JSON body may have so many bytes. */
   maxInputBytes: number;
+  /** Routes here undo gzip where a body has it; else a body is refused that is not sent as it is. */
+  takesGzip?: boolean;
 }
 
 /** How long the rest of a refused body may take. */
@@ -88,7 +90,7 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
         return;
       }
     }
-    const problem = bodyProblem(headers);
+    const problem = bodyProblem(headers, options.takesGzip === true);
     if (problem !== undefined) return done(new OutriggerError('BAD_INPUT', problem));
     if (!methods.includes(request.method)) return done(unknownMethod(request.method));
     const { expect } = headers;
@@ -127,10 +129,11 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
 }
 
 /** Why a body would not be what it is for: a part of it would be stored as the whole (RFC 9110 section 14.5), compressed bytes as those that were meant. */
-function bodyProblem(headers: IncomingHttpHeaders): string | undefined {
+function bodyProblem(headers: IncomingHttpHeaders, takesGzip: boolean): string | undefined {
   if (headers['content-range'] !== undefined) return 'The body is a part of the whole (Content-Range): send all of it.';
   const coding = headers['content-encoding'];
-  if (coding !== undefined && !/^\s*(identity)?\s*$/i.test(coding)) return encoded(coding);
+  const isUndone = takesGzip && coding === 'gzip';
+  if (coding !== undefined && !isUndone && !/^\s*(identity)?\s*$/i.test(coding)) return encoded(coding);
   const transfer = headers['transfer-encoding'];
   return transfer === undefined || /^\s*chunked\s*$/i.test(transfer) ? undefined : encoded(transfer);
 }

@@ -23,6 +23,8 @@ import { UnavailableError } from './unavailable.ts';
 import { version } from './version.ts';
 
 export interface DoorsDependencies {
+  /** Of the workspace, where programs run: an absolute path. */
+  root: string;
   /** Why nothing can be written here. */
   readOnly: string | undefined;
   dispatch: Dispatch;
@@ -47,6 +49,8 @@ export interface Doors {
   readonly socketUrl: string | undefined;
   /** Of the runner API, when it has a port. */
   readonly runnerUrl: string | undefined;
+  /** Of the wire of E2B, when it has a port. */
+  readonly e2bUrl: string | undefined;
   connections(): number;
   /** Tells who is connected that the sidecar stops. */
   announceStop(graceMs: number): void;
@@ -155,10 +159,21 @@ export async function openDoors(dependencies: DoorsDependencies, config: Config)
     onRelease('runner listener', () => runner.listener.close(200));
     runnerUrl = runner.url;
   }
+  let e2bUrl: string | undefined;
+  if (config.e2bPort !== undefined) {
+    const { openE2b } = await import('./e2b-door.ts');
+    const e2b = await openE2b(
+      { dispatch, authenticate, policy, onError, limitRate, signingToken: () => callers.mainToken, root: dependencies.root },
+      config,
+    );
+    onRelease('E2B listener', () => e2b.close());
+    e2bUrl = e2b.url;
+  }
   return {
     url: listening.url,
     socketUrl,
     runnerUrl,
+    e2bUrl,
     connections,
     announceStop: (graceMs) => {
       rpc.broadcast('closing', { graceMs });

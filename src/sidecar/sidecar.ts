@@ -86,6 +86,8 @@ export interface Sidecar {
   readonly socketUrl: string | undefined;
   /** Where the runner API listens, if it does. */
   readonly runnerUrl: string | undefined;
+  /** Where the wire of E2B listens, if it does. */
+  readonly e2bUrl: string | undefined;
   /** With a hub, where there is one. */
   readonly link: SidecarLink | undefined;
   /** Resolves when the watch knows the whole folder and documents of a crash are saved. */
@@ -347,6 +349,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
           callers,
           health,
           log,
+          root: workspace.root,
           readOnly: readOnly(),
           workbench: has('workbench') ? dependencies.workbench : undefined,
           anyPort: dependencies.anyPort === true,
@@ -424,6 +427,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       offers,
       socketUrl: doors?.socketUrl,
       runnerUrl: doors?.runnerUrl,
+      e2bUrl: doors?.e2bUrl,
       link,
       ready,
       runHooks: checkpoints?.hooks,

@@ -152,6 +152,7 @@ test('bytes that are no UTF-8 are refused at every door, and nothing is written 
         { method: 'POST', address: `${url}/mcp`, body: broken('{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"', '"}}') },
         { method: 'POST', address: `${sidecar.runnerUrl}/execute`, body: broken('{"code":"', '"}') },
         { method: 'POST', address: `${url}/v1/exec`, body: broken('{"lang":"py","code":"', '"}') },
+        { method: 'POST', address: `${sidecar.e2bUrl}/filesystem.Filesystem/MakeDir`, body: broken('{"path":"', '"}') },
       ];
       for (const { method, address, body } of doors) {
         const headers = {
@@ -167,7 +168,7 @@ test('bytes that are no UTF-8 are refused at every door, and nothing is written 
       assert.deepEqual(fs.readdirSync(root), ['kept.txt']);
       assert.equal(file('kept.txt'), 'kept\n');
     },
-    { config: { runnerPort: '0', runnerLanguage: 'py' } },
+    { config: { runnerPort: '0', runnerLanguage: 'py', e2bPort: '0' } },
   ));
 
 test('the id of a request goes in, out, into the log and into the environment of what it starts', () =>

@@ -36,8 +36,11 @@ test('a long body of nobody is refused before it is read, wherever it is sent', 
         await answeredEarly(url, target, 401);
       await answeredEarly(url, 'POST /nothing', 404);
       await answeredEarly(runner, 'POST /execute', 401);
+      for (const target of ['POST /filesystem.Filesystem/Stat', 'POST /process.Process/Start', 'POST /files?path=a.txt'])
+        await answeredEarly(sidecar.e2bUrl ?? '', target, 401);
+      await answeredEarly(sidecar.e2bUrl ?? '', 'POST /nothing', 404);
     },
-    { config: { runnerPort: '0', runnerLanguage: 'bash' } },
+    { config: { runnerPort: '0', runnerLanguage: 'bash', e2bPort: '0' } },
   ));
 
 test('a long body of nobody is refused by the hub before it is read', () =>

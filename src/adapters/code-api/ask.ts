@@ -16,7 +16,7 @@ export interface Asking {
 }
 
 export interface AskingMore {
-  emit?: (item: unknown) => void;
+  emit?: (item: unknown) => Promise<void> | void;
   body?: AsyncIterable<Uint8Array>;
 }
 

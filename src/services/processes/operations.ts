@@ -1,4 +1,4 @@
-import { actorOf } from '../../contract/access.ts';
+import { actorOf, allowsLevel } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Call, Implementations, Input, Item } from '../../contract/operation.ts';
 import type { OutputItem, ProcessInfo, processes as table } from '../../contract/processes.ts';
@@ -25,15 +25,9 @@ export function processOperations(processes: ProcessTable): Implementations<Proc
       const view = processes.view(started.id);
       const { process } = view;
       const next = { stdout: 0, stderr: 0 };
-      // As a pipe would: the program waits for who reads it, as long as that one waits for the program.
-      const holder = {};
       const late = new AbortController();
-      const timer = setTimeout(() => {
-        late.abort();
-        process.letGo(holder);
-      }, waitMs);
-      const hold = (): void => (late.signal.aborted ? undefined : process.hold(holder));
-      const flow = { hold, letGo: () => process.letGo(holder) };
+      const timer = setTimeout(() => late.abort(), waitMs);
+      const flow = holdOf(process, AbortSignal.any([late.signal, call.signal]));
       try {
         await follow(process.log, next, { streams, encoding }, call, { until: late.signal, maxBytes: Number.POSITIVE_INFINITY, flow });
       } finally {
@@ -45,15 +39,19 @@ export function processOperations(processes: ProcessTable): Implementations<Proc
       processes: processes.list().filter(({ state }) => !running || state !== 'ended'),
     }),
     'processes.get': ({ id }) => processes.get(id),
-    'processes.output': async ({ id, from, last, follow: follows, maxBytes = Number.POSITIVE_INFINITY, ...reading }, call) => {
+    'processes.output': async ({ id, from, last, follow: follows, hold, maxBytes = Number.POSITIVE_INFINITY, ...reading }, call) => {
+      if (hold && !allowsLevel(call.caller.access, 'execute'))
+        throw new OutriggerError('ACCESS_DENIED', 'Only who may execute can let a program wait.');
       const view = processes.view(id);
-      const { log } = view.process;
+      const { process } = view;
+      const { log } = process;
       const { end } = log;
       const next = last === undefined ? { ...from } : { stdout: Math.max(0, end.stdout - last), stderr: Math.max(0, end.stderr - last) };
       // An offset of another life of the log is no place in this one.
       for (const stream of ['stdout', 'stderr'] as const) next[stream] = Math.min(next[stream], end[stream]);
       const until = follows ? undefined : AbortSignal.abort();
-      await follow(log, next, reading, call, { until, maxBytes });
+      const flow = hold && follows ? { flow: holdOf(process, call.signal) } : {};
+      await follow(log, next, reading, call, { until, maxBytes, ...flow });
       return endOf(view, next, reading.streams);
     },
     'processes.input': async ({ id, text, base64, end }, call) => {
@@ -99,6 +97,14 @@ function specOf(
     startedBy: actorOf(caller),
     requestId,
   };
+}
+
+/** As a pipe would: the program waits for who reads it, as long as that one waits for the program. */
+function holdOf(process: ManagedProcess, until: AbortSignal): { hold: () => void; letGo: () => void } {
+  const holder = {};
+  const letGo = (): void => process.letGo(holder);
+  until.addEventListener('abort', letGo, { once: true });
+  return { hold: () => (until.aborted ? undefined : process.hold(holder)), letGo };
 }
 
 function endOf(

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
-import { hangs, isAlive, sh, soon, textOf, withTable } from '../../../test/kit/process-harness.ts';
+import { fails, hangs, isAlive, sh, soon, textOf, withTable } from '../../../test/kit/process-harness.ts';
 import { noProc } from '../../../test/kit/process-memory.ts';
 import { withSmallDisk } from '../../../test/kit/small-disk.ts';
 import type { OutputItem, ProcessInfo } from '../../contract/processes.ts';
@@ -131,6 +131,38 @@ test('who waits only a while holds the program back no longer, though they do no
       assert.equal((await ask('processes.wait', { id: 'stalled', timeoutMs: 10_000 })).process.exitCode, 0);
     },
     { headBytes: 1000, tailBytes: 1_000_000 },
+  ));
+
+test('who follows with `hold` makes the program wait and misses nothing, until they leave; who may only read can not', () =>
+  withTable(
+    async ({ ask, stream }) => {
+      const total = 3_000_000;
+      const flood = sh(`read go; yes 0123456789 | head -c ${total}`);
+      await ask('processes.start', { argv: flood, keepStdinOpen: true, tag: 'flood' });
+      const follow = { id: 'flood', follow: true, hold: true };
+      const caller = { id: 'r', name: 'Ria', kind: 'person', access: 'read' } as const;
+      await fails('ACCESS_DENIED', stream('processes.output', follow, { caller }));
+      const seen = { bytes: 0, lost: 0, items: 0 };
+      const leaving = new AbortController();
+      const stalled = stream('processes.output', follow, { emit: () => hangs, signal: leaving.signal });
+      const read = stream('processes.output', follow, {
+        emit: async (item) => {
+          const { text = '', lost = 0 } = item as OutputItem;
+          seen.bytes += text.length;
+          seen.lost += lost;
+          if (seen.items++ % 4 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+        },
+      });
+      await ask('processes.input', { id: 'flood', text: 'go\n', end: true });
+      // The one that stands still holds it for the other as well.
+      await eventually(async () => assert.ok((await ask('processes.get', { id: 'flood' })).output.stdout.end > 0));
+      assert.equal((await ask('processes.wait', { id: 'flood', timeoutMs: 300 })).met, false);
+      leaving.abort();
+      stalled.catch(() => {});
+      await read;
+      assert.deepEqual([seen.bytes, seen.lost], [total, 0]);
+    },
+    { headBytes: 1000, tailBytes: 400_000 },
   ));
 
 test('a program that ended while somebody holds its last output back can be stopped', () =>

@@ -1,0 +1,93 @@
+import { pipeline, Readable } from 'node:stream';
+import zlib from 'node:zlib';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { OutriggerError } from '../../contract/errors.ts';
+import { sendBody } from '../../net/response-flow.ts';
+import { ask, askBytes, type Asking } from '../code-api/ask.ts';
+import { partsOf, wholeFile } from '../code-api/form-files.ts';
+import { sandboxPathOf, workspacePathOf } from './sandbox-path.ts';
+
+/** What a document can hold: above it a file is as it is on disk. */
+const MAX_LIVE_BYTES = 4 * 1024 * 1024;
+
+type Query = Readonly<Record<string, unknown>>;
+
+/** GET /files: the bytes of a file; of one that is open for editing, as it is now. */
+export async function sendFile(asking: Asking, request: FastifyRequest, reply: FastifyReply, root: string): Promise<void> {
+  const path = workspacePathOf(pathOf(request.query as Query), root);
+  const { range } = request.headers;
+  const live = range === undefined ? await unsavedText(asking, path) : undefined;
+  if (live !== undefined) {
+    reply.header('content-type', 'text/plain; charset=utf-8').header('content-length', live.length);
+    return void reply.send(live);
+  }
+  const { head, bytes } = await askBytes(asking, 'files.download', { path, ...(range === undefined ? {} : { range }) });
+  reply
+    .code(head.partial ? 206 : 200)
+    .headers({ 'content-type': head.mimeType, 'content-length': head.length, 'accept-ranges': head.acceptRanges, etag: head.etag });
+  if (head.contentRange !== undefined) reply.header('content-range', head.contentRange);
+  reply.header('last-modified', head.modified).header('content-disposition', 'attachment');
+  reply.hijack();
+  reply.raw.writeHead(reply.statusCode, reply.getHeaders() as Record<string, string>);
+  await sendBody(reply.raw, bytes[Symbol.asyncIterator](), head.length).catch(() => reply.raw.destroy());
+}
+
+/** POST /files: one file as it is, or the files of a form, under `path` or their own names. Each appears whole or not at all. */
+export async function takeFiles(asking: Asking, request: FastifyRequest, root: string): Promise<unknown[]> {
+  if (Object.keys(request.headers).some((name) => name.startsWith('x-metadata-')))
+    throw new OutriggerError('BAD_INPUT', 'Metadata of files is not kept here: leave X-Metadata-… out.');
+  const { path: asked } = request.query as Query;
+  const stored: unknown[] = [];
+  const store = async (name: string, body: AsyncIterable<Uint8Array>): Promise<void> => {
+    const path = workspacePathOf(name, root);
+    await ask(asking, 'files.upload', { path }, { body });
+    stored.push({ name: path.slice(path.lastIndexOf('/') + 1), type: 'file', path: sandboxPathOf(path) });
+  };
+  if (request.isMultipart()) {
+    for await (const part of partsOf(request)) {
+      if (part.type === 'field') continue;
+      try {
+        await store(typeof asked === 'string' && asked !== '' ? asked : part.filename, wholeFile(part.file));
+      } finally {
+        // What is refused early is read to its end all the same, or the answer would not be.
+        part.file.resume();
+      }
+    }
+    if (stored.length === 0) throw new OutriggerError('BAD_INPUT', 'The form holds no file.');
+  } else await store(pathOf(request.query as Query), plainBody(request));
+  return stored;
+}
+
+/** Throws BAD_INPUT. */
+function pathOf({ path }: Query): string {
+  if (typeof path !== 'string' || path === '') throw new OutriggerError('BAD_INPUT', 'The query must say one path.');
+  return path;
+}
+
+/** Of a text that is open and not saved yet, else undefined. */
+async function unsavedText(asking: Asking, path: string): Promise<Buffer | undefined> {
+  const { entry } = await ask(asking, 'files.stat', { path });
+  if (entry?.kind !== 'file' || entry.size > MAX_LIVE_BYTES) return undefined;
+  try {
+    const { text, unsaved, bom } = await ask(asking, 'files.read', { path });
+    return unsaved === true ? Buffer.from(bom === true ? `\ufeff${text}` : text) : undefined;
+  } catch (error) {
+    // What is no text is nobody's document; other failures come again.
+    if (error instanceof OutriggerError) return undefined;
+    throw error;
+  }
+}
+
+/** The body as it was meant. Throws BAD_INPUT for what is not what it says it is. */
+async function* plainBody({ body, headers }: FastifyRequest): AsyncGenerator<Uint8Array, void> {
+  // A request without a body has none to read.
+  const raw = (body ?? Readable.from([])) as Readable;
+  const isPacked = headers['content-encoding'] === 'gzip';
+  const source: Readable = isPacked ? pipeline(raw, zlib.createGunzip(), () => undefined) : raw;
+  try {
+    yield* source as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    if (!isPacked) throw error;
+    throw new OutriggerError('BAD_INPUT', 'The body is no gzip, or not whole.', { cause: error });
+  }
+}
