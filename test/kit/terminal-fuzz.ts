@@ -7,7 +7,7 @@ import type { ErrorReason } from '../../src/contract/errors.ts';
 import type { Answer, Asked } from '../../src/contract/operation.ts';
 import type { Operations } from '../../src/contract/operations.ts';
 import type { ProcessInfo } from '../../src/contract/processes.ts';
-import { guardEraseAbove } from '../../src/core/erase-above.ts';
+import { guardTerminal } from '../../src/core/guard-terminal.ts';
 import { markedWith } from '../../src/services/processes/process-facts.ts';
 import { eventually } from './eventually.ts';
 import { numberedFlood, numberedLines, numberedProgram } from './numbered-text.ts';
@@ -692,7 +692,7 @@ export class TerminalFuzz {
       if (lost > 0) return;
       await this.#checkLog(one, info);
       const replay = new headless.Terminal({ cols, rows, scrollback, allowProposedApi: true });
-      guardEraseAbove(replay);
+      guardTerminal(replay);
       await new Promise<void>((resolve) => replay.write(one.ledgers.stdout.upTo(end), resolve));
       assert.deepEqual(viewer.picture(), pictureOf(replay), `${one.kind} ${one.id} shows what it wrote`);
     }, 10_000);

@@ -6,7 +6,7 @@ import { type Client, type ClientOptions, createClient } from '../../src/client/
 import { type ErrorReason, OutriggerError } from '../../src/contract/errors.ts';
 import { type Operations, operations } from '../../src/contract/operations.ts';
 import type { OutputItem, ProcessInfo } from '../../src/contract/processes.ts';
-import { guardEraseAbove } from '../../src/core/erase-above.ts';
+import { guardTerminal } from '../../src/core/guard-terminal.ts';
 import { pictureOf } from './terminal-picture.ts';
 
 export const scrollback = 2000;
@@ -216,7 +216,7 @@ export class ScreenViewer extends Viewer {
 
   constructor(client: CuttableClient, id: string, name: string) {
     super(client, id, name);
-    guardEraseAbove(this.screen);
+    guardTerminal(this.screen);
     this.follow(() => this.#look(), 'terminals.attach');
   }
 

@@ -4,7 +4,7 @@ import { cutCharacter } from '../../core/utf8.ts';
 import type { TerminalSize } from '../processes/host.ts';
 import type { ManagedProcess } from '../processes/managed-process.ts';
 import { cutSequence, MAX_SEQUENCE_BYTES } from './cut-sequence.ts';
-import { guardEraseAbove } from '../../core/erase-above.ts';
+import { guardTerminal } from '../../core/guard-terminal.ts';
 import { isInSequence, stateText } from './terminal-state.ts';
 
 /** Read from the log at a time, bytes. */
@@ -92,7 +92,7 @@ export class Screen {
       scrollback: fitting(scrollback, size),
       allowProposedApi: true,
     });
-    guardEraseAbove(terminal);
+    guardTerminal(terminal);
     return new Screen(process, terminal, scrollback);
   }
 

@@ -6,7 +6,7 @@ import { testSeed } from '../../../test/kit/seed.ts';
 import { pictureOf } from '../../../test/kit/terminal-picture.ts';
 import { cutCharacter } from '../../core/utf8.ts';
 import { cutSequence } from './cut-sequence.ts';
-import { guardEraseAbove } from '../../core/erase-above.ts';
+import { guardTerminal } from '../../core/guard-terminal.ts';
 import { isInSequence, stateText } from './terminal-state.ts';
 
 const columns = 20;
@@ -22,7 +22,7 @@ interface Screen {
 
 function newScreen(): Screen {
   const terminal = new headless.Terminal({ cols: columns, rows, scrollback: 30, allowProposedApi: true });
-  guardEraseAbove(terminal);
+  guardTerminal(terminal);
   return {
     terminal,
     write: (data) => new Promise((resolve) => terminal.write(data, resolve)),

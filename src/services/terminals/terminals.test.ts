@@ -15,10 +15,10 @@ import { LocalHost } from '../processes/local-host.ts';
 import { ProcessStore } from '../processes/process-store.ts';
 import { ProcessTable } from '../processes/process-table.ts';
 import { Processes } from '../processes/processes.ts';
-import { guardEraseAbove } from '../../core/erase-above.ts';
+import { guardTerminal } from '../../core/guard-terminal.ts';
 import { terminalOperations } from './operations.ts';
 import { type OpenRequest, Terminals } from './terminals.ts';
-import { watchLoop } from '../../../test/kit/loop-hold.ts';
+import { longestTurn, watchLoop } from '../../../test/kit/loop-hold.ts';
 
 interface Setup extends Harness {
   terminals: Terminals;
@@ -97,7 +97,7 @@ async function withTerminals(run: (setup: Setup) => Promise<void>, folder?: stri
 
 function look(terminals: Terminals, id: string, { name = 'Ada', slow = 0, gate }: ViewOptions = {}): View {
   const screen = new headless.Terminal({ cols: 80, rows: 24, scrollback: 500, allowProposedApi: true });
-  guardEraseAbove(screen);
+  guardTerminal(screen);
   const items: TerminalItem[] = [];
   const leaving = new AbortController();
   const done = terminals
@@ -577,6 +577,30 @@ test('what is erased up to the last corner of a screen ends nobody, and erases a
     ] as const) {
       const shown = view(await open(`printf '${before}above\\033[999;999H\\033${sequence}\\033[Hdone'; sleep 300`));
       await eventually(async () => assert.deepEqual(await shown.lines(), ['done']));
+    }
+  }));
+
+test('a sequence that says how often is done as often as it shows, whatever it says, and holds nobody up', () =>
+  withTerminals(async ({ open, view }) => {
+    for (const [before, final, enough, many] of [
+      ['\\033[2H', 'L', 10, 3e6],
+      ['\\033[2H', 'M', 10, 3e6],
+      ['', 'S', 10, 3e6],
+      ['\\033[3;6r', 'T', 10, 3e6],
+      ['', 'I', 40, 3e8],
+      ['\\033[3;30H', 'Z', 40, 3e8],
+      ['\\n\\nr', 'b', 40, 3e7],
+    ] as const) {
+      const pictures: unknown[] = [];
+      const longest = await longestTurn(async () => {
+        for (const count of [enough, many]) {
+          const shown = view(await open(`stty -opost; seq 1 9; printf '\\033[H${before}\\033[${count}${final}|end'`));
+          await shown.done;
+          pictures.push(await shown.picture());
+        }
+      });
+      assert.deepEqual(pictures[1], pictures[0], final);
+      assert.ok(longest < 500, `${final}: the loop stood still for ${longest} ms`);
     }
   }));
 

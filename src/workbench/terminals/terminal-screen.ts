@@ -1,7 +1,7 @@
 import '@xterm/xterm/css/xterm.css';
 import { FitAddon } from '@xterm/addon-fit';
 import { type ILink, type ITheme, Terminal } from '@xterm/xterm';
-import { guardEraseAbove } from '../../core/erase-above.ts';
+import { guardTerminal } from '../../core/guard-terminal.ts';
 import type { WorkbenchClient } from '../client-port.ts';
 import { TerminalLink, type TerminalNews, type TerminalSize } from './terminal-link.ts';
 import { tokenColors } from './token-colors.ts';
@@ -55,7 +55,7 @@ export class TerminalScreen {
       screenReaderMode: options.screenReader,
       linkHandler: { activate: follow },
     });
-    guardEraseAbove(this.#terminal);
+    guardTerminal(this.#terminal);
     this.#terminal.loadAddon(this.#fit);
     this.#terminal.open(box);
     this.#terminal.textarea?.setAttribute('data-focus', '');
