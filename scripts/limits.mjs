@@ -120,6 +120,10 @@ export const limitParts = [
           'a viewer who is slow gets the screen instead of everything that led to it, and ends with the same',
         ],
       ),
+      constant('links that a terminal of the page holds', 'src/core/guard-terminal.ts', 'MAX_LINKS', 'count', 'their text is text alone', [
+        'src/core/guard-terminal.test.ts',
+        'links that a program writes over one another fill no memory: ${most} are kept',
+      ]),
       option('odoo.timeoutMs', 'the program is ended, the deployment failed', [
         'test/flows/deploy.test.ts',
         'one at a time; what takes too long is ended, also when it does not listen',

@@ -5,12 +5,24 @@ interface XTerminal {
   readonly buffer: { readonly active: { readonly cursorX: number; readonly cursorY: number; readonly length: number } };
   readonly parser: {
     registerCsiHandler(id: { prefix?: string; final: string }, handler: (params: (number | number[])[]) => boolean): unknown;
+    registerOscHandler(id: number, handler: (data: string) => boolean): unknown;
   };
 }
 
 interface InputHandler extends Record<CountedAct, (params: { params: number[] }) => boolean> {
   eraseInDisplay(params: { params: number[] }, respectProtect: boolean): boolean;
+  setHyperlink(data: string): boolean;
 }
+
+interface Core {
+  _inputHandler: InputHandler;
+  _oscLinkService: { _dataByLinkId: ReadonlyMap<number, unknown> };
+}
+
+/** Links on a screen and in what was scrolled out of it. One takes 3 KB, and time with each line that is scrolled. */
+const MAX_LINKS = 2000;
+/** Of a link's address, with its parameters. */
+const MAX_LINK_CHARS = 2083;
 
 type CountedAct = (typeof counted)[number][1];
 
@@ -25,9 +37,12 @@ const counted = [
   ['b', 'repeatPrecedingCharacter', 'cols'],
 ] as const;
 
-/** Makes a terminal of xterm.js (6.0 and before) take whatever a program writes: a few bytes of it would end or hold up whoever shows them. */
-export function guardTerminal(terminal: XTerminal): void {
-  const { _inputHandler: input } = (terminal as unknown as { _core: { _inputHandler: InputHandler } })._core;
+/**
+ * Makes a terminal of xterm.js (6.0 and before) take whatever a program writes: a few bytes of it would end or hold up whoever shows them. Where there are
+ * `maxLinks`, text of further ones is text alone.
+ */
+export function guardTerminal(terminal: XTerminal, maxLinks: number = MAX_LINKS): void {
+  const { _inputHandler: input, _oscLinkService: links } = (terminal as unknown as { _core: Core })._core;
   guardEraseAbove(terminal, input);
   // Done two thousand million times, if a program says so, they take hours, or more memory than there is.
   for (const [final, act, size] of counted)
@@ -35,6 +50,11 @@ export function guardTerminal(terminal: XTerminal): void {
       const most = terminal[size];
       return typeof count === 'number' && count > most && input[act]({ params: [most] });
     });
+  // One is kept as long as the line where it was written is there, though its text is not.
+  terminal.parser.registerOscHandler(8, (data) => {
+    const isKept = data.length <= MAX_LINK_CHARS && links._dataByLinkId.size < maxLinks;
+    return !isKept && input.setHyperlink(';');
+  });
 }
 
 /**

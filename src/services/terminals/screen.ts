@@ -92,7 +92,8 @@ export class Screen {
       scrollback: fitting(scrollback, size),
       allowProposedApi: true,
     });
-    guardTerminal(terminal);
+    // What is told of it to those who come later has none.
+    guardTerminal(terminal, 0);
     return new Screen(process, terminal, scrollback);
   }
 

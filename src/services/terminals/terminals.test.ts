@@ -216,6 +216,7 @@ test('who comes between two pieces of output sees what those see who looked from
       ['wide characters', '\xe6\xbc\xa2'.repeat(20), 'X'],
       ['marks', 'e', '\xcc\x81x'],
       ['repeated', 'q', '\x1b[5b'],
+      ['a link that ends', '\x1b]8;;http://a/b\x1b\\', '\x1b]8;;\x1b\\after'],
       ['lines by shifts', '\x1b)0', '\x0eqqq\x0f'],
       ['lines that came back', '\x1b(0\x1b7\x1b(B\x1b8', 'qqq'],
       ['a mouse', '\x1b[?1000h\x1b[?1006h\x1b[5 q', 'x'],
