@@ -426,6 +426,17 @@ export const limitParts = [
         ],
       ),
       constant(
+        'all that is in an open document, times that',
+        'src/services/documents/document.ts',
+        'BYTES_OF_A_UNIT',
+        'times',
+        'likewise, at twice as much at the latest; it begins anew when it is opened again and nothing in it is unsaved',
+        [
+          'src/services/documents/documents.test.ts',
+          'what is put into a document beside its text has an end, after which it begins anew; what is written over takes no room',
+        ],
+      ),
+      constant(
         'saves that begin by themselves',
         'src/services/documents/save-pace.ts',
         'SAVES_PER_SECOND',

@@ -109,12 +109,16 @@ export class Document {
   #waiting = 0;
   readonly #saveTimer: SaveTimer;
   #closed = false;
+  /** Bytes of its state, as it was measured last, and of what came since. */
+  #stateBytes: number;
+  #cameBytes = 0;
   #raw: { version: number; manner: FileText; raw: string } | undefined;
 
   private constructor(path: string, opened: Opened, dependencies: DocumentDependencies, options: DocumentOptions) {
     this.#place = new FilePlace(dependencies.workspace, path, opened.target);
     this.#id = opened.id;
     this.#ydoc = opened.ydoc;
+    this.#stateBytes = opened.stateBytes;
     this.#manner = opened.manner;
     this.#savedText = opened.savedText;
     this.#savedContent = opened.savedContent;
@@ -127,7 +131,7 @@ export class Document {
     this.room = new Room(opened.ydoc, opened.life, dependencies.pulse, {
       applied: (updates, names) => this.#applied(updates, names),
       heal: (update, name) => this.#heal(update, name),
-      hasRoomFor: (bytes) => this.#text.length + bytes <= GROWS_TO * options.maxBytes,
+      hasRoomFor: (bytes) => this.#hasRoomFor(bytes),
       rebuild: () => this.#rebuild(),
       failed: (what, error) => dependencies.log('documents.refused', { path: this.path, what, error }),
       presenceChanged: () => dependencies.changed(this),
@@ -177,7 +181,9 @@ export class Document {
       }
       return document;
     };
-    if (stored !== undefined && !(disk === undefined && isSaved(stored, options.textName))) {
+    const stateBytes = stored?.state.length ?? 0;
+    const isLeft = stored !== undefined && (disk === undefined || stateBytes > mostState(options)) && isSaved(stored, options.textName);
+    if (stored !== undefined && !isLeft) {
       const ydoc = ownDoc(stored.state);
       const manner = fileTextOf(disk?.raw ?? stored.savedText);
       const isAsSaved = disk?.content === stored.savedHash && manner.text === stored.savedText;
@@ -186,7 +192,16 @@ export class Document {
       const savedContent = disk === undefined || stored.savedHash === '' ? undefined : stored.savedHash;
       const document = new Document(
         path,
-        { id: stored.id, life: stored.life, ydoc, manner, savedText, savedContent: agreed ? disk.content : savedContent, target },
+        {
+          id: stored.id,
+          life: stored.life,
+          ydoc,
+          stateBytes,
+          manner,
+          savedText,
+          savedContent: agreed ? disk.content : savedContent,
+          target,
+        },
         dependencies,
         options,
       );
@@ -194,18 +209,18 @@ export class Document {
       if (disk !== undefined && !agreed) document.#takeDisk(disk, { apart: stored.isBehind });
       return notice(document);
     }
-    // Whoever deleted the file while nobody edited it meant it: what comes under that name is another document.
+    // Whoever deleted the file while nobody edited it meant it: what comes under that name is another document. So is one that could take nothing any more.
     if (stored !== undefined) store.forget(stored.id);
     if (disk === undefined && !create) throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
     const manner = fileTextOf(disk?.raw ?? '');
-    const state = firstState(manner.text, options.textName);
-    const ydoc = ownDoc(state);
+    const ydoc = ownDoc(firstState(manner.text, options.textName));
     const life = newOwnId();
     beginLife(ydoc, life);
-    const id = store.create(path, life, Y.encodeStateAsUpdate(ydoc), disk?.content ?? '', undefined);
+    const state = Y.encodeStateAsUpdate(ydoc);
+    const id = store.create(path, life, state, disk?.content ?? '', undefined);
     const document = new Document(
       path,
-      { id, life, ydoc, manner, savedText: manner.text, savedContent: disk?.content, target },
+      { id, life, ydoc, stateBytes: state.length, manner, savedText: manner.text, savedContent: disk?.content, target },
       dependencies,
       options,
     );
@@ -457,7 +472,19 @@ export class Document {
 
   #applied(updates: readonly Uint8Array[], names: ReadonlySet<string>): void {
     for (const name of names) this.#actors.add(parseActor(name));
+    for (const { length } of updates) this.#cameBytes += length;
     this.#dependencies.store.add(this.#id, ...updates.map((update) => ({ type: 'update' as const, update })));
+  }
+
+  /** Of its state, what came is no measure: what is written over takes no room. So it is measured anew where as much came as there may be. */
+  #hasRoomFor(bytes: number): boolean {
+    if (this.#text.length + bytes > GROWS_TO * this.#options.maxBytes) return false;
+    const most = mostState(this.#options);
+    if (this.#cameBytes + bytes > most) {
+      this.#stateBytes = Y.encodeStateAsUpdate(this.#ydoc).length;
+      this.#cameBytes = 0;
+    }
+    return this.#stateBytes <= most;
   }
 
   #rebuild(): Y.Doc {
@@ -719,6 +746,7 @@ interface Opened {
   id: number;
   life: number;
   ydoc: Y.Doc;
+  stateBytes: number;
   manner: FileText;
   savedText: string;
   savedContent: string | undefined;
@@ -729,6 +757,11 @@ interface Opened {
 /** Of a file that is read for a document of that many units, which may have grown past what is opened. */
 function mostBytes({ maxBytes }: DocumentOptions, units: number): number {
   return Math.max(maxBytes, BYTES_OF_A_UNIT * units);
+}
+
+/** Bytes of all that a document holds: its text, what is left of earlier ones, and whatever else somebody puts there. */
+function mostState({ maxBytes }: DocumentOptions): number {
+  return GROWS_TO * BYTES_OF_A_UNIT * maxBytes;
 }
 
 /** Undefined where the journal does not reach back so far. */

@@ -32,12 +32,13 @@ function documentsOf(
   { workspace, state }: Pick<Harness, 'workspace' | 'state'>,
   textName = 'content',
   log: (event: string, facts: Record<string, unknown>) => void = failing,
+  maxBytes = 32 * MiB,
 ): Documents {
   return new Documents(
     { workspace, state, opened: undefined, now: Date.now, log },
     {
       textName,
-      maxBytes: 32 * MiB,
+      maxBytes,
       maxOpen: 10,
       saveIdleMs: 60_000,
       saveMaxMs: 60_000,
@@ -859,5 +860,41 @@ test('what is saved into the backup of an editor stands in its new file, also wh
       await eventually(() => assert.equal(heardBy(channel).getText('content').toString(), 'edited\n'));
     } finally {
       await documents.stop();
+    }
+  }));
+
+test('what is put into a document beside its text has an end, after which it begins anew; what is written over takes no room', () =>
+  withWorkspace(async (harness) => {
+    harness.put('a.txt', 'one\n');
+    const started = async (): Promise<Documents> => {
+      const documents = documentsOf(harness, 'content', failing, 1000);
+      await documents.start();
+      return documents;
+    };
+    const put = ({ channel, ydoc }: Awaited<ReturnType<typeof personIn>>, key: string): void => {
+      ydoc.getMap('notes').set(key, 'x'.repeat(1000));
+      channel.say(step1Message(Y.encodeStateVector(ydoc)));
+    };
+    const first = await started();
+    const tidy = await personIn(first, 'a.txt');
+    for (let index = 0; index < 100; index++) put(tidy, 'one');
+    assert.deepEqual(tidy.channel.closes, []);
+    let count = 0;
+    for (; tidy.channel.closes.length === 0 && count < 100; count++) put(tidy, `${count}`);
+    assert.ok(count > 15 && count <= 33, `${count} thousand bytes came into one of 16,000`);
+    const late = await personIn(first, 'a.txt');
+    late.ydoc.getText('content').insert(0, 'more');
+    assert.deepEqual([...tidy.channel.closes, ...late.channel.closes], [4415, 4415]);
+    await first.stop();
+    const second = await started();
+    try {
+      const next = await personIn(second, 'a.txt');
+      assert.deepEqual([next.ydoc.getText('content').toString(), next.ydoc.getMap('notes').size], ['one\n', 0]);
+      next.ydoc.getText('content').insert(0, 'zero\n');
+      next.channel.say(step1Message(Y.encodeStateVector(next.ydoc)));
+      await second.flush('');
+      assert.deepEqual([next.channel.closes, harness.read('a.txt')], [[], 'zero\none\n']);
+    } finally {
+      await second.stop();
     }
   }));
