@@ -437,6 +437,17 @@ export const limitParts = [
         ],
       ),
       constant(
+        'levels of values, and of types, in one another in a document',
+        'src/core/json-text.ts',
+        'MAX_JSON_DEPTH',
+        'count',
+        'close 4422; what others sent is taken',
+        [
+          'src/services/documents/room.test.ts',
+          'types in one another go down 500 levels; who makes more is refused, and what others sent in the same turn is taken',
+        ],
+      ),
+      constant(
         'saves that begin by themselves',
         'src/services/documents/save-pace.ts',
         'SAVES_PER_SECOND',

@@ -69,6 +69,19 @@ test('who comes back from a life in which the text had another name takes nothin
   }
 });
 
+test('a state whose types go down more than 500 levels is not taken', () => {
+  for (const levels of [500, 501]) {
+    const client = new Y.Doc();
+    let inner = client.getMap('notes');
+    for (let level = 0; level < levels; level++) inner = inner.set('in', new Y.Map());
+    const server = begin('one');
+    const come = (): void => comeBack(client, server, ['one']);
+    if (levels <= 500) come();
+    else assert.throws(come, { reason: 'INPUT_TOO_LARGE' });
+    assert.equal(server.share.has('notes'), levels <= 500);
+  }
+});
+
 test('a state of which too much waits for what nobody knows is not taken (long form)', () => {
   const gaps = new Y.Doc();
   const states = Array.from({ length: 1001 }, () => {

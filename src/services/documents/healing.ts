@@ -1,5 +1,6 @@
 import * as Y from 'yjs';
 import { diffText, type TextEdit, toDelta } from '../../core/text-diff.ts';
+import { refuseDeepTypes } from './levels.ts';
 import { hashText, isOwnId, rootNames, savedMark } from './lineage.ts';
 import { healText } from './merge.ts';
 import { takeUpdate } from './waiting.ts';
@@ -20,11 +21,14 @@ export interface Healing {
 /**
  * Takes in the whole state of a client that knows a state of ours which was lost, so that nothing of it stands there twice. `strangers`: the two had
  * no history in common, and of two whole copies ours went; `saved`: the client had nothing that was not in the file. Throws what Yjs throws at a malformed
- * update, and INPUT_TOO_LARGE where too much of it waits.
+ * update, and INPUT_TOO_LARGE where too much of it waits or it is nested too deep.
  */
 export function heal({ ydoc, textName, state, bases, isGone, origin }: Healing): { strangers: boolean; saved: boolean } {
   const theirs = new Y.Doc();
-  takeUpdate(theirs, state);
+  theirs.transact((transaction) => {
+    takeUpdate(theirs, state);
+    refuseDeepTypes(transaction);
+  });
   const text = ydoc.getText(textName);
   const serverText = text.toString();
   // One that was loaded while the text had another name has nothing under this one, and took nothing out of it.

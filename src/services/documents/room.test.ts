@@ -275,3 +275,85 @@ test('who may only read is told so when they bring something of their own, and n
   channel.say(step2Message(Uint8Array.of(1, 2, 3)));
   assert.equal(channel.closes.length, 1);
 });
+
+/** What a client sends who changes a document so, each step as an update. */
+function updatesOf(...steps: ((ydoc: Y.Doc) => void)[]): Uint8Array[] {
+  const ydoc = new Y.Doc();
+  const updates: Uint8Array[] = [];
+  ydoc.on('update', (update: Uint8Array) => updates.push(update));
+  for (const step of steps) ydoc.transact(() => step(ydoc));
+  return updates;
+}
+
+function nested(levels: number): unknown[] {
+  let value: unknown[] = [];
+  for (let level = 1; level < levels; level++) value = [value];
+  return value;
+}
+
+const deepValues: Readonly<Record<string, (ydoc: Y.Doc, value: unknown[]) => void>> = {
+  embed: (ydoc, value) => ydoc.getText('content').insertEmbed(0, value),
+  format: (ydoc, value) => ydoc.getText('content').insert(0, 'x', { format: value }),
+  map: (ydoc, value) => ydoc.getMap('notes').set('deep', value),
+  'document in it': (ydoc, value) => ydoc.getMap('notes').set('deep', new Y.Doc({ meta: value })),
+};
+
+for (const [name, put] of Object.entries(deepValues))
+  test(`a value of 500 levels may be in a document; one of more is refused, and brings nobody down: ${name}`, () => {
+    const { room, join, failures } = loggedRoom();
+    const send = (channel: FakeChannel, levels: number): void => {
+      for (const update of updatesOf((ydoc) => put(ydoc, nested(levels)))) channel.say(updateMessage(update));
+      room.flush();
+    };
+    const [fair, greedy] = [join(), join()];
+    send(fair, 500);
+    send(greedy, 501);
+    assert.deepEqual([fair.closes, greedy.closes, failures], [[], [4422], ['update']]);
+    const late = join();
+    late.say(step1Message(Uint8Array.of(0)));
+    assert.equal(readMessage(late.sent.at(-1) as Uint8Array).type, 'step2');
+  });
+
+test('a value so deep that it can be read and not be written is refused', () => {
+  const { room, join, text } = loggedRoom();
+  const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+  const encoder = encoding.createEncoder();
+  for (const number of [1, 1, 7, 0, 5, 1]) encoding.writeVarUint(encoder, number);
+  encoding.writeVarString(encoder, 'content');
+  encoding.writeVarString(encoder, deep);
+  encoding.writeVarUint(encoder, 0);
+  const greedy = join();
+  greedy.say(updateMessage(encoding.toUint8Array(encoder)));
+  room.flush();
+  assert.deepEqual([greedy.closes, text()], [[4422], '']);
+  join().say(step1Message(Uint8Array.of(0)));
+});
+
+test('types in one another go down 500 levels; who makes more is refused, and what others sent in the same turn is taken', () => {
+  const { room, join, text, store } = loggedRoom();
+  const deeper = (ydoc: Y.Doc): void => {
+    let inner = ydoc.getMap('notes');
+    for (let next = inner.get('in'); next instanceof Y.Map; next = inner.get('in')) inner = next;
+    for (let level = 0; level < 250; level++) inner = inner.set('in', new Y.Map());
+  };
+  const [first, second, third, gone] = updatesOf(deeper, deeper, deeper, (ydoc) => ydoc.getMap('notes').delete('in'));
+  const [greedy, fair] = [join(), join()];
+  for (const channel of [greedy, fair]) channel.say(step1Message(Uint8Array.of(0)));
+  for (const update of [first, second]) greedy.say(updateMessage(update as Uint8Array));
+  room.flush();
+  assert.deepEqual(greedy.closes, []);
+  const [typed] = updatesOf((ydoc) => ydoc.getText('content').insert(0, 'fair'));
+  greedy.say(updateMessage(third as Uint8Array));
+  fair.say(updateMessage(typed as Uint8Array));
+  greedy.say(updateMessage(gone as Uint8Array));
+  room.flush();
+  assert.deepEqual([greedy.closes, fair.closes, text()], [[4422], [], 'fair']);
+  assert.ok(store().clients.size > 0);
+  fair.sent.length = 0;
+  const [more] = updatesOf((ydoc) => ydoc.getText('content').insert(0, 'more '));
+  const other = join();
+  other.say(step1Message(Uint8Array.of(0)));
+  other.say(updateMessage(more as Uint8Array));
+  room.flush();
+  assert.equal(fair.sent.filter((message) => readMessage(message).type === 'update').length, 1);
+});

@@ -2,6 +2,7 @@ import * as Y from 'yjs';
 import { OutriggerError } from '../../contract/errors.ts';
 import { type Batch, type ByteChannel, closeCodes } from '../../contract/wire.ts';
 import { knowsLostState } from './lineage.ts';
+import { refuseDeepTypes } from './levels.ts';
 import { PresenceMap } from './presence.ts';
 import type { Pulse, Pulsed } from './pulse.ts';
 import {
@@ -330,6 +331,10 @@ export class Room implements Pulsed {
     const broken = new Map<Seat, string>();
     const lost = new Set<PendingUpdate>();
     const names = new Set<string>();
+    const refuse = (seat: Seat, error: unknown): void => {
+      this.#hooks.failed('update', error);
+      broken.set(seat, error instanceof OutriggerError ? error.message : 'The update is malformed.');
+    };
     const take = (one: PendingUpdate, others?: PendingUpdate[]): void => {
       const { seat } = one;
       try {
@@ -339,25 +344,33 @@ export class Room implements Pulsed {
           return;
         }
       } catch (error) {
-        this.#hooks.failed('update', error);
-        broken.set(seat, error instanceof OutriggerError ? error.message : 'The update is malformed.');
+        refuse(seat, error);
       }
       for (const each of others ?? [one]) lost.add(each);
     };
     this.#stateVector = undefined;
     // Their own bytes are logged and passed on: without a listener, Yjs does not encode the same again.
     this.#ydoc.off('update', this.#ownUpdate);
-    this.#ydoc.transact(() => {
-      let count = 0;
+    try {
+      this.#ydoc.transact((transaction) => {
+        let count = 0;
+        for (const one of pending) {
+          if (somethingWaits(this.#ydoc)) break;
+          take(one);
+          count++;
+        }
+        // Each may cost as much now as all that waits: the updates of one member are taken as one.
+        const rest = count === pending.length ? [] : pending.slice(count);
+        for (const updates of Map.groupBy(rest, ({ seat }) => seat).values()) if (updates[0] !== undefined) take(updates[0], updates);
+        refuseDeepTypes(transaction);
+      }, FROM_CHANNELS);
+    } catch (error) {
+      if (pending.length > 1) return this.#applyApart(pending);
       for (const one of pending) {
-        if (somethingWaits(this.#ydoc)) break;
-        take(one);
-        count++;
+        refuse(one.seat, error);
+        lost.add(one);
       }
-      // Each may cost as much now as all that waits: the updates of one member are taken as one.
-      const rest = count === pending.length ? [] : pending.slice(count);
-      for (const updates of Map.groupBy(rest, ({ seat }) => seat).values()) if (updates[0] !== undefined) take(updates[0], updates);
-    }, FROM_CHANNELS);
+    }
     this.#ydoc.on('update', this.#ownUpdate);
     const applied = lost.size === 0 ? pending : pending.filter((one) => !lost.has(one));
     if (applied.length > 0)
@@ -366,12 +379,28 @@ export class Room implements Pulsed {
         names,
       );
     if (broken.size === 0) return applied;
-    // Part of a broken update may be in the document: what is stored is whole.
+    this.#rebuild();
+    for (const [seat, reason] of broken) this.#refuse(seat, reason);
+    return applied;
+  }
+
+  /** The same, each in a transaction of its own: what went wrong with all of them shows whose it was. */
+  #applyApart(pending: readonly PendingUpdate[]): PendingUpdate[] {
+    this.#rebuild();
+    const broken = new Set<Seat>();
+    return pending.filter((one) => {
+      if (broken.has(one.seat)) return false;
+      const holds = this.#apply([one]).length > 0;
+      if (!holds) broken.add(one.seat);
+      return holds;
+    });
+  }
+
+  /** Part of a broken update may be in the document: what is stored is whole. */
+  #rebuild(): void {
     this.#ydoc = this.#hooks.rebuild();
     this.#ydoc.on('update', this.#ownUpdate);
     this.#snapshot = undefined;
-    for (const [seat, reason] of broken) this.#refuse(seat, reason);
-    return applied;
   }
 
   #nameOf(seat: Seat): string {

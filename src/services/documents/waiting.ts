@@ -1,5 +1,6 @@
 import * as Y from 'yjs';
 import { OutriggerError } from '../../contract/errors.ts';
+import { refuseDeepValues } from './levels.ts';
 import { leadingCount } from './sync-protocol.ts';
 
 /** What may wait in one document for something that nobody sent yet: Yjs goes through all of it again with each update that has to wait, too. */
@@ -20,13 +21,14 @@ export function somethingWaits({ store }: Y.Doc): boolean {
 }
 
 /**
- * As Y.applyUpdate. Throws what that throws, and INPUT_TOO_LARGE where too much would wait for what is not known; part of the update may be in the document
- * then, and what waited is not.
+ * As Y.applyUpdate. Throws what that throws, and INPUT_TOO_LARGE where a value is nested too deep or too much would wait for what is not known; part of the
+ * update may be in the document then, and what waited is not.
  */
 export function takeUpdate(ydoc: Y.Doc, update: Uint8Array): void {
   const { store } = ydoc;
   if ((update[0] ?? 0) >= FEW && leadingCount(update) > MAX_WAITING_CLIENTS && clientsWaitingIn(update, ydoc) > MAX_WAITING_CLIENTS)
     throw tooMuch();
+  refuseDeepValues(update);
   const structs = store.pendingStructs?.update;
   const deletes = store.pendingDs;
   Y.applyUpdate(ydoc, update);
