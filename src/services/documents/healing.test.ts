@@ -82,6 +82,15 @@ test('a state whose types go down more than 500 levels is not taken', () => {
   }
 });
 
+test('a state with what is no text in its text is not taken', () => {
+  const client = new Y.Doc();
+  client.getText(textName).insert(0, 'two');
+  client.getText(textName).insertEmbed(1, {});
+  const server = begin('one');
+  assert.throws(() => comeBack(client, server, ['one']), { reason: 'BAD_INPUT' });
+  assert.equal(textOf(server), 'one');
+});
+
 test('a state of which too much waits for what nobody knows is not taken (long form)', () => {
   const gaps = new Y.Doc();
   const states = Array.from({ length: 1001 }, () => {

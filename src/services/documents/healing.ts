@@ -1,8 +1,8 @@
 import * as Y from 'yjs';
 import { diffText, type TextEdit, toDelta } from '../../core/text-diff.ts';
-import { refuseDeepTypes } from './levels.ts';
 import { hashText, isOwnId, rootNames, savedMark } from './lineage.ts';
 import { healText } from './merge.ts';
+import { notText, refuseUnfit } from './unfit.ts';
 import { takeUpdate } from './waiting.ts';
 
 export interface Healing {
@@ -21,19 +21,20 @@ export interface Healing {
 /**
  * Takes in the whole state of a client that knows a state of ours which was lost, so that nothing of it stands there twice. `strangers`: the two had
  * no history in common, and of two whole copies ours went; `saved`: the client had nothing that was not in the file. Throws what Yjs throws at a malformed
- * update, and INPUT_TOO_LARGE where too much of it waits or it is nested too deep.
+ * update, INPUT_TOO_LARGE where too much of it waits or it is nested too deep, and BAD_INPUT where the text holds what is none.
  */
 export function heal({ ydoc, textName, state, bases, isGone, origin }: Healing): { strangers: boolean; saved: boolean } {
   const theirs = new Y.Doc();
   theirs.transact((transaction) => {
     takeUpdate(theirs, state);
-    refuseDeepTypes(transaction);
+    refuseUnfit(transaction);
   });
   const text = ydoc.getText(textName);
   const serverText = text.toString();
   // One that was loaded while the text had another name has nothing under this one, and took nothing out of it.
   const hasText = rootNames(theirs).includes(textName);
   const clientText = theirs.getText(textName).toString();
+  if (theirs.getText(textName).length !== clientText.length) throw notText();
   const clientBase = savedMark(theirs);
   const clientKnows = clocksOf(theirs);
   const clientShows = ownIdsIn(theirs.getText(textName));

@@ -54,6 +54,7 @@ test('a member with more than 1 MiB queued is skipped, and gets the whole state 
 /** A room whose document is what was logged of it, and a way in. */
 function loggedRoom(first = new Y.Doc()) {
   let ydoc = first;
+  ydoc.getText('content');
   const logged = [Y.encodeStateAsUpdate(first)];
   const failures: string[] = [];
   const room = new Room(
@@ -70,6 +71,7 @@ function loggedRoom(first = new Y.Doc()) {
       rebuild: () => {
         ydoc = new Y.Doc();
         for (const update of logged) Y.applyUpdate(ydoc, update);
+        ydoc.getText('content');
         return ydoc;
       },
       failed: (what) => failures.push(what),
@@ -292,7 +294,7 @@ function nested(levels: number): unknown[] {
 }
 
 const deepValues: Readonly<Record<string, (ydoc: Y.Doc, value: unknown[]) => void>> = {
-  embed: (ydoc, value) => ydoc.getText('content').insertEmbed(0, value),
+  embed: (ydoc, value) => ydoc.getText('notes').insertEmbed(0, value),
   format: (ydoc, value) => ydoc.getText('content').insert(0, 'x', { format: value }),
   map: (ydoc, value) => ydoc.getMap('notes').set('deep', value),
   'document in it': (ydoc, value) => ydoc.getMap('notes').set('deep', new Y.Doc({ meta: value })),
@@ -356,4 +358,23 @@ test('types in one another go down 500 levels; who makes more is refused, and wh
   other.say(updateMessage(more as Uint8Array));
   room.flush();
   assert.equal(fair.sent.filter((message) => readMessage(message).type === 'update').length, 1);
+});
+
+test('what is no text ends the socket that puts it into the text of the file; elsewhere in the document it may be', () => {
+  for (const put of [(text: Y.Text) => text.insertEmbed(0, { image: 'a.png' }), (text: Y.Text) => text.insertEmbed(0, new Y.Map())]) {
+    const { room, join, text } = loggedRoom();
+    const [bold, embed] = updatesOf(
+      (ydoc) => ydoc.getText('content').insert(0, 'abc', { bold: true }),
+      (ydoc) => put(ydoc.getText('content')),
+    );
+    const [fair, greedy] = [join(), join()];
+    fair.say(updateMessage(bold as Uint8Array));
+    greedy.say(updateMessage(embed as Uint8Array));
+    room.flush();
+    assert.deepEqual([fair.closes, greedy.closes, text()], [[], [4422], 'abc']);
+    const [elsewhere] = updatesOf((ydoc) => put(ydoc.getText('notes')));
+    fair.say(updateMessage(elsewhere as Uint8Array));
+    room.flush();
+    assert.deepEqual(fair.closes, []);
+  }
 });

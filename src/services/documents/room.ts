@@ -2,7 +2,6 @@ import * as Y from 'yjs';
 import { OutriggerError } from '../../contract/errors.ts';
 import { type Batch, type ByteChannel, closeCodes } from '../../contract/wire.ts';
 import { knowsLostState } from './lineage.ts';
-import { refuseDeepTypes } from './levels.ts';
 import { PresenceMap } from './presence.ts';
 import type { Pulse, Pulsed } from './pulse.ts';
 import {
@@ -15,6 +14,7 @@ import {
   step2Message,
   updateMessage,
 } from './sync-protocol.ts';
+import { refuseUnfit } from './unfit.ts';
 import { mergeMany, somethingWaits, takeUpdate } from './waiting.ts';
 
 /** Origin of changes that came over channels. */
@@ -362,7 +362,7 @@ export class Room implements Pulsed {
         // Each may cost as much now as all that waits: the updates of one member are taken as one.
         const rest = count === pending.length ? [] : pending.slice(count);
         for (const updates of Map.groupBy(rest, ({ seat }) => seat).values()) if (updates[0] !== undefined) take(updates[0], updates);
-        refuseDeepTypes(transaction);
+        refuseUnfit(transaction);
       }, FROM_CHANNELS);
     } catch (error) {
       if (pending.length > 1) return this.#applyApart(pending);

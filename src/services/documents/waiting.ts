@@ -1,6 +1,6 @@
 import * as Y from 'yjs';
 import { OutriggerError } from '../../contract/errors.ts';
-import { refuseDeepValues } from './levels.ts';
+import { refuseDeepValues } from './unfit.ts';
 import { leadingCount } from './sync-protocol.ts';
 
 /** What may wait in one document for something that nobody sent yet: Yjs goes through all of it again with each update that has to wait, too. */

@@ -1,5 +1,5 @@
-// How deep what is put into a document may be nested. Yjs goes down by itself: where a value is written that JSON could read, or types are taken away that lie in
-// one another, some thousands of levels are more than the stack has room for, at a place that nobody expects it.
+// What is put into a document and can't stay there. What is nested Yjs goes down by itself: where a value is written that JSON could read, or types are taken away
+// that lie in one another, some thousands of levels are more than the stack has room for, at a place that nobody expects it.
 
 import * as Y from 'yjs';
 import { OutriggerError } from '../../contract/errors.ts';
@@ -15,16 +15,30 @@ export function refuseDeepValues(update: Uint8Array): void {
   if (isRefused) throw tooDeep();
 }
 
-/** Throws INPUT_TOO_LARGE where a type that came with the transaction lies in too many others. */
-export function refuseDeepTypes({ doc, beforeState }: Y.Transaction): void {
+/**
+ * Throws where something came with the transaction that can't stay: INPUT_TOO_LARGE for a type that lies in too many others, BAD_INPUT for what is no text in the
+ * text of the file. That would count there as one character, which neither the file nor who reads it has: edits would go beside their place.
+ */
+export function refuseUnfit({ doc, beforeState }: Y.Transaction): void {
   for (const [client, structs] of doc.store.clients) {
     const before = beforeState.get(client) ?? 0;
     for (let at = structs.length - 1; at >= 0; at--) {
       const struct = structs[at];
       if (struct === undefined || struct.id.clock < before) break;
-      if (struct instanceof Y.Item && struct.content instanceof Y.ContentType && isDeepType(struct)) throw tooDeep();
+      if (!(struct instanceof Y.Item)) continue;
+      if (isInText(struct) && struct.countable && !(struct.content instanceof Y.ContentString)) throw notText();
+      if (struct.content instanceof Y.ContentType && isDeepType(struct)) throw tooDeep();
     }
   }
+}
+
+/** The text of the file is the one that has been asked for. */
+function isInText({ parent, parentSub }: Y.Item): boolean {
+  return parentSub === null && parent instanceof Y.Text && parent._item === null;
+}
+
+export function notText(): OutriggerError {
+  return new OutriggerError('BAD_INPUT', 'The text of a file takes nothing but text.');
 }
 
 function tooDeep(): OutriggerError {
