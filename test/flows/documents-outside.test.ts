@@ -95,6 +95,23 @@ for (const [what, putInTheWay] of inTheWay)
       await eventually(() => assert.equal(file('a.txt'), 'again typed one\n'));
     }));
 
+for (const [what, putInTheWay] of inTheWay)
+  test(`what is typed while ${what} is in the place of the file, and taken out again, leaves nothing unsaved`, () =>
+    withPeople(async (setting) => {
+      const { put, client, join, state } = setting;
+      put('a.txt', '\ufeffone\r\n');
+      const person = await join('a.txt');
+      putInTheWay(setting);
+      await eventually(async () => assert.equal(await state('a.txt'), 'conflict'));
+      person.text.insert(0, 'typed ');
+      await eventually(async () => assert.equal((await client.call('documents.flush', {})).failed.length, 1));
+      assert.equal((await client.call('documents.list', {})).documents[0]?.length, 'typed one\n'.length);
+      person.text.delete(0, 'typed '.length);
+      await eventually(async () => assert.equal((await client.call('documents.list', {})).documents[0]?.length, 'one\n'.length));
+      person.destroy();
+      await eventually(async () => assert.deepEqual((await client.call('documents.list', {})).documents, []));
+    }));
+
 for (const [keeps, says] of [
   [true, 'keeps'],
   [false, 'removes'],

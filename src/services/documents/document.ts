@@ -464,6 +464,11 @@ export class Document {
     this.#scheduleSave();
   }
 
+  /** What was changed since the last save was changed back. */
+  #isAsSaved(): boolean {
+    return this.#savedContent !== undefined && hashBytes(this.read().raw) === this.#savedContent;
+  }
+
   /** Nothing is unsaved. */
   #clean(): void {
     this.#savedVersion = this.#version;
@@ -514,6 +519,7 @@ export class Document {
   async #save(cause: Cause | undefined): Promise<void> {
     this.#saveTimer.clear();
     if (!this.dirty || this.#options.readOnly || this.#closed) return;
+    if (this.#conflict !== undefined && this.#isAsSaved()) this.#clean();
     this.#saving = true;
     this.#dependencies.changed(this);
     try {
