@@ -184,6 +184,7 @@ export class Workbench {
       openLink: ports.openLink,
       user,
       now,
+      isAway: () => /^(reconnecting|offline)$/.test(this.link.state.peek().name),
       onSent: (edits) => {
         this.link.sent(edits);
         // Whoever answers one link answers the other.

@@ -30,6 +30,8 @@ export interface SessionDependencies {
   openLink: OpenDocumentLink;
   user: ReadonlySignal<PresenceUser>;
   now: () => number;
+  /** The page's own link is lost, and not back: when it is, `tryNow` is called. */
+  isAway: () => boolean;
   /** Edits that had waited have reached the sidecar. */
   onSent: (edits: number) => void;
   /** Edits that are not sent stay here: the caller may only read now. */
@@ -137,7 +139,8 @@ export class DocumentSession {
   }
 
   async #open(): Promise<void> {
-    if (this.#link !== undefined) return;
+    // What is refused without the link is an error of the page to its browser.
+    if (this.#link !== undefined || this.#deps.isAway()) return;
     try {
       const info = await this.#ask();
       if (info === undefined) return;

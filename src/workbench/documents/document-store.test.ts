@@ -33,6 +33,7 @@ function setup() {
     },
     user: { value: { name: 'Ada', color: '', colorLight: '', kind: 'person' } },
     now: () => now,
+    isAway: () => false,
     onSent: (edits: number) => sent.push(edits),
     onKept: (path: string) => kept.push(path),
     onReplaced: (path: string, text: string) => replaced.push([path, text]),

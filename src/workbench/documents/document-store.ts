@@ -2,6 +2,7 @@ import { computed, type ReadonlySignal, type Signal, signal } from '@preact/sign
 import type { Change } from '../../contract/events.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
 import { movedPath } from '../../core/moved-path.ts';
+import type { ErrorFacts } from '../client-port.ts';
 import { type DocumentPlace, DocumentSession, type SessionDependencies } from './document-session.ts';
 
 export interface DocumentStoreDependencies extends SessionDependencies {
@@ -109,6 +110,15 @@ export class DocumentStore {
     return [...this.sessions.value]
       .filter(([, { waiting }]) => waiting.value > 0)
       .map(([path, { text }]) => ({ path, text: text.toString() }));
+  }
+
+  /** Leaves the document: until its file is another, it is said `why` it is no text here. */
+  leave(session: DocumentSession, why: ErrorFacts): void {
+    const path = session.path.value;
+    this.#drop(session);
+    const refused = new DocumentSession(path, this.#deps, undefined);
+    refused.state.value = { name: 'closed', error: why };
+    this.sessions.value = new Map(this.sessions.value).set(path, refused);
   }
 
   /** A file that is made anew is another document than the one that was deleted, but for edits that are not saved: those made it, or will. In both one stays where one was. */

@@ -1,5 +1,6 @@
 import { EditorView } from '@codemirror/view';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { ClashBanner } from '../documents/clash-banner.tsx';
 import type { DocumentSession } from '../documents/document-session.ts';
 import { isDrawing } from '../documents/file-kinds.ts';
 import { saveWords } from '../documents/save-state.ts';
@@ -74,6 +75,7 @@ export function EditorPane({ session }: { session: DocumentSession }) {
   return (
     <>
       <Crumbs session={session} />
+      <ClashBanner session={session} />
       <div class={followed === undefined ? 'pane ed' : `pane ed following p${followed}`} data-testid="editor">
         <div class="ed-host" ref={host} />
         {!open && <Opening />}

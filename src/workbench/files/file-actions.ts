@@ -8,6 +8,7 @@ import type { TreeStore } from './tree-store.ts';
 /** What an undone delete puts back; more than this is asked about first, because it could not be kept. */
 const keepFiles = 500;
 const keepBytes = 64 * 1024 * 1024;
+const noUndo = `There is no Undo for what holds a git repository, more than ${count(keepFiles, 'file')} or more than 64 MiB.`;
 
 interface Kept {
   path: string;
@@ -89,7 +90,7 @@ export class FileActions {
       const kept = await this.#keep(tops);
       if (kept === undefined) {
         this.#toasts.say(`Delete ${title} for good?`, {
-          text: `Nothing is deleted yet. There is no Undo for what holds a git repository, more than ${count(keepFiles, 'file')} or more than 64 MiB.`,
+          text: `Nothing is deleted yet. ${noUndo}`,
           actions: [{ label: 'Delete for good', run: () => void this.#removeNow(tops, title, undefined) }],
         });
         return;
@@ -153,6 +154,46 @@ export class FileActions {
     this.#toasts.say(`Brought back ${title}`);
     const [first] = kept;
     if (first !== undefined) await this.#tree.reveal(first.path);
+  }
+
+  /** Puts a text in the place of what is none. Asks where that could not be undone; `text` is asked for when it is written. */
+  async writeOver(path: string, text: () => string): Promise<void> {
+    const name = nameOf(path);
+    try {
+      const kept = await this.#keep([path]);
+      if (kept !== undefined) return await this.#writeOverNow(path, text, kept);
+      this.#toasts.say(`Save over ${name} for good?`, {
+        text: `Nothing is changed yet. ${noUndo}`,
+        actions: [{ label: 'Save over it', run: () => void this.#writeOverNow(path, text, []) }],
+      });
+    } catch (error) {
+      this.#toasts.fail(`Not saved: ${name}`, error);
+    }
+  }
+
+  async #writeOverNow(path: string, text: () => string, kept: readonly Kept[]): Promise<void> {
+    const name = nameOf(path);
+    const bringBack = async (): Promise<void> => {
+      try {
+        await this.#client.call('files.remove', { path });
+        await this.#putBack(kept, name);
+      } catch (error) {
+        this.#toasts.fail(`Not brought back: ${name}`, error, [{ label: 'Try again', run: () => void bringBack() }]);
+      }
+    };
+    try {
+      await this.#client.call('files.remove', { path, recursive: true });
+    } catch (error) {
+      return void this.#toasts.fail(`Not saved: ${name}`, error);
+    }
+    try {
+      await this.#client.call('files.write', { path, text: text() });
+      const undo = kept.length === 0 ? {} : { actions: [{ label: 'Undo', run: () => void bringBack() }] };
+      this.#toasts.say(`Saved your text over ${name}`, undo);
+    } catch (error) {
+      const back = { label: 'Bring back what was there', run: () => void this.#putBack(kept, name) };
+      this.#toasts.fail(`Not saved: ${name}`, error, kept.length === 0 ? [] : [back]);
+    }
   }
 
   /** Everything below the paths as it is now; undefined when that is too much to hold, or could not be put back by everybody. */
