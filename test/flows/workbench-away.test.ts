@@ -4,6 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { accessibilityProblems, noBrowser, openFile, pageToken, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
+import { picture } from '../kit/source-control.ts';
 
 test('edits that the link of this browser may not send are kept, can be copied, and are sent with a token that may (long form)', {
   skip: noBrowser,
@@ -123,5 +124,52 @@ test('who opens a file while the sidecar is away has the focus where it comes, a
     await ada.locator('.cm-content[aria-label="b.txt"]').waitFor();
     await ada.keyboard.type('typed ');
     await eventually(() => assert.equal(readFileSync(path.join(root, 'b.txt'), 'utf8'), 'typed beta\n'));
+  });
+});
+
+test('the panel at the right says what it is, and is closed by pointer and by keys, while it waits for the sidecar', {
+  skip: noBrowser,
+}, async () => {
+  await withWorkbench({ 'a.txt': 'alpha\n' }, async (workbenches) => {
+    const ada = await workbenches.page({ name: 'Ada', theme: 'light', size: [1280, 800] });
+    const panel = ada.locator('.right');
+    const waiting = panel.getByText('Waits for the sidecar.');
+    const close = panel.getByRole('button', { name: 'Close history' });
+    const isFocused = (): Promise<void> => close.and(ada.locator(':focus')).waitFor();
+    await openFile(ada, 'a.txt');
+    await workbenches.kill();
+    await ada
+      .getByRole('status')
+      .filter({ hasText: /Reconnecting/ })
+      .first()
+      .waitFor();
+    await ada.keyboard.press('Alt+h');
+    await panel.getByRole('heading', { name: 'History of a.txt' }).waitFor();
+    await waiting.waitFor();
+    await isFocused();
+    assert.deepEqual(await accessibilityProblems(ada), []);
+    await picture(ada, 'history-away');
+    await close.click();
+    await panel.waitFor({ state: 'detached' });
+    await ada.locator('.cm-content:focus').waitFor();
+    await ada.keyboard.press('Alt+h');
+    await isFocused();
+    await ada.keyboard.press('Alt+h');
+    await panel.waitFor({ state: 'detached' });
+    await ada.locator('.cm-content:focus').waitFor();
+    await ada.setViewportSize({ width: 900, height: 600 });
+    await ada.emulateMedia({ colorScheme: 'dark' });
+    await ada.keyboard.press('Alt+h');
+    await isFocused();
+    await picture(ada, 'history-away-narrow');
+    await ada.keyboard.press('Escape');
+    await panel.waitFor({ state: 'detached' });
+
+    // Whoever waits there is there when it comes.
+    await ada.keyboard.press('Alt+h');
+    await isFocused();
+    await workbenches.restart();
+    await ada.getByTestId('history').waitFor({ timeout: 20_000 });
+    await eventually(async () => assert.equal(await ada.evaluate(() => document.activeElement?.closest('.right') !== null), true));
   });
 });

@@ -7,15 +7,14 @@ import { errorFacts } from '../client-port.ts';
 import { nameOf } from '../file-paths.ts';
 import { Avatar } from '../shell/avatar.tsx';
 import { Icon } from '../shell/icon.tsx';
-import { sayKey } from '../shell/keys.ts';
 import { Revision } from '../shell/revision.tsx';
-import { hideRight } from '../shell/right-actions.ts';
+import { RightHead } from '../shell/right-head.tsx';
 import { changeAgainst, type DiffAgainst } from '../shell/tabs.ts';
 import { useClock } from '../use-clock.ts';
 import { useLoaded } from '../use-loaded.ts';
 import { useRowFocus } from '../use-row-focus.ts';
 import { useWantedFocus } from '../use-wanted-focus.ts';
-import { apple, useWorkbench } from '../use-workbench.ts';
+import { useWorkbench } from '../use-workbench.ts';
 import { longTime, shortAge } from '../words.ts';
 import { type Commit, type HistoryStep, historySteps, type KeptVersions, knownChanges } from './history-steps.ts';
 
@@ -44,21 +43,7 @@ export function HistoryPanel() {
   useWantedFocus('right', () => box.current?.querySelector<HTMLElement>('[data-focus]')?.focus());
   return (
     <div class="pane history" ref={box} data-testid="history">
-      <div class="sp-h">
-        <h2 class="ell" dir="auto">
-          {path === undefined ? 'History' : `History of ${nameOf(path)}`}
-        </h2>
-        <button
-          type="button"
-          class="ib"
-          data-focus={steps.length === 0 ? true : undefined}
-          aria-label={`Close history (${sayKey('Ctrl Alt B', apple)})`}
-          title={`Close history (${sayKey('Ctrl Alt B', apple)})`}
-          onClick={() => hideRight(workbench)}
-        >
-          <Icon name="x" />
-        </button>
-      </div>
+      <RightHead takesFocus={steps.length === 0} />
       {path === undefined ? (
         <p class="hint">Open a document to see what was done with it.</p>
       ) : (
