@@ -583,6 +583,18 @@ export const commands: readonly Command[] = [
     run: (workbench) => workbench.checkpointActions.askToKeep(),
   },
   {
+    id: 'changes.newestRun',
+    title: 'Newest run: what it did, and the way back',
+    icon: 'undo',
+    keys: ['Alt R'],
+    group: 'Source control',
+    parts: ['checkpoints'],
+    run: (workbench) => {
+      workbench.layout.show('changes');
+      workbench.layout.wantsFocus.value = 'newest run';
+    },
+  },
+  {
     id: 'changes.refresh',
     title: 'Ask git again',
     icon: 'refresh',

@@ -28,6 +28,9 @@ test('what a run of an agent did is taken back, and what was typed meanwhile sta
       const read = (name: string): string => readFileSync(path.join(root, name), 'utf8');
       const ada = await page({ name: 'Ada', theme: 'light' });
       await openFocused(ada, 'a.txt');
+      await ada.keyboard.press('Alt+r');
+      await toast(ada, 'No run to go back from').waitFor();
+      await eventually(async () => assert.equal(await ada.evaluate(() => document.activeElement?.closest('.side') !== null), true));
       const owner = clientOf(workbenches);
       const { secret } = await owner.call('tokens.create', { name: 'fixer', kind: 'agent', access: 'execute' });
       const agent = clientOf(workbenches, secret);
@@ -69,7 +72,14 @@ test('what a run of an agent did is taken back, and what was typed meanwhile sta
         await card.filter({ hasText: '1 of them was edited since.' }).waitFor();
         assert.deepEqual(await accessibilityProblems(ada), []);
         await picture(ada, 'run-card');
-        await card.getByRole('button', { name: 'What Fix the texts changed' }).click();
+        // By keys alone, from wherever one is.
+        await ada.keyboard.press('Control+Shift+e');
+        await ada.locator('.cm-content').filter({ visible: true }).focus();
+        await ada.keyboard.press('Alt+r');
+        await card.getByRole('button', { name: 'Revert run, keep my edits' }).and(ada.locator(':focus')).waitFor();
+        await picture(ada, 'run-card-by-key');
+        await ada.keyboard.press('Tab');
+        await ada.keyboard.press('Enter');
         await byTheRun.waitFor();
         await picture(ada, 'checkpoint');
         await ada.getByRole('tab', { name: 'a.txt' }).first().click();

@@ -1,7 +1,9 @@
 import { Section } from '../changes/section.tsx';
 import { Avatar } from '../shell/avatar.tsx';
 import { Icon } from '../shell/icon.tsx';
+import { useWantedFocus } from '../use-wanted-focus.ts';
 import { useWorkbench } from '../use-workbench.ts';
+import type { Workbench } from '../workbench.ts';
 import { longTime, shortAge } from '../words.ts';
 import { type CheckpointRow, newestRun, type RunRow, sayRun } from './checkpoint-rows.ts';
 
@@ -11,9 +13,10 @@ export function CheckpointsSection() {
   const { checkpoints, checkpointActions, readOnly } = workbench;
   const { value: rows } = checkpoints.rows;
   const { value: problem } = checkpoints.problem;
+  const card = newestRun(rows);
+  useWantedFocus('newest run', () => showNewestRun(workbench), checkpoints.known.value);
   // The words about git say it for both.
   if (!checkpoints.known.value || (workbench.git.missing.value && rows.length === 0)) return null;
-  const card = newestRun(rows);
   const others = rows.filter((row) => row !== card);
   return (
     <Section
@@ -51,6 +54,14 @@ export function CheckpointsSection() {
       )}
     </Section>
   );
+}
+
+/** Where what can be done about it begins; where there is none, that is said. */
+function showNewestRun({ toasts }: Workbench): void {
+  const button = document.querySelector<HTMLElement>('.side .run-card button');
+  if (button !== null) return button.focus();
+  document.querySelector<HTMLElement>('.side [data-focus]')?.focus();
+  toasts.say('No run to go back from', { text: 'The newest run of an agent or of a command stands here once there is one.' });
 }
 
 function RunCard({ run }: { run: RunRow }) {

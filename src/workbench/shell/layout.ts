@@ -7,7 +7,7 @@ export type View = 'files' | 'search' | 'changes' | 'tasks' | 'activity';
 /** What a phone shows: one of the views, the document, the bottom panel, or the right one. */
 export type Pane = 'side' | 'main' | 'bottom' | 'right';
 /** Where the focus is to go: `coming` is what the sidecar is asked for first. */
-export type FocusPlace = Pane | 'coming';
+export type FocusPlace = Pane | 'coming' | 'newest run';
 
 export const sideWidth = { initial: 264, least: 200, most: 480 } as const;
 export const rightWidth = { initial: 344, least: 300, most: 560 } as const;
