@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -276,4 +276,76 @@ test('in a narrow window Activity says what was done, and what can be done about
     assert.ok(name <= line, `the name ends at ${name}, the line at ${line}`);
     await picture(ben, 'activity-phone');
   });
+});
+
+test('what somebody points at in Activity stays where it is while rows come, and so does what has the focus', {
+  skip: noBrowserOrGit,
+}, async () => {
+  await withWorkbench(
+    loanFiles,
+    async (workbenches) => {
+      const { page, root } = workbenches;
+      const owner = clientOf(workbenches);
+      const ada = await page({ name: 'Ada', theme: 'light', size: [1280, 800] });
+      // By others in turn: what one does at once is one row.
+      const outside = (name: string): void => writeFileSync(path.join(root, name), `${name}\n`);
+      const call = (name: string): Promise<unknown> => owner.call('files.write', { path: name, text: `${name}\n` });
+      const news = ada.getByTestId('news');
+      const comes = async (name: string, run: () => unknown): Promise<void> => {
+        await run();
+        await news.waitFor();
+        assert.equal(await entry(ada, 'files', name).count(), 0);
+      };
+      try {
+        await call('one.txt');
+        outside('two.txt');
+        await openActivity(ada);
+        await entry(ada, 'files', 'two.txt').waitFor();
+        const undo = entry(ada, 'files', 'one.txt').getByRole('button', { name: /^Undo/ });
+        await entry(ada, 'commits', 'The first loans').waitFor();
+        await entry(ada, 'files', 'one.txt').hover();
+        await undo.hover();
+        const { x, y } = await undo.evaluate((button) => button.getBoundingClientRect());
+        await comes('three.txt', () => call('three.txt'));
+        await comes('four.txt', () => outside('four.txt'));
+        const still = await undo.evaluate((button) => button.getBoundingClientRect());
+        assert.deepEqual([still.x, still.y], [x, y]);
+        await news.filter({ hasText: '2 new' }).waitFor();
+        await picture(ada, 'activity-held');
+        await ada.mouse.down();
+        await ada.mouse.up();
+        await toast(ada, 'in one.txt').waitFor();
+        assert.equal(existsSync(path.join(root, 'one.txt')), false);
+        // They come when nobody is there any more.
+        await ada.getByRole('textbox', { name: 'Where' }).focus();
+        await ada.mouse.move(5, 5);
+        await entry(ada, 'files', 'three.txt').waitFor();
+        await news.waitFor({ state: 'detached' });
+
+        // Whoever only looks sees what comes.
+        await ada.getByRole('feed').focus();
+        await call('five.txt');
+        await entry(ada, 'files', 'five.txt').waitFor();
+        await ada.keyboard.press('Tab');
+        await comes('six.txt', () => outside('six.txt'));
+        // What is asked for is shown.
+        const where = ada.getByRole('checkbox', { name: /^Commits / });
+        await entry(ada, 'commits', 'The first loans').hover();
+        await where.evaluate((box) => (box as HTMLInputElement).click());
+        await entry(ada, 'commits', 'The first loans').waitFor({ state: 'detached' });
+        await where.evaluate((box) => (box as HTMLInputElement).click());
+        await entry(ada, 'commits', 'The first loans').waitFor();
+        await call('seven.txt');
+        await news.waitFor();
+        await ada.emulateMedia({ colorScheme: 'dark' });
+        await ada.setViewportSize({ width: 900, height: 600 });
+        await picture(ada, 'activity-held-narrow');
+        await news.click();
+        await entry(ada, 'files', 'seven.txt').waitFor();
+      } finally {
+        owner.close();
+      }
+    },
+    { git: true },
+  );
 });

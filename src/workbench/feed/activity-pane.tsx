@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { Icon } from '../shell/icon.tsx';
+import { useHeld } from '../use-held.ts';
 import { useScroll } from '../use-scroll.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { windowOf } from '../virtual-window.ts';
@@ -13,17 +14,24 @@ import { type FeedLine, feedLines, headingHeight } from './feed-rows.ts';
 const atTopPx = 8;
 const tickMs = 10_000;
 
-/** One stream of all that was done here, newest first. What comes while one reads further down waits behind a button. */
+/** One stream of all that was done here, newest first. What comes while one reads further down, or is at a row, waits behind a button. */
 export function ActivityPane() {
   const workbench = useWorkbench();
   const { feed, activity } = workbench;
   const scroll = useScroll();
   const now = useSignal(workbench.now());
-  const held = useRef<readonly ActivityItem[] | undefined>(undefined);
+  const somebody = useHeld('article');
   const { value: items } = activity.items;
-  if (scroll.top <= atTopPx) held.current = undefined;
-  else held.current ??= items;
-  const { shown, waiting } = held.current === undefined ? { shown: items, waiting: 0 } : heldActivity(held.current, items);
+  const { value: filter } = feed.filter;
+  const { value: seeks } = feed.sought;
+  const held = useRef<{ items: readonly ActivityItem[]; at: number; of: readonly unknown[] } | undefined>(undefined);
+  // What comes before all of it has is part of it, and what is asked for is shown at once.
+  const isHeld = activity.known.value && (scroll.top > atTopPx || somebody.value);
+  if (!isHeld || held.current?.of[0] !== filter || held.current.of[1] !== seeks) held.current = undefined;
+  if (isHeld) held.current ??= { items, at: now.value, of: [filter, seeks] };
+  const { shown, waiting } = held.current === undefined ? { shown: items, waiting: 0 } : heldActivity(held.current.items, items);
+  // A heading that comes moves what is below it.
+  const groupedAt = held.current?.at ?? now.value;
   useEffect(() => activity.want(), [activity]);
   useEffect(() => {
     const timer = setInterval(() => (now.value = workbench.now()), tickMs);
@@ -32,15 +40,15 @@ export function ActivityPane() {
   useEffect(() => {
     now.value = workbench.now();
   }, [items]);
-  const { lines, height } = useMemo(() => feedLines(shown, now.value), [shown, now.value]);
+  const { lines, height } = useMemo(() => feedLines(shown, groupedAt), [shown, groupedAt]);
   const { start, end } = windowOf(lines, scroll.top, scroll.height);
 
-  const sought = feed.sought.value?.revision;
+  const sought = seeks?.revision;
   useEffect(() => {
     if (sought === undefined) return;
     const line = lines.find((one) => one.type === 'row' && holds(one.row, sought));
     if (line !== undefined && scroll.box.current !== null) scroll.box.current.scrollTop = Math.max(0, line.top - headingHeight * 2);
-  }, [feed.sought.value]);
+  }, [seeks]);
 
   return (
     <div class="pane activity">
@@ -68,6 +76,7 @@ export function ActivityPane() {
         tabIndex={0}
         data-focus
         aria-label="Activity"
+        {...somebody.on}
         {...(lines.length === 0
           ? { role: 'region', 'aria-busy': activity.known.value ? 'false' : 'true' }
           : { role: 'feed', 'aria-busy': 'false' })}
