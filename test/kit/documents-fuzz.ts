@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { WebSocket } from 'ws';
-import { WebsocketProvider } from 'y-websocket';
-import * as Y from 'yjs';
+import type { WebSocket } from 'ws';
 import type { Faults } from '../../src/sidecar/sidecar.ts';
-import { processToken, type SidecarProcess, spawnSidecar } from './sidecar-process.ts';
+import { type FileKind, FuzzFile, placesOfWords, wordsOf } from './documents-fuzz-file.ts';
+import { Taking, type TakingCounts } from './documents-fuzz-taking.ts';
+import { FuzzWorld, SAVE_IDLE_MS, sleep } from './documents-fuzz-world.ts';
 
 /*
- * Stock y-websocket clients, programs that write the files, calls, renames, restarts, kills and lost states, in random
- * order. Every insertion is a word of its own; at rest each word that nobody removed stands there exactly once, every client
- * has the same text, and the file holds it, with its own line ends and byte order mark.
+ * Stock y-websocket clients, programs that write the files, take them away, bring them back and put others in their place, calls that do, renames, restarts, kills
+ * and lost states, in random order. Every insertion is a word of its own; at rest each word that nobody removed stands there exactly once, every client has the
+ * same text, and the file holds it, with its own line ends and byte order mark. A file that was taken away is not there until somebody types in it, or brings it
+ * back; until then those who have it open have what it held.
  */
 
 export interface FuzzPlan {
@@ -20,11 +20,11 @@ export interface FuzzPlan {
   faults?: Faults;
   /** At rest, after every so many steps. */
   restEvery?: number;
-  /** Shares of the rarer steps, of all steps. */
-  rates: { kill: number; restart: number; lose: number; rename: number };
+  /** Shares of the rarer steps, of all steps. `take`: a file is taken away, brought back or replaced. */
+  rates: { kill: number; restart: number; lose: number; rename: number; take: number };
 }
 
-export interface FuzzCounts {
+export interface FuzzCounts extends TakingCounts {
   steps: number;
   kills: number;
   restarts: number;
@@ -34,203 +34,187 @@ export interface FuzzCounts {
   words: number;
 }
 
-interface Client {
-  ydoc: Y.Doc;
-  text: Y.Text;
-  provider: WebsocketProvider;
-}
+export const noCounts: FuzzCounts = {
+  steps: 0,
+  kills: 0,
+  restarts: 0,
+  lost: 0,
+  renames: 0,
+  taken: 0,
+  back: 0,
+  replaced: 0,
+  blocked: 0,
+  rests: 0,
+  words: 0,
+};
 
-interface FileModel {
-  path: string;
-  eol: '\n' | '\r\n';
-  bom: boolean;
-  clients: Client[];
-  /** Words that must stand in it once. */
-  present: Set<number>;
-  /** Words that must not. */
-  absent: Set<number>;
-  /** Words that may stand in it once or not at all. */
-  unsure: Set<number>;
-  /** Words removed since the last rest: should the state be lost now, they may come back. */
-  removedLately: Set<number>;
-}
-
-const SAVE_IDLE_MS = 400;
-const DEADLINE_MS = 30_000;
-const wordPattern = /W(\d+)w/g;
+const kinds: Record<string, FileKind> = {
+  'plain.txt': { eol: '\n', bom: false },
+  'windows.txt': { eol: '\r\n', bom: false },
+  'marked.txt': { eol: '\r\n', bom: true },
+};
 
 export async function runDocumentsFuzz(plan: FuzzPlan): Promise<FuzzCounts> {
   const fuzz = new DocumentsFuzz(plan);
   try {
     await fuzz.start();
     await fuzz.run();
-    return fuzz.counts;
+    return fuzz.counts();
   } finally {
     await fuzz.end();
   }
 }
 
 class DocumentsFuzz {
-  readonly counts: FuzzCounts = { steps: 0, kills: 0, restarts: 0, lost: 0, renames: 0, rests: 0, words: 0 };
+  readonly #counts = { ...noCounts };
   readonly #plan: FuzzPlan;
-  readonly #random: () => number;
-  readonly #base = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-fuzz-'));
-  readonly #root = path.join(this.#base, 'root');
-  readonly #state = path.join(this.#base, 'state');
-  readonly #files: FileModel[] = [];
-  readonly #trace: string[] = [];
-  #sidecar: SidecarProcess | undefined;
-  #port = 0;
-  #nextWord = 1;
-  /** When an edit was made since all was saved; a program that writes the file must not race with the save. */
-  #dirtySince = 0;
+  readonly #world: FuzzWorld;
+  readonly #taking: Taking;
   #cursor: string | undefined;
-  #lostSinceRest = false;
 
   constructor(plan: FuzzPlan) {
     this.#plan = plan;
-    this.#random = mulberry32(plan.seed);
+    this.#world = new FuzzWorld(plan.seed, plan.faults);
+    this.#taking = new Taking(this.#world);
+  }
+
+  counts(): FuzzCounts {
+    return { ...this.#counts, ...this.#taking.counts, words: this.#world.words };
   }
 
   async start(): Promise<void> {
-    fs.mkdirSync(this.#root);
-    const kinds = [
-      { path: 'plain.txt', eol: '\n', bom: false },
-      { path: 'windows.txt', eol: '\r\n', bom: false },
-      { path: 'marked.txt', eol: '\r\n', bom: true },
-    ] as const;
-    for (const kind of kinds) {
-      const text = Array.from({ length: 12 }, (_, line) => `line ${line} of ${kind.path}`).join(kind.eol) + kind.eol;
-      fs.writeFileSync(path.join(this.#root, kind.path), (kind.bom ? '\uFEFF' : '') + text);
-      this.#files.push({ ...kind, clients: [], present: new Set(), absent: new Set(), unsure: new Set(), removedLately: new Set() });
+    for (const [name, kind] of Object.entries(kinds)) {
+      const file = new FuzzFile(this.#world.root, name, kind);
+      const text = Array.from({ length: 12 }, (_, line) => `line ${line} of ${name}\n`).join('');
+      file.make(file.raw(text));
+      this.#world.files.push(file);
     }
-    await this.#spawn();
-    for (const file of this.#files) for (let i = 0; i < 2; i++) this.#addClient(file);
+    await this.#world.spawn();
+    for (const file of this.#world.files) for (let i = 0; i < 2; i++) file.join(this.#world.port);
     await this.#rest();
   }
 
   async run(): Promise<void> {
     const restEvery = this.#plan.restEvery ?? 12;
     for (let step = 0; step < this.#plan.steps; step++) {
-      this.counts.steps++;
+      this.#counts.steps++;
+      this.#world.steps++;
       await this.#step();
+      this.#world.checkTakenAway();
       if (step % restEvery === restEvery - 1) await this.#rest();
     }
     await this.#rest();
   }
 
-  async end(): Promise<void> {
-    for (const file of this.#files) for (const client of file.clients) destroy(client);
-    if (this.#sidecar !== undefined && this.#sidecar.child.exitCode === null) await this.#sidecar.kill();
-    fs.rmSync(this.#base, { recursive: true, force: true });
+  end(): Promise<void> {
+    return this.#world.end();
   }
 
   async #step(): Promise<void> {
     const { rates } = this.#plan;
-    const dice = this.#random();
+    const dice = this.#world.random();
     let edge = 0;
     const below = (share: number): boolean => {
       edge += share;
       return dice < edge;
     };
-    const file = this.#pick(this.#files);
+    const any = this.#world.pick(this.#world.files);
     if (below(rates.kill)) return this.#kill(false);
     if (below(rates.lose)) return this.#kill(true);
     if (below(rates.restart)) return this.#restart();
-    if (below(rates.rename)) return this.#rename(file);
+    if (below(rates.rename)) return this.#rename(any);
+    if (below(rates.take)) return this.#taking.step(any);
+    if (below(0.04)) return this.#reconnect(any);
+    if (below(0.02)) return this.#replaceClient(any);
+    if (below(0.01)) return this.#goIdle(any);
+    const file = this.#world.active();
+    if (file === undefined) return;
     if (below(0.05)) return this.#call(file);
     if (below(0.12)) return this.#writeDisk(file);
-    if (below(0.04)) return this.#reconnect(file);
-    if (below(0.02)) return this.#replaceClient(file);
     if (below(0.12)) return this.#removeWord(file);
     this.#insertWord(file);
-    if (this.#random() < 0.3) await sleep(this.#random() * 30);
+    if (this.#world.chance(0.3)) await sleep(this.#world.random() * 30);
   }
 
   // ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #insertWord(file: FileModel): void {
-    const client = this.#pick(file.clients);
-    const word = this.#newWord(file);
+  #insertWord(file: FuzzFile): void {
+    const client = this.#world.client(file);
+    file.typed(client);
+    const word = this.#world.newWord(file);
     const text = client.text.toString();
-    const at = boundary(text, Math.floor(this.#random() * (text.length + 1)));
-    client.text.insert(at, this.#random() < 0.3 ? `\nW${word}w\n` : ` W${word}w `);
-    this.#edited();
-    this.#say(`insert W${word} in ${file.path} at ${at}`);
+    const at = boundary(text, Math.floor(this.#world.random() * (text.length + 1)));
+    client.text.insert(at, this.#world.chance(0.3) ? `\nW${word}w\n` : ` W${word}w `);
+    this.#world.edited();
+    this.#world.say(`insert W${word} in ${file.path} at ${at}`);
   }
 
-  #removeWord(file: FileModel): void {
-    const client = this.#pick(file.clients);
-    const found = [...client.text.toString().matchAll(wordPattern)];
+  #removeWord(file: FuzzFile): void {
+    const client = this.#world.client(file);
+    const found = placesOfWords(client.text.toString());
     if (found.length === 0) return;
-    const match = this.#pick(found);
+    const match = this.#world.pick(found);
+    file.typed(client);
     client.text.delete(match.index, match[0].length);
     this.#removed(file, Number(match[1]));
-    this.#edited();
-    this.#say(`remove ${match[0]} from ${file.path}`);
+    this.#world.edited();
+    this.#world.say(`remove ${match[0]} from ${file.path}`);
+  }
+
+  /** Until a client was healed, nobody knows on which text its removals were made. */
+  #removed(file: FuzzFile, word: number): void {
+    file.removed(word, !this.#world.isLost);
   }
 
   /** Cuts a client's socket as a bad network would; it comes back by itself. */
-  #reconnect(file: FileModel): void {
-    const client = this.#pick(file.clients);
+  #reconnect(file: FuzzFile): void {
+    const client = this.#world.client(file);
     (client.provider.ws as unknown as WebSocket | null)?.terminate();
-    this.#say(`cut a client of ${file.path}`);
+    this.#world.say(`cut a client of ${file.path}`);
   }
 
   /** A person goes and another comes, with nothing of their own. */
-  #replaceClient(file: FileModel): void {
-    const [gone] = file.clients.splice(Math.floor(this.#random() * file.clients.length), 1);
-    // What it has not sent is lost with it.
-    for (const word of gone === undefined ? [] : wordsOf(gone.text.toString())) {
-      if (!file.clients.some((client) => wordsOf(client.text.toString()).includes(word)) && file.present.delete(word))
-        file.unsure.add(word);
-    }
-    if (gone !== undefined) {
-      for (const word of file.removedLately) if (file.absent.delete(word)) file.unsure.add(word);
-      destroy(gone);
-    }
-    this.#addClient(file);
-    this.#say(`replace a client of ${file.path}`);
+  #replaceClient(file: FuzzFile): void {
+    file.leave(this.#world.client(file));
+    file.join(this.#world.port);
+    this.#world.say(`replace a client of ${file.path}`);
   }
 
-  #addClient(file: FileModel): void {
-    const ydoc = new Y.Doc();
-    const provider = new WebsocketProvider(`ws://127.0.0.1:${this.#port}/ws/doc`, file.path, ydoc, {
-      WebSocketPolyfill: WebSocket as never,
-      params: { token: processToken },
-      disableBc: true,
-      maxBackoffTime: 200,
-    });
-    file.clients.push({ ydoc, text: ydoc.getText('content'), provider });
+  /** All who have it open are away, or are back. */
+  #goIdle(file: FuzzFile): void {
+    if (file.isAway) file.comeBack();
+    else file.goIdle();
+    this.#world.say(`all clients of ${file.path} are ${file.isAway ? 'away' : 'back'}`);
   }
 
   // ── programs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async #writeDisk(file: FileModel): Promise<void> {
+  async #writeDisk(file: FuzzFile): Promise<void> {
     // A program that reads, waits, and writes over what was saved between has undone it: that is its own doing, not ours.
-    if (this.#dirtySince !== 0 && performance.now() - this.#dirtySince > SAVE_IDLE_MS / 4) await this.#saved();
-    const full = path.join(this.#root, file.path);
-    if (!fs.existsSync(full)) return;
-    const before = this.#readDisk(file);
-    const word = this.#newWord(file);
-    const at = boundary(before, Math.floor(this.#random() * (before.length + 1)));
-    const removable = [...before.matchAll(wordPattern)];
+    if (this.#world.dirtySince !== 0 && performance.now() - this.#world.dirtySince > SAVE_IDLE_MS / 4) await this.#world.saved();
+    if (!file.isThere) return;
+    const { full } = file;
+    const before = file.read();
+    const word = this.#world.newWord(file);
+    const at = boundary(before, Math.floor(this.#world.random() * (before.length + 1)));
+    const removable = placesOfWords(before);
     let text = `${before.slice(0, at)} W${word}w ${before.slice(at)}`;
-    if (removable.length > 0 && this.#random() < 0.2) {
-      const match = this.#pick(removable);
+    if (removable.length > 0 && this.#world.chance(0.2)) {
+      const match = this.#world.pick(removable);
       text = text.replace(match[0], '');
       this.#removed(file, Number(match[1]));
     }
-    const raw = (file.bom ? '\uFEFF' : '') + text.replaceAll('\n', file.eol);
-    const way = this.#random();
-    if (way < 0.5) {
+    file.isTouched = true;
+    const raw = file.raw(text);
+    const way = this.#world.random();
+    if (way < 0.5 && !file.isLink) {
       fs.writeFileSync(`${full}.new`, raw);
       fs.renameSync(`${full}.new`, full);
     } else if (way < 0.9) fs.writeFileSync(full, raw);
     else await this.#writeSlowly(full, raw);
-    this.#say(`disk W${word} in ${file.path}`);
+    this.#world.say(`disk W${word} in ${file.path}`);
     // The next save must not come before the sidecar has seen it: that program would be the one that lost.
-    if (this.#dirtySince !== 0) await sleep(5);
+    if (this.#world.dirtySince !== 0) await sleep(5);
   }
 
   /** Empties the file, and has to wait before it can write, as programs on a busy machine do. */
@@ -241,161 +225,144 @@ class DocumentsFuzz {
     fs.closeSync(descriptor);
   }
 
-  async #call(file: FileModel): Promise<void> {
-    const line = Math.floor(this.#random() * 5) + 1;
-    const word = this.#newWord(file);
+  async #call(file: FuzzFile): Promise<void> {
+    const line = Math.floor(this.#world.random() * 5) + 1;
+    const word = this.#world.newWord(file);
     file.present.delete(word);
     file.unsure.add(word);
-    const answer = await this.#post('files.edit', {
-      path: file.path,
-      edits: [{ startLine: line, endLine: line - 1, text: `W${word}w` }],
-    }).catch(() => undefined);
+    const edit = { path: file.path, edits: [{ startLine: line, endLine: line - 1, text: `W${word}w` }] };
+    const [operation, input] = this.#world.chance(0.5) ? ['files.edit', edit] : ['files.batch', { changes: [{ op: 'edit', ...edit }] }];
+    const answer = await this.#world.post(operation as string, input as object).catch(() => undefined);
     if (answer?.ok === true) {
+      assert.notEqual(file.place, 'nothing', this.#world.failure('a file that is not there was edited', file));
       file.unsure.delete(word);
       file.present.add(word);
+      file.place = 'file';
     }
-    this.#say(`call W${word} in ${file.path}: ${answer?.status ?? 'no answer'}`);
+    if (file.place !== 'nothing') file.isTouched = true;
+    this.#world.say(`call W${word} in ${file.path}: ${answer?.status ?? 'no answer'}`);
   }
 
-  async #rename(file: FileModel): Promise<void> {
-    this.counts.renames++;
-    const to = `${this.#random() < 0.5 ? `folder${Math.floor(this.#random() * 3)}/` : ''}name${this.#nextWord}-${this.counts.renames}.txt`;
+  async #rename(file: FuzzFile): Promise<void> {
+    if (file.place !== 'file' || !file.isThere || file.isLink) return;
+    const to = `${this.#world.chance(0.5) ? `folder${Math.floor(this.#world.random() * 3)}/` : ''}name${this.#world.words}-${this.#counts.renames}.txt`;
     const from = file.path;
     const folder = path.dirname(from);
-    if (folder !== '.' && this.#random() < 0.5) return this.#renameFolder(folder);
-    if (this.#random() < 0.6) {
-      const answer = await this.#post('files.move', { from, to });
-      assert.equal(answer.status, 200, `${from} → ${to}: ${await answer.text()}`);
-    } else {
-      await this.#saved();
-      fs.mkdirSync(path.dirname(path.join(this.#root, to)), { recursive: true });
-      fs.renameSync(path.join(this.#root, from), path.join(this.#root, to));
-      await this.#until(async () => {
-        const { documents } = await this.#get<{ documents: { path: string }[] }>('documents.list');
-        return documents.some((document) => document.path === to);
-      }, `the document of ${from} to be at ${to}`);
-    }
-    file.path = to;
-    // Those who come back after a restart ask for the name they know; a page would follow the rename.
-    for (const client of file.clients) client.provider.roomname = to;
-    this.#say(`rename ${from} → ${to}`);
+    if (folder !== '.' && this.#world.chance(0.5)) return this.#renameFolder(folder);
+    await this.#move(from, to, [file]);
   }
 
   async #renameFolder(from: string): Promise<void> {
-    const to = `moved${this.counts.renames}`;
-    const inside = this.#files.filter((file) => path.dirname(file.path) === from);
-    if (this.#random() < 0.5) {
-      const answer = await this.#post('files.move', { from, to });
-      assert.equal(answer.status, 200, `${from} → ${to}: ${await answer.text()}`);
-    } else {
-      await this.#saved();
-      fs.renameSync(path.join(this.#root, from), path.join(this.#root, to));
-      await this.#until(async () => {
-        const { documents } = await this.#get<{ documents: { path: string }[] }>('documents.list');
-        return inside.every((file) => documents.some((document) => document.path === to + file.path.slice(from.length)));
+    const inside = this.#world.files.filter((file) => path.dirname(file.path) === from);
+    if (inside.some((file) => file.isBlocked || file.isLink)) return;
+    await this.#move(from, `moved${this.#counts.renames}`, inside);
+  }
+
+  async #move(from: string, to: string, inside: readonly FuzzFile[]): Promise<void> {
+    const target = (file: FuzzFile): string => to + file.path.slice(from.length);
+    if (this.#world.chance(0.55)) await this.#world.ask('files.move', { from, to });
+    else {
+      await this.#world.saved();
+      // What was typed into a file that was taken away may have come to nothing.
+      if (!fs.existsSync(this.#world.at(from))) return;
+      fs.mkdirSync(path.dirname(this.#world.at(to)), { recursive: true });
+      fs.renameSync(this.#world.at(from), this.#world.at(to));
+      await this.#world.until(async () => {
+        const { documents } = await this.#world.get<{ documents: { path: string }[] }>('documents.list');
+        return inside.every((file) => documents.some((document) => document.path === target(file)));
       }, `the documents of ${from} to be at ${to}`);
     }
-    for (const file of inside) {
-      file.path = to + file.path.slice(from.length);
-      for (const client of file.clients) client.provider.roomname = file.path;
-    }
-    this.#say(`rename folder ${from} → ${to}`);
+    for (const file of inside) file.movedTo(target(file));
+    this.#counts.renames++;
+    this.#world.say(`rename ${from} → ${to}`);
   }
 
   // ── faults ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #kill(lose: boolean): Promise<void> {
-    await this.#sidecar?.kill();
-    this.counts.kills++;
+    // The sidecar may have heard of it, or not.
+    if (this.#plan.rates.take > 0 && this.#world.chance(0.2)) this.#taking.byProgram(this.#world.pick(this.#world.files));
+    await this.#world.kill({ lose });
+    this.#counts.kills++;
     if (lose) {
-      this.counts.lost++;
-      this.#lostSinceRest = true;
-      fs.rmSync(this.#state, { recursive: true, force: true });
+      this.#counts.lost++;
       this.#cursor = undefined;
     }
-    this.#say(lose ? 'kill and lose the state' : 'kill');
+    this.#world.say(lose ? 'kill and lose the state' : 'kill');
     await this.#whileDown(lose);
   }
 
   async #restart(): Promise<void> {
-    const code = await this.#sidecar?.stop();
-    assert.equal(code, 0, `SIGTERM must end in 0:\n${this.#sidecar?.log()}`);
-    this.counts.restarts++;
-    this.#say('restart');
+    await this.#world.stop();
+    this.#counts.restarts++;
+    this.#world.say('restart');
     await this.#whileDown(false);
   }
 
   async #whileDown(lost: boolean): Promise<void> {
-    this.#dirtySince = 0;
-    if (this.#random() < 0.5) await this.#writeDisk(this.#pick(this.#files));
-    if (this.#random() < 0.5) this.#insertWord(this.#pick(this.#files));
+    this.#world.dirtySince = 0;
+    if (this.#plan.rates.take > 0 && this.#world.chance(0.4)) this.#taking.byProgram(this.#world.pick(this.#world.files));
+    const file = this.#world.active();
+    if (file !== undefined && this.#world.chance(0.5)) await this.#writeDisk(file);
+    if (file !== undefined && this.#world.chance(0.5)) this.#insertWord(file);
     // Who removed a word without being heard, and who never had it, can't be told apart any more.
-    if (lost) for (const file of this.#files) for (const word of file.removedLately) if (file.absent.delete(word)) file.unsure.add(word);
-    this.#dirtySince = 0;
-    await this.#spawn();
-    this.#edited();
+    if (lost) for (const one of this.#world.files) one.doubtRemoved();
+    this.#world.dirtySince = 0;
+    for (const one of this.#world.files) if (one.place === 'nothing' && this.#world.chance(0.5)) this.#forget(one);
+    await this.#world.spawn();
+    this.#world.edited();
   }
 
-  async #spawn(): Promise<void> {
-    this.#sidecar = await spawnSidecar({
-      root: this.#root,
-      state: this.#state,
-      port: this.#port,
-      flags: { 'documents.saveIdleMs': String(SAVE_IDLE_MS), 'limits.requestsPerMinute': '1000000', 'log.level': 'info' },
-      ...(this.#plan.faults === undefined ? {} : { faults: this.#plan.faults }),
-    });
-    this.#port = Number(new URL(this.#sidecar.url).port);
+  /** Others come to where a file was. */
+  #forget(file: FuzzFile): void {
+    file.forgotten();
+    for (let i = 0; i < 2; i++) file.join(this.#world.port);
+    this.#world.say(`nobody is left who had ${file.path}`);
   }
 
   // ── at rest ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #rest(): Promise<void> {
-    this.counts.rests++;
-    for (const file of this.#files)
-      await this.#until(
-        () => this.#atRest(file),
-        `${file.path} to come to rest`,
-        () => this.#dump(file),
-      );
-    for (const file of this.#files) {
-      const text = this.#readDisk(file);
-      const counts = new Map<number, number>();
-      for (const word of wordsOf(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
-      for (const [word, count] of counts) assert.equal(count, 1, this.#failure(file, `W${word} stands there ${count} times`));
-      for (const word of file.present) assert.ok(counts.has(word), this.#failure(file, `W${word} is lost`));
-      for (const word of file.absent) assert.ok(!counts.has(word), this.#failure(file, `W${word} came back`));
-      for (const word of file.unsure) (counts.has(word) ? file.present : file.absent).add(word);
-      for (let line = 0; line < 12; line++) {
-        const count = text.split(new RegExp(`line ${line} of`)).length - 1;
-        assert.ok(count <= 1, this.#failure(file, `line ${line} stands there ${count} times`));
-      }
-      file.unsure.clear();
-      file.removedLately.clear();
-      const raw = fs.readFileSync(path.join(this.#root, file.path), 'utf8');
-      assert.equal(raw.startsWith('\uFEFF'), file.bom, this.#failure(file, 'the byte order mark changed'));
-      if (file.eol === '\r\n') assert.ok(!/[^\r]\n/.test(raw), this.#failure(file, 'a line end changed'));
+    this.#counts.rests++;
+    this.#taking.unblock();
+    await this.#world.rest();
+    for (const file of this.#world.files) this.#check(file);
+    for (const file of this.#world.files) {
+      this.#separate(file);
+      file.isLeft = this.#plan.rates.take > 0 && this.#world.chance(file.isThere ? 0.25 : 0.6);
+      for (const client of file.clients.slice(3)) file.leave(client);
     }
-    for (const file of this.#files) this.#separate(file);
     await this.#checkFeed();
-    this.#lostSinceRest = false;
-    this.#dirtySince = 0;
+    this.#world.isLost = false;
+    this.#world.dirtySince = 0;
   }
 
-  async #atRest(file: FileModel): Promise<boolean> {
-    if (!file.clients.every((client) => client.provider.wsconnected && client.provider.synced)) return false;
-    const texts = file.clients.map((client) => client.text.toString());
-    if (texts.some((text) => text !== texts[0])) return false;
-    if (!fs.existsSync(path.join(this.#root, file.path)) || this.#readDisk(file) !== texts[0]) return false;
-    const { documents } = await this.#get<{ documents: { path: string; state: string }[] }>('documents.list');
-    if (documents.find((document) => document.path === file.path)?.state !== 'saved') return false;
-    const { text } = await this.#get<{ text: string }>('files.read', { path: file.path });
-    return text.replaceAll('\r\n', '\n') === texts[0];
+  #check(file: FuzzFile): void {
+    const { text } = file;
+    const holds = (is: boolean, problem: string): void => assert.ok(is, this.#world.failure(problem, file));
+    const words = new Set<number>();
+    for (const word of wordsOf(text)) {
+      holds(!words.has(word), `W${word} stands there twice`);
+      holds(!file.absent.has(word), `W${word} came back`);
+      holds(file.present.has(word) || file.unsure.has(word), `W${word} is of another file`);
+      words.add(word);
+    }
+    for (const word of file.present) holds(words.has(word), `W${word} is lost`);
+    const lines = [...text.matchAll(/line \d+ of \w+/g)].map(([line]) => line);
+    for (const line of lines) holds(lines.indexOf(line) === lines.lastIndexOf(line), `${line} stands there twice`);
+    file.settled(words);
+    if (!file.isThere) return;
+    const raw = fs.readFileSync(file.full, 'utf8');
+    holds(raw.startsWith('\uFEFF') === file.bom, 'the byte order mark changed');
+    if (file.eol === '\r\n') holds(!/[^\r]\n/.test(raw), 'a line end changed');
   }
 
   /** Two words that grew together (one side took the space between them) are one to whoever compares words; a person puts a space there. */
-  #separate(file: FileModel): void {
+  #separate(file: FuzzFile): void {
+    if (!file.isThere) return;
     const [client] = file.clients;
     for (let found = client?.text.toString().match(/W\d+w(?=W)/); client !== undefined && found; ) {
+      file.typed(client);
       client.text.insert((found.index ?? 0) + found[0].length, ' ');
       found = client.text.toString().match(/W\d+w(?=W)/);
     }
@@ -406,11 +373,11 @@ class DocumentsFuzz {
     const last = new Map<string, string | null>();
     for (let more = true; more; ) {
       const answer: {
-        changes: { path: string; what: string; after: string | null; revision: number }[];
+        changes: { path: string; from?: string; what: string; after: string | null; revision: number }[];
         cursor: string;
         more: boolean;
         resync?: string;
-      } = await this.#get(
+      } = await this.#world.get(
         'changes.since',
         this.#cursor === undefined ? { cursor: undefined, limit: 10_000 } : { cursor: this.#cursor, limit: 10_000 },
       );
@@ -423,118 +390,14 @@ class DocumentsFuzz {
             `seed ${this.#plan.seed}: r${change.revision} tells again of what ${change.path} held already`,
           );
         }
+        for (const gone of change.what === 'moved' || change.what === 'removed' ? [change.path, change.from] : [])
+          for (const at of [...last.keys()]) if (at === gone || at.startsWith(`${gone}/`)) last.delete(at);
         last.set(change.path, change.after);
       }
       this.#cursor = answer.cursor;
       more = answer.more;
     }
   }
-
-  /** Everything that was typed is in the files. */
-  async #saved(): Promise<void> {
-    await this.#until(async () => {
-      for (const file of this.#files) if (!(await this.#atRest(file))) return false;
-      return true;
-    }, 'all to be saved');
-    this.#dirtySince = 0;
-  }
-
-  // ── small things ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #edited(): void {
-    if (this.#dirtySince === 0) this.#dirtySince = performance.now();
-  }
-
-  #newWord(file: FileModel): number {
-    this.counts.words++;
-    file.present.add(this.#nextWord);
-    return this.#nextWord++;
-  }
-
-  #removed(file: FileModel, word: number): void {
-    file.present.delete(word);
-    file.unsure.delete(word);
-    // Until a client was healed, nobody knows on which text its removals were made.
-    (this.#lostSinceRest ? file.unsure : file.absent).add(word);
-    file.removedLately.add(word);
-  }
-
-  #readDisk(file: FileModel): string {
-    return fs
-      .readFileSync(path.join(this.#root, file.path), 'utf8')
-      .replace(/^\uFEFF/, '')
-      .replaceAll('\r\n', '\n');
-  }
-
-  #post(operation: string, input: object): Promise<Response> {
-    return fetch(`http://127.0.0.1:${this.#port}/api/${operation}`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${processToken}`, 'content-type': 'application/json' },
-      body: JSON.stringify(input),
-      signal: AbortSignal.timeout(DEADLINE_MS),
-    });
-  }
-
-  async #get<T>(operation: string, input: object = {}): Promise<T> {
-    const answer = await this.#post(operation, input);
-    if (!answer.ok) throw new Error(`${operation}: ${await answer.text()}`);
-    return (await answer.json()) as T;
-  }
-
-  async #until(check: () => Promise<boolean>, what: string, dump: () => string = () => ''): Promise<void> {
-    const deadline = performance.now() + DEADLINE_MS;
-    let problem: unknown;
-    while (performance.now() < deadline) {
-      try {
-        if (await check()) return;
-        problem = undefined;
-      } catch (error) {
-        problem = error;
-      }
-      await sleep(10);
-    }
-    assert.fail(
-      `seed ${this.#plan.seed}: waited ${DEADLINE_MS} ms for ${what}. ${problem === undefined ? '' : String(problem)}\n${dump()}\n${this.#trace.slice(-40).join('\n')}`,
-    );
-  }
-
-  #dump(file: FileModel): string {
-    const full = path.join(this.#root, file.path);
-    return [
-      `disk: ${fs.existsSync(full) ? JSON.stringify(this.#readDisk(file)) : '(missing)'}`,
-      ...file.clients.map(
-        (client) =>
-          `client ${client.ydoc.clientID} connected ${client.provider.wsconnected} synced ${client.provider.synced}: ${JSON.stringify(client.text.toString())}`,
-      ),
-      (this.#sidecar?.log() ?? '')
-        .split('\n')
-        .filter((line) => !line.includes('"operation"'))
-        .slice(-15)
-        .join('\n'),
-    ].join('\n');
-  }
-
-  #failure(file: FileModel, problem: string): string {
-    return `seed ${this.#plan.seed}, step ${this.counts.steps}, ${file.path}: ${problem}\n${this.#dump(file)}\n${this.#trace.slice(-60).join('\n')}`;
-  }
-
-  #say(line: string): void {
-    this.#trace.push(`${this.counts.steps}: ${line}`);
-    if (this.#trace.length > 200) this.#trace.shift();
-  }
-
-  #pick<T>(list: readonly T[]): T {
-    return list[Math.floor(this.#random() * list.length)] as T;
-  }
-}
-
-function destroy(client: Client): void {
-  client.provider.destroy();
-  client.ydoc.destroy();
-}
-
-function wordsOf(text: string): number[] {
-  return [...text.matchAll(wordPattern)].map((match) => Number(match[1]));
 }
 
 /** The next place that is not inside a word. */
@@ -542,19 +405,4 @@ function boundary(text: string, at: number): number {
   let place = at;
   while (place < text.length && place > 0 && /\w/.test(text[place] as string) && /\w/.test(text[place - 1] as string)) place++;
   return place;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** A small generator whose whole run follows from the seed. */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }

@@ -1,0 +1,284 @@
+// One file of the random test of documents: who has it open, and what must stand in it.
+import fs from 'node:fs';
+import path from 'node:path';
+import { WebSocket } from 'ws';
+import { WebsocketProvider } from 'y-websocket';
+import * as Y from 'yjs';
+import { hashText, savedMark } from '../../src/services/documents/lineage.ts';
+import { processToken } from './sidecar-process.ts';
+
+export interface Client {
+  ydoc: Y.Doc;
+  text: Y.Text;
+  provider: WebsocketProvider;
+  /** It had all of the file at the last rest. */
+  isOld: boolean;
+}
+
+export interface FileKind {
+  eol: '\n' | '\r\n';
+  bom: boolean;
+}
+
+const wordPattern = /W(\d+)w/g;
+
+export class FuzzFile {
+  readonly #root: string;
+  path: string;
+  eol: FileKind['eol'];
+  bom: boolean;
+  clients: Client[] = [];
+  /** Words that must stand in it once: while there is no file, in the copies of those who have it open. */
+  readonly present = new Set<number>();
+  /** Words that must not. */
+  readonly absent = new Set<number>();
+  /** Words that may stand in it once or not at all. */
+  readonly unsure = new Set<number>();
+  /** Words removed since the last rest: should the state be lost now, they may come back. */
+  readonly removedLately = new Set<number>();
+  /**
+   * What stands at its path at rest. `nothing`: it was taken away, and nobody typed since; `unsure`: it was taken away while something may have been unsaved, so
+   * that it may be made anew.
+   */
+  place: 'file' | 'nothing' | 'unsure' = 'file';
+  /** A folder stands there, until the next rest. */
+  isBlocked = false;
+  /** Somebody may have something of it that is not saved. */
+  isTouched = false;
+  /** Nobody types in it until the next rest. */
+  isLeft = false;
+  /** Since the last rest a sidecar began, or nobody had it open. */
+  #wasPutAway = false;
+  /** There was no file at some time since the last rest. */
+  #wasGone = false;
+  /** Line ends and byte order mark are those of the file alone: where that is gone, what is forgotten is made anew without. */
+  #isFormatForgotten = false;
+
+  constructor(root: string, filePath: string, kind: FileKind) {
+    this.#root = root;
+    this.path = filePath;
+    this.eol = kind.eol;
+    this.bom = kind.bom;
+  }
+
+  get full(): string {
+    return path.join(this.#root, this.path);
+  }
+
+  /** A file stands there, be it by a link. */
+  get isThere(): boolean {
+    return fs.statSync(this.full, { throwIfNoEntry: false })?.isFile() === true;
+  }
+
+  get isLink(): boolean {
+    return fs.lstatSync(this.full, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  }
+
+  read(): string {
+    return fs
+      .readFileSync(this.full, 'utf8')
+      .replace(/^\uFEFF/, '')
+      .replaceAll('\r\n', '\n');
+  }
+
+  /** As it stands on the disk. */
+  raw(text: string): string {
+    return (this.bom ? '\uFEFF' : '') + text.replaceAll('\n', this.eol);
+  }
+
+  /** Makes it on the disk, as a program does. */
+  make(raw: string): void {
+    fs.mkdirSync(path.dirname(this.full), { recursive: true });
+    fs.writeFileSync(this.full, raw);
+  }
+
+  /** What everybody has at rest. */
+  get text(): string {
+    return this.clients[0]?.text.toString() ?? '';
+  }
+
+  movedTo(to: string): void {
+    this.path = to;
+    // Those who come back after a restart ask for the name they know; a page would follow the rename.
+    for (const { provider } of this.clients) {
+      provider.roomname = to;
+      if (!provider.wsconnected) (provider.ws as unknown as WebSocket | null)?.terminate();
+    }
+  }
+
+  // ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The sidecar may have forgotten it: what people have is merged without a text that all know, and what was saved already counts less than what was not. */
+  get #isAdrift(): boolean {
+    return this.#wasPutAway && this.#wasGone;
+  }
+
+  /** `client` typed, or removed something. */
+  typed(client: Client): void {
+    this.isTouched = true;
+    // Who came after it was forgotten has nothing of it, and those who have all come back to what this one typed.
+    if (this.#isAdrift && !client.isOld) this.#doubt(this.present);
+    this.place = 'file';
+  }
+
+  /** `isCertain`: on which text it was removed is known. */
+  removed(word: number, isCertain: boolean): void {
+    this.present.delete(word);
+    this.unsure.delete(word);
+    (isCertain && !this.#isAdrift ? this.absent : this.unsure).add(word);
+    this.removedLately.add(word);
+  }
+
+  /** Who removed a word without being heard, and who never had it, can't be told apart any more. */
+  doubtRemoved(): void {
+    for (const word of this.removedLately) if (this.absent.delete(word)) this.unsure.add(word);
+  }
+
+  /** Another sidecar began, or nobody has it open. */
+  putAway(): void {
+    this.#wasPutAway = true;
+    if (this.#isAdrift) this.#doubtAll();
+  }
+
+  /** Its file is not there any more. */
+  takenAway(): void {
+    this.place = this.isTouched ? 'unsure' : 'nothing';
+    this.#wasGone = true;
+    // Who has it open may not have seen what programs did to it last.
+    this.doubtRemoved();
+    this.#doubt([...this.present].filter((word) => !this.clients.some(({ text }) => wordsOf(text.toString()).includes(word))));
+    if (this.#isAdrift) this.#doubtAll();
+  }
+
+  /** Another text took the place of its own, which goes, but for what was unsaved. */
+  replacedBy(words: Iterable<number>, { isCertain = true } = {}): void {
+    this.doubtRemoved();
+    if (this.isTouched) this.#doubt(this.present);
+    else for (const word of [...this.present]) this.removed(word, true);
+    for (const word of words) {
+      for (const set of [this.absent, this.removedLately, this.unsure]) set.delete(word);
+      (isCertain ? this.present : this.unsure).add(word);
+    }
+    this.madeAnew();
+  }
+
+  /** A file is there again. Where it was forgotten, who typed before they have heard of it would bring along what they had before. */
+  madeAnew(): void {
+    if (this.#wasPutAway) this.isLeft = true;
+    this.place = 'file';
+    this.isTouched = true;
+  }
+
+  #doubt(words: Iterable<number>): void {
+    for (const word of [...words]) if (this.present.delete(word)) this.unsure.add(word);
+  }
+
+  #doubtAll(): void {
+    this.#isFormatForgotten = true;
+    this.doubtRemoved();
+    const copies = this.clients.filter(({ isOld }) => isOld).map(({ text }) => new Set(wordsOf(text.toString())));
+    this.#doubt([...this.present].filter((word) => copies.length === 0 || copies.some((copy) => !copy.has(word))));
+  }
+
+  /** All that was in doubt is known: `words` stand in it. */
+  settled(words: ReadonlySet<number>): void {
+    for (const word of this.unsure) (words.has(word) ? this.present : this.absent).add(word);
+    this.unsure.clear();
+    this.removedLately.clear();
+    this.place = this.isThere ? 'file' : 'nothing';
+    if (this.isThere && this.#isFormatForgotten) this.#takeFormat();
+    this.isTouched = false;
+    this.#wasPutAway = false;
+    this.#wasGone = this.place === 'nothing';
+    for (const client of this.clients) client.isOld = true;
+  }
+
+  #takeFormat(): void {
+    const raw = fs.readFileSync(this.full, 'utf8');
+    this.bom &&= raw.startsWith('\uFEFF');
+    if (!raw.includes('\r')) this.eol = '\n';
+    this.#isFormatForgotten = false;
+  }
+
+  /** It went elsewhere with all who had it open: from here on this is about another file. */
+  begin(filePath: string, words: Iterable<number>): void {
+    this.path = filePath;
+    this.clients = [];
+    for (const set of [this.present, this.absent, this.unsure, this.removedLately]) set.clear();
+    for (const word of words) this.present.add(word);
+    this.place = 'file';
+    this.isTouched = true;
+  }
+
+  // ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  join(port: number): void {
+    const ydoc = new Y.Doc();
+    const provider = new WebsocketProvider(`ws://127.0.0.1:${port}/ws/doc`, this.path, ydoc, {
+      WebSocketPolyfill: WebSocket as never,
+      params: { token: processToken },
+      disableBc: true,
+      maxBackoffTime: 200,
+    });
+    this.clients.push({ ydoc, text: ydoc.getText('content'), provider, isOld: false });
+  }
+
+  /** Somebody goes; what they have not sent is lost with them. */
+  leave(gone: Client): void {
+    this.clients.splice(this.clients.indexOf(gone), 1);
+    const kept = new Set(this.clients.flatMap(({ text }) => wordsOf(text.toString())));
+    this.#doubt(wordsOf(gone.text.toString()).filter((word) => !kept.has(word)));
+    this.doubtRemoved();
+    if (this.#isAdrift) this.#doubtAll();
+    if (this.place === 'file' && !this.isThere) this.place = 'unsure';
+    destroy(gone);
+  }
+
+  /** Nobody who had it open is left, nor the file: the sidecar that begins next has nothing of it to give to others. */
+  forgotten(): void {
+    for (const client of this.clients.splice(0)) destroy(client);
+    for (const word of [...this.present]) this.removed(word, true);
+    for (const word of this.removedLately) this.absent.add(word);
+    this.removedLately.clear();
+    this.unsure.clear();
+  }
+
+  /** They close the lid; `comeBack` opens it. */
+  goIdle(): void {
+    for (const { provider } of this.clients) provider.disconnect();
+    this.putAway();
+  }
+
+  get isAway(): boolean {
+    return this.clients.every(({ provider }) => !provider.shouldConnect);
+  }
+
+  comeBack(): void {
+    for (const { provider } of this.clients) if (!provider.wsconnected) provider.connect();
+  }
+
+  /** All who have it open have the same, which they know to be saved; undefined where they do not. */
+  get shared(): string | undefined {
+    const [first] = this.clients;
+    const text = first?.text.toString();
+    const isShared = this.clients.every(
+      ({ ydoc, provider, text: own }) =>
+        provider.wsconnected && provider.synced && own.toString() === text && savedMark(ydoc) === hashText(text ?? ''),
+    );
+    return isShared ? text : undefined;
+  }
+}
+
+export function destroy(client: Client): void {
+  client.provider.destroy();
+  client.ydoc.destroy();
+}
+
+export function wordsOf(text: string): number[] {
+  return [...text.matchAll(wordPattern)].map((match) => Number(match[1]));
+}
+
+/** Words as they stand in a text. */
+export function placesOfWords(text: string): RegExpExecArray[] {
+  return [...text.matchAll(wordPattern)];
+}
