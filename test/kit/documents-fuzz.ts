@@ -330,7 +330,7 @@ class DocumentsFuzz {
     for (const file of this.#world.files) {
       this.#separate(file);
       file.isLeft = this.#plan.rates.take > 0 && this.#world.chance(file.isThere ? 0.25 : 0.6);
-      for (const client of file.clients.slice(3)) file.leave(client);
+      for (const client of file.clients.slice(2)) file.leave(client);
     }
     await this.#checkFeed();
     this.#world.isLost = false;
