@@ -118,6 +118,29 @@ test('a file that is gone is made again, also by taking back its removal', () =>
     { prepare: (root) => fs.writeFileSync(path.join(root, 'old.txt'), 'old\n') },
   ));
 
+test('what is brought back has its byte order mark and line ends, made anew and in place of another', () =>
+  withSidecar(
+    async (running) => {
+      const { client, file, put } = running;
+      const marked = '\ufeffone\r\ntwo\r\n';
+      await client.call('files.remove', { path: 'a.txt' });
+      const [removal] = await keptVersions(running, 'a.txt', 1);
+      const revision = removal?.revision ?? 0;
+      const restore = { path: 'a.txt', revision, side: 'before' } as const;
+      assert.equal((await client.call('history.read', restore)).text, 'one\r\ntwo\r\n');
+      await client.call('history.restore', restore);
+      assert.equal(file('a.txt'), marked);
+      await client.call('files.remove', { path: 'a.txt' });
+      await client.call('history.revert', { path: 'a.txt', revision });
+      assert.equal(file('a.txt'), marked);
+      put('a.txt', 'plain\n');
+      await eventually(async () => assert.equal((await client.call('files.read', { path: 'a.txt' })).text, 'plain\n'));
+      await client.call('history.restore', restore);
+      assert.equal(file('a.txt'), marked);
+    },
+    { prepare: (root) => fs.writeFileSync(path.join(root, 'a.txt'), '\ufeffone\r\ntwo\r\n') },
+  ));
+
 test('one change is taken back, and what others wrote and typed since stays', () =>
   withSidecar(
     async (running) => {

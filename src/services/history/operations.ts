@@ -6,7 +6,7 @@ import { type Clash, takeBack } from '../../core/take-back.ts';
 import { decodeText, etagOf, hashBytes } from '../workspace/content.ts';
 import type { PastChange } from '../workspace/change-row.ts';
 import type { PathHistory } from '../workspace/path-history.ts';
-import { withBom } from '../workspace/stored-text.ts';
+import { keepBom, withBom } from '../workspace/stored-text.ts';
 import type { KeptTexts } from './kept-texts.ts';
 
 /** Times that a change is taken back anew from a file that is another one by the time that it is written. */
@@ -36,6 +36,8 @@ export interface HistoryOptions {
 /** What a file held; null where there was none. */
 interface Held {
   text: string | null;
+  /** It began with a byte order mark, which is not in the text. */
+  bom: boolean;
   hash: string | undefined;
   size: number;
 }
@@ -55,13 +57,13 @@ export function historyOperations(dependencies: HistoryDependencies, options: Hi
   const heldAt = async (path: string, revision: number, side: Side, call: Call): Promise<Held> => {
     const change = changeAt(path, revision, call);
     const isGone = side === 'after' ? change.what === 'removed' : change.what === 'created';
-    if (isGone) return { text: null, hash: undefined, size: 0 };
+    if (isGone) return { text: null, bom: false, hash: undefined, size: 0 };
     const hash = side === 'after' ? change.after : change.before;
     const bytes = hash === null ? undefined : await bytesOf(hash, path, call);
     const raw = bytes === undefined ? undefined : decodeText(bytes);
     if (hash === null || bytes === undefined || raw === undefined)
       throw new OutriggerError('VERSION_NOT_KEPT', `What ${path} held ${side} r${revision} is not kept.`);
-    return { text: withBom({}, raw).text, hash, size: bytes.length };
+    return { bom: false, ...withBom({}, raw), hash, size: bytes.length };
   };
 
   /** What is there now is not kept yet when it has just come. */
@@ -91,11 +93,12 @@ export function historyOperations(dependencies: HistoryDependencies, options: Hi
     return bytes !== null && bytes !== undefined && hashBytes(bytes) === hash && decodeText(bytes) !== undefined;
   };
 
-  /** Makes the file hold the result, where it still is the one that was read. */
+  /** Makes the file hold the result, where it still is the one that was read; `bom`: one that is made anew begins with a byte order mark. */
   const put = async (
     path: string,
     present: { text: string; etag: string } | undefined,
     result: Uint8Array | null,
+    bom: boolean,
     call: Call,
   ): Promise<Output<(typeof history)['history.revert']>> => {
     if (result === null) {
@@ -103,7 +106,8 @@ export function historyOperations(dependencies: HistoryDependencies, options: Hi
       const { revision } = await file['files.remove']({ path, ifMatch: present.etag, recursive: false, missingOk: false }, call);
       return { path, did: 'removed', revision };
     }
-    const text = Buffer.from(result).toString();
+    // One that is there keeps its own.
+    const text = keepBom(Buffer.from(result).toString(), bom && present === undefined);
     const condition = present === undefined ? { ifNoneMatch: '*' } : { ifMatch: present.etag };
     const { revision, document, changed } = await write(path, text, condition, call);
     const did = !changed ? 'nothing' : present === undefined ? 'written' : 'edited';
@@ -137,9 +141,9 @@ export function historyOperations(dependencies: HistoryDependencies, options: Hi
     },
 
     'history.restore': async ({ path, revision, side, ifMatch }, call) => {
-      const { text } = await heldAt(path, revision, side, call);
+      const { text, bom } = await heldAt(path, revision, side, call);
       if (text === null) throw notThere(path, revision, side);
-      return await write(path, text, ifMatch === undefined ? {} : { ifMatch }, call);
+      return await write(path, keepBom(text, bom), ifMatch === undefined ? {} : { ifMatch }, call);
     },
 
     'history.revert': async ({ path, revision, first = revision, shared }, call) => {
@@ -148,14 +152,15 @@ export function historyOperations(dependencies: HistoryDependencies, options: Hi
         if (changeAt(path, step, call).what === 'moved')
           throw new OutriggerError('BAD_INPUT', `r${step} moved ${path}: move it back instead.`);
       const made = bufferOf(await heldAt(path, revision, 'after', call));
-      const alone = bufferOf(await heldAt(path, first, 'before', call));
+      const before = await heldAt(path, first, 'before', call);
+      const alone = bufferOf(before);
       for (let attempt = 1; ; attempt++) {
         const present = await now(path, call);
         const current = present === undefined ? null : Buffer.from(present.text);
         const { result, clashes } = takeBack(made, alone, current, shared === 'remove' ? 'remove' : 'keep');
         if (clashes.length > 0 && shared === 'ask') throw sharedError(path, clashes);
         try {
-          return await put(path, present, result, call);
+          return await put(path, present, result, before.bom, call);
         } catch (error) {
           if (!(error instanceof OutriggerError && error.reason === 'ETAG_MISMATCH') || attempt === ATTEMPTS) throw error;
         }
