@@ -1,6 +1,7 @@
 // The wire of E2B's sandboxes: the npm package `e2b` as it is, and by hand what it does not say.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -235,6 +236,32 @@ test('of a flood that is read slowly not a byte is lost or comes twice', () =>
     { config: { ...setup.config, 'processes.headBytes': '65536', 'processes.tailBytes': '65536' } },
   ));
 
+test('who leaves in the middle of a flood, or stands still, keeps its program waiting no longer than they stay', () =>
+  withShared(async (running) => {
+    const leaving = new AbortController();
+    const response = await fetch(`${running.sidecar.e2bUrl}/process.Process/Start`, {
+      method: 'POST',
+      headers: { 'x-access-token': running.token, 'content-type': 'application/connect+json', 'keepalive-ping-interval': '1' },
+      body: Uint8Array.from(envelope({ process: { cmd: 'yes' }, tag: 'flood' })),
+      signal: leaving.signal,
+    });
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    await reader.read();
+    const written = async (): Promise<number> => (await running.client.call('processes.get', { id: 'flood' })).output.stdout.end;
+    let before = -1;
+    // Nobody reads any more: it comes to stand still.
+    await eventually(async () => {
+      const now = await written();
+      const stands = now > 0 && now === before;
+      before = now;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return stands;
+    });
+    leaving.abort();
+    await eventually(async () => assert.ok((await written()) > before, 'it goes on'));
+    assert.equal((await running.client.call('processes.stop', { id: 'flood', graceMs: 0 })).state, 'ended');
+  }));
+
 test('a terminal has the size that it is given, takes keys, and ends', () =>
   withShared(async (running) => {
     const { pty } = sandbox(running);
@@ -364,6 +391,15 @@ test('URLs that are signed let in to one file, one way, for a time', () =>
     assert.equal((await fetch(url, { method: 'POST', body: form })).status, 401, 'signed to be read');
     assert.equal((await fetch(await box.uploadUrl('up.txt'), { method: 'POST', body: form })).status, 200);
     assert.equal(running.file('up.txt'), 'up');
+    // It is no way to anything else.
+    const { search } = new URL(await box.uploadUrl('up.txt'));
+    const at = running.sidecar.e2bUrl;
+    assert.equal((await post(at, `/filesystem.Filesystem/Remove${search}`, { path: 'up.txt' })).status, 401);
+    assert.match(
+      JSON.stringify(await streamed(at, `/process.Process/Start${search}`, envelope({ process: { cmd: 'true' } }), {})),
+      /unauthenticated/,
+    );
+    assert.equal((await fetch(`${at}/files${search}`)).status, 401);
     const ranged = await fetch(url, { headers: { range: 'bytes=1-3' } });
     assert.deepEqual([ranged.status, await ranged.text(), ranged.headers.get('content-range')], [206, 'ign', 'bytes 1-3/7']);
     const none = await fetch(url, { headers: { range: 'bytes=100-' } });
@@ -491,7 +527,7 @@ test('a tag names one program at a time, and a silent stream says that it lives'
     assert.equal(said.at(-1), '{}');
   }));
 
-test('a body that unpacks to more than a file may hold is refused, and nothing of it stays', () =>
+test('what is or unpacks to more than a file may hold is refused, its sender hears so, and nothing of it stays', () =>
   withSidecar(
     async (running) => {
       const packed = gzipSync(Buffer.alloc(200 * mib));
@@ -499,6 +535,15 @@ test('a body that unpacks to more than a file may hold is refused, and nothing o
         ...{ 'x-access-token': running.token, 'content-type': 'application/octet-stream', 'content-encoding': 'gzip' },
       });
       assert.equal(said.status, 413);
+      const long = randomBytes(40 * mib);
+      for (const [body, coding] of [
+        [long, {}],
+        [gzipSync(long), { 'content-encoding': 'gzip' }],
+      ] as const) {
+        const headers = { 'x-access-token': running.token, 'content-type': 'application/octet-stream', ...coding };
+        assert.equal((await post(running.sidecar.e2bUrl, '/files?path=long', body, headers)).status, 413);
+      }
+      await assert.rejects(sandbox(running).files.write('long', long.buffer), /413/);
       assert.deepEqual(fs.readdirSync(running.root), []);
     },
     { config: { ...setup.config, 'limits.uploadBytes': String(8 * mib) } },

@@ -89,18 +89,23 @@ export class ConnectStream {
     reply.raw.writeHead(200, reply.getHeaders() as Record<string, string>);
     if (keepaliveS !== undefined) {
       this.#keepalive = setInterval(() => {
-        if (!reply.raw.writableNeedDrain) void this.send(keepalive);
+        if (!reply.raw.writableNeedDrain) this.tell(keepalive);
       }, Math.min(keepaliveS, MAX_KEEPALIVE_S) * 1000);
     }
     reply.raw.once('close', () => this.#stop());
   }
 
-  /** A promise when the reader has no room; nothing is sent any more after the end. */
+  /** A promise when the reader has no room, which rejects where they go; nothing is sent any more after the end. */
   send(message: unknown): Promise<void> | undefined {
+    this.tell(message);
     const { raw } = this.#reply;
-    if (this.#isOver || raw.writableEnded || raw.destroyed) return undefined;
-    raw.write(envelope(0, message));
     return raw.writableNeedDrain ? writable(raw) : undefined;
+  }
+
+  /** The same, of what is short and comes seldom: whether there is room is nobody's concern. */
+  tell(message: unknown): void {
+    const { raw } = this.#reply;
+    if (!this.#isOver && !raw.writableEnded && !raw.destroyed) raw.write(envelope(0, message));
   }
 
   /** `metadata`: of the end, as trailers. */

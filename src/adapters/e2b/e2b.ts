@@ -123,7 +123,8 @@ export function registerE2b(app: FastifyInstance, dependencies: E2bDependencies,
     await scope.register(multipart, { preservePath: true, limits: { fileSize: options.maxUploadBytes }, throwFileSizeLimit: false });
     // What is written is streamed; only a form is read by its parser.
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-    askBeforeLongBodies(scope, (request) => callerOf(request, dependencies, options));
+    const caller = (request: FastifyRequest): Promise<Caller> => fileCallerOf(request, dependencies, options);
+    askBeforeLongBodies(scope, caller);
     scope.setErrorHandler((error: FastifyError | OutriggerError, request, reply) => {
       const one = known(error, request, onError);
       const { code, message } = connectErrorOf(one);
@@ -133,12 +134,11 @@ export function registerE2b(app: FastifyInstance, dependencies: E2bDependencies,
       return reply.code(status).send({ code: status, message });
     });
     scope.get('/files', async (request, reply) => {
-      await sendFile(askingAs(await callerOf(request, dependencies, options), request, reply), request, reply, root);
+      await sendFile(askingAs(await caller(request), request, reply), request, reply, root);
       return reply;
     });
     scope.post('/files', async (request, reply) => {
-      const asking = askingAs(await callerOf(request, dependencies, options), request, reply);
-      return await takeFiles(asking, request, root);
+      return await takeFiles(askingAs(await caller(request), request, reply), request, root);
     });
     scope.get('/health', (_request, reply) => reply.code(204).send());
     refuseOtherMethods(scope, '/files', ['GET', 'POST']);
@@ -147,25 +147,26 @@ export function registerE2b(app: FastifyInstance, dependencies: E2bDependencies,
   return { close: () => watches.close() };
 }
 
-/** By `X-Access-Token`, a bearer token, or the signature of the URL of a file. The name of a user that comes along says nothing. */
-async function callerOf(
-  { headers, query, method }: FastifyRequest,
-  { authenticate, signingToken }: E2bDependencies,
-  { anonymous }: E2bOptions,
-): Promise<Caller> {
+/** By `X-Access-Token` or a bearer token. The name of a user that comes along says nothing. */
+async function callerOf({ headers }: FastifyRequest, { authenticate }: E2bDependencies, { anonymous }: E2bOptions): Promise<Caller> {
   const given = headers['x-access-token'];
   const token = typeof given === 'string' ? given : /^bearer +([^\s,]+) *$/i.exec(headers.authorization ?? '')?.[1];
   if (token !== undefined) return await authenticate({ token, from: 'bearer' }, 'request');
-  const { signature, signature_expiration: expiration, path, username } = query as Readonly<Record<string, unknown>>;
-  if (typeof signature === 'string') {
-    const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-    const operation = method === 'GET' ? 'read' : 'write';
-    const signed = { path: text(path), operation, username: text(username), signature } as const;
-    checkSignature({ ...signed, expiration: expiration === undefined ? undefined : text(expiration) }, signingToken(), Date.now());
-    return await authenticate({ token: signingToken(), from: 'bearer' }, 'request');
-  }
   if (anonymous === 'none') return await authenticate({ token: undefined, from: 'none' }, 'request');
   return { id: 'anonymous', name: 'anonymous', kind: 'service', access: anonymous };
+}
+
+/** Of the bytes of a file also by the signature of the URL, which holds for that file, that way, and for nothing else. */
+async function fileCallerOf(request: FastifyRequest, dependencies: E2bDependencies, options: E2bOptions): Promise<Caller> {
+  const { signature, signature_expiration: expiration, path, username } = request.query as Readonly<Record<string, unknown>>;
+  if (typeof signature !== 'string' || request.headers['x-access-token'] !== undefined)
+    return await callerOf(request, dependencies, options);
+  const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+  const token = dependencies.signingToken();
+  const operation = request.method === 'GET' ? 'read' : 'write';
+  const signed = { path: text(path), operation, username: text(username), signature } as const;
+  checkSignature({ ...signed, expiration: expiration === undefined ? undefined : text(expiration) }, token, Date.now());
+  return await dependencies.authenticate({ token, from: 'bearer' }, 'request');
 }
 
 /** An error of ours; what is none is told, and kept from the caller. */

@@ -80,14 +80,16 @@ async function unsavedText(asking: Asking, path: string): Promise<Buffer | undef
 
 /** The body as it was meant. Throws BAD_INPUT for what is not what it says it is. */
 async function* plainBody({ body, headers }: FastifyRequest): AsyncGenerator<Uint8Array, void> {
-  // A request without a body has none to read.
+  // A request without a body has none to read. One whose rest is not wanted is not cut: its sender is to read the answer.
   const raw = (body ?? Readable.from([])) as Readable;
+  const bytes = raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
   const isPacked = headers['content-encoding'] === 'gzip';
-  const source: Readable = isPacked ? pipeline(raw, zlib.createGunzip(), () => undefined) : raw;
   try {
-    yield* source as AsyncIterable<Uint8Array>;
+    yield* isPacked ? (pipeline(bytes, zlib.createGunzip(), () => undefined) as AsyncIterable<Uint8Array>) : bytes;
   } catch (error) {
     if (!isPacked) throw error;
     throw new OutriggerError('BAD_INPUT', 'The body is no gzip, or not whole.', { cause: error });
+  } finally {
+    if (!raw.readableEnded && !raw.destroyed) raw.resume();
   }
 }

@@ -70,8 +70,8 @@ export class E2bProcesses {
   async list(asking: Asking): Promise<Fields> {
     const { processes } = await ask(asking, 'processes.list', { running: true });
     return {
-      processes: processes.flatMap(({ pid, tag, argv: [cmd, ...args], path }) =>
-        pid === undefined
+      processes: processes.flatMap(({ pid, tag, argv: [cmd, ...args], path, host }) =>
+        pid === undefined || host !== 'local'
           ? []
           : [{ pid, ...(tag === undefined ? {} : { tag }), config: { cmd, args, envs: {}, cwd: sandboxPathOf(path) } }],
       ),
@@ -134,7 +134,7 @@ export class E2bProcesses {
 
   async #follow(asking: Asking, { id, pid = 0, terminal }: ProcessInfo, stream: ConnectStream, hold: boolean): Promise<void> {
     this.#remember(pid, id);
-    void stream.send({ event: { start: { pid } } });
+    stream.tell({ event: { start: { pid } } });
     let lost = 0;
     const emit = (item: unknown): Promise<void> | void => {
       const { stream: name, base64 = '', lost: missing = 0 } = item as OutputItem;
@@ -143,7 +143,7 @@ export class E2bProcesses {
     };
     const { process } = await ask(asking, 'processes.output', { id, encoding: 'base64', follow: true, hold }, { emit });
     if (process.reason === 'timeout') throw new OutriggerError('DEADLINE', 'The time of the program was over, and it was ended.');
-    void stream.send({ event: { end: endOf(process) } });
+    stream.tell({ event: { end: endOf(process) } });
     // The wire has no word for output that is not kept any more: where some is missing, the trailers count its bytes.
     stream.end(lost === 0 ? undefined : { 'outrigger-lost-bytes': [String(lost)] });
   }
@@ -168,7 +168,8 @@ export class E2bProcesses {
     }
     if (!Number.isSafeInteger(pid)) throw new OutriggerError('BAD_INPUT', 'process needs a pid or a tag.');
     const { processes } = await ask(asking, 'processes.list', { running: true });
-    const running = processes.find((one) => one.pid === pid);
+    // Those of other hosts have numbers of their own.
+    const running = processes.find((one) => one.pid === pid && one.host === 'local');
     if (running !== undefined) return running;
     const id = also ? this.#remembered.get(pid as number) : undefined;
     if (id === undefined) throw new OutriggerError('NO_PROCESS', `There is no process ${pid as number}.`);

@@ -50,7 +50,7 @@ export class E2bWatches {
   async stream(asking: Asking, input: Fields, stream: ConnectStream): Promise<void> {
     const watch = await this.#watchOf(asking, input);
     await this.#follow(asking, watch, {
-      ready: () => void stream.send({ start: {} }),
+      ready: () => stream.tell({ start: {} }),
       event: (event) => stream.send({ filesystem: event }),
     });
   }
