@@ -25,7 +25,7 @@ export class Taking {
     if (file.isBlocked) return;
     const dice = this.#world.random();
     if (file.place === 'nothing') await this.#bringBack(file);
-    else if (file.place !== 'file' || !file.isThere) return;
+    else if (file.place !== 'file' || !file.isThere || !mayGo(file)) return;
     else if (dice < 0.55) await this.#takeAway(file);
     else if (dice < 0.62) this.#block(file);
     else if (dice < 0.7) this.#link(file);
@@ -38,9 +38,9 @@ export class Taking {
   byProgram(file: FuzzFile): void {
     if (file.isBlocked) return;
     if (file.place === 'nothing') return this.#world.chance(0.5) ? this.#restoreByProgram(file) : this.#makeByProgram(file);
-    if (file.place !== 'file' || !file.isThere) return;
+    if (file.place !== 'file' || !file.isThere || !mayGo(file)) return;
     if (this.#world.chance(0.7)) this.#takeAwayByProgram(file);
-    else if (!file.isLink || !file.isTouched) this.#makeByProgram(file);
+    else this.#makeByProgram(file);
   }
 
   /** Takes folders out of the way of files; what was typed meanwhile makes these anew. */
@@ -77,7 +77,7 @@ export class Taking {
   #entryOf(file: FuzzFile): { wirePath: string; gone: FuzzFile[] } {
     const folder = path.dirname(file.path);
     const inside = this.#world.files.filter((one) => path.dirname(one.path) === folder);
-    const isFolder = folder !== '.' && !inside.some((one) => one.isBlocked) && this.#world.chance(0.5);
+    const isFolder = folder !== '.' && !inside.some((one) => one.isBlocked || !mayGo(one)) && this.#world.chance(0.5);
     // Also what was typed in a file that is taken away already may be saved there just now.
     const gone = isFolder ? inside.filter((one) => one.place !== 'nothing') : [file];
     for (const one of gone) if (one.isLink) one.putAway();
@@ -237,4 +237,9 @@ export class Taking {
     this.counts.blocked++;
     this.#world.say(`a folder is put at ${file.path}`);
   }
+}
+
+/** What is unsaved in a file behind a link goes there when the link goes; where a program wrote there just before, it stays in the document, as a conflict. */
+function mayGo(file: FuzzFile): boolean {
+  return !file.isLink || !file.isTouched;
 }
