@@ -126,6 +126,8 @@ test('a file that turned binary while the sidecar was away is said to be so', { 
       socket.connectToServer();
     });
     await ada.reload();
+    // Before the workspace is known its keys do nothing.
+    await ada.locator('[data-known=true]').waitFor();
     await openFocused(ada, 'b.txt');
     isAway = true;
     await workbenches.kill();
