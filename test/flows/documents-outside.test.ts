@@ -105,7 +105,7 @@ for (const [what, putInTheWay] of inTheWay)
       await eventually(async () => assert.equal(await state('a.txt'), 'conflict'));
       person.text.insert(0, 'typed ');
       await eventually(async () => assert.equal((await client.call('documents.flush', {})).failed.length, 1));
-      assert.equal((await client.call('documents.list', {})).documents[0]?.length, 'typed one\n'.length);
+      await eventually(async () => assert.equal((await client.call('documents.list', {})).documents[0]?.length, 'typed one\n'.length));
       person.text.delete(0, 'typed '.length);
       await eventually(async () => assert.equal((await client.call('documents.list', {})).documents[0]?.length, 'one\n'.length));
       person.destroy();
