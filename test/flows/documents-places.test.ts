@@ -43,6 +43,16 @@ function withPeople(run: (setting: Setting) => Promise<void>, setup: SidecarSetu
   );
 }
 
+function lead(link: string, to: string): void {
+  fs.symlinkSync(to, `${link}.new`);
+  fs.renameSync(`${link}.new`, link);
+}
+
+function rename(over: string, text: string): void {
+  fs.writeFileSync(`${over}.new`, text);
+  fs.renameSync(`${over}.new`, over);
+}
+
 /** Away for so long that the document was put away. */
 async function leave(person: YjsClient, { client }: RunningSidecar): Promise<void> {
   person.provider.disconnect();
@@ -223,8 +233,7 @@ test('who typed while away comes back to the file that a link leads to now, with
     await eventually(() => assert.equal(file('one.txt'), 'typed first\n'));
     away.provider.disconnect();
     away.text.insert(away.text.length, 'unsent\n');
-    fs.symlinkSync('two.txt', `${link}.new`);
-    fs.renameSync(`${link}.new`, link);
+    lead(link, 'two.txt');
     await eventually(() => assert.equal(reader.text.toString(), 'second\n'));
     away.provider.connect();
     await eventually(() => assert.ok(file('two.txt').includes('unsent')));
@@ -238,16 +247,12 @@ test('what is unsaved when a folder link is led elsewhere goes to the file it wa
     put('one/x.txt', 'first\n');
     put('two/x.txt', 'second\n');
     const link = path.join(root, 'current');
-    const lead = (to: string): void => {
-      fs.symlinkSync(to, `${link}.new`);
-      fs.renameSync(`${link}.new`, link);
-    };
-    lead('one');
+    lead(link, 'one');
     const { secret } = await client.call('tokens.create', { name: 'limited', access: 'write', paths: ['current'] });
     const [owner, limited] = [await join('current/x.txt'), await join('current/x.txt', secret)];
     owner.text.insert(0, 'typed ');
     await eventually(() => limited.text.toString() === 'typed first\n');
-    lead('two');
+    lead(link, 'two');
     await eventually(() => assert.deepEqual([owner.text.toString(), limited.text.toString()], ['second\n', 'second\n']));
     assert.equal(file('one/x.txt'), 'typed first\n');
     owner.text.insert(0, 'more ');
@@ -255,12 +260,54 @@ test('what is unsaved when a folder link is led elsewhere goes to the file it wa
     assert.equal(await state('current/x.txt'), 'saved');
     // With the same text behind both, too.
     put('three/x.txt', file('two/x.txt'));
-    lead('three');
+    lead(link, 'three');
     assert.equal((await clientOf(secret).call('documents.open', { path: 'current/x.txt' })).path, 'current/x.txt');
     limited.text.insert(0, 'again ');
     await eventually(() => assert.equal(file('three/x.txt'), 'again more second\n'));
     assert.equal(file('two/x.txt'), 'more second\n');
   }));
+
+const waysOfALink: [string, (setting: Setting) => Promise<unknown> | void][] = [
+  ['is led elsewhere', ({ root }) => lead(path.join(root, 'link.txt'), 'two.txt')],
+  ['is removed by a program', ({ root }) => fs.rmSync(path.join(root, 'link.txt'))],
+  ['is removed by a call', ({ client }) => client.call('files.remove', { path: 'link.txt' })],
+  ['makes way for a file', ({ root }) => rename(path.join(root, 'link.txt'), 'another\n')],
+];
+for (const [how, take] of waysOfALink)
+  for (const wrote of [false, true])
+    test(`what is unsaved when a link ${how} goes to the file it was typed for${wrote ? ', to which a program wrote just before' : ''}`, () =>
+      withPeople(
+        async (setting) => {
+          const { put, file, root, join, client, state } = setting;
+          const texts = async (): Promise<string[]> => [
+            person.text.toString(),
+            (await client.call('files.read', { path: 'link.txt' })).text,
+          ];
+          put('one.txt', 'first\nsecond\n');
+          put('two.txt', 'other\n');
+          lead(path.join(root, 'link.txt'), 'one.txt');
+          const person = await join('link.txt');
+          person.text.insert(0, 'typed ');
+          await eventually(async () => assert.equal((await texts())[1], 'typed first\nsecond\n'));
+          if (wrote) put('one.txt', 'first\nwritten\n');
+          await take(setting);
+          const saved = `typed first\n${wrote ? 'written' : 'second'}\n`;
+          await eventually(() => assert.equal(file('one.txt'), saved));
+          if (!how.startsWith('is removed')) {
+            const now = how === 'is led elsewhere' ? 'other\n' : 'another\n';
+            await eventually(async () => assert.deepEqual(await texts(), [now, now]));
+            return;
+          }
+          // What is typed on makes a file of its own.
+          await eventually(async () => assert.equal(await state('link.txt'), 'deleted'));
+          person.text.insert(0, 'again ');
+          await eventually(async () => assert.equal(await state('link.txt'), 'unsaved'));
+          await client.call('documents.flush', {});
+          assert.equal(file('link.txt'), `again ${saved}`);
+          assert.equal(file('one.txt'), saved);
+        },
+        { config: { 'documents.saveIdleMs': '10000', 'documents.saveMaxMs': '20000' } },
+      ));
 
 test('a file that was no text for a while is edited on when it is text again; meanwhile no write is answered as made', () =>
   withPeople(async ({ put, file, client, join, state }) => {

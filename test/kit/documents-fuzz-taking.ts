@@ -25,7 +25,7 @@ export class Taking {
     if (file.isBlocked) return;
     const dice = this.#world.random();
     if (file.place === 'nothing') await this.#bringBack(file);
-    else if (file.place !== 'file' || !file.isThere || !mayGo(file)) return;
+    else if (file.place !== 'file' || !file.isThere) return;
     else if (dice < 0.55) await this.#takeAway(file);
     else if (dice < 0.62) this.#block(file);
     else if (dice < 0.7) this.#link(file);
@@ -38,7 +38,7 @@ export class Taking {
   byProgram(file: FuzzFile): void {
     if (file.isBlocked) return;
     if (file.place === 'nothing') return this.#world.chance(0.5) ? this.#restoreByProgram(file) : this.#makeByProgram(file);
-    if (file.place !== 'file' || !file.isThere || !mayGo(file)) return;
+    if (file.place !== 'file' || !file.isThere) return;
     if (this.#world.chance(0.7)) this.#takeAwayByProgram(file);
     else this.#makeByProgram(file);
   }
@@ -77,7 +77,7 @@ export class Taking {
   #entryOf(file: FuzzFile): { wirePath: string; gone: FuzzFile[] } {
     const folder = path.dirname(file.path);
     const inside = this.#world.files.filter((one) => path.dirname(one.path) === folder);
-    const isFolder = folder !== '.' && !inside.some((one) => one.isBlocked || !mayGo(one)) && this.#world.chance(0.5);
+    const isFolder = folder !== '.' && !inside.some((one) => one.isBlocked) && this.#world.chance(0.5);
     // Also what was typed in a file that is taken away already may be saved there just now.
     const gone = isFolder ? inside.filter((one) => one.place !== 'nothing') : [file];
     for (const one of gone) if (one.isLink) one.putAway();
@@ -193,7 +193,8 @@ export class Taking {
     await this.#world.ask('files.copy', { from: other.path, to: file.path, overwrite: true });
     file.eol = other.eol;
     file.bom = other.bom;
-    file.replacedBy([...other.present, ...other.unsure], { isCertain: !other.isTouched });
+    // What was removed just now may not be heard of yet.
+    file.replacedBy([...other.present, ...other.unsure, ...other.removedLately], { isCertain: !other.isTouched });
     this.counts.replaced++;
     this.#world.say(`${other.path} is copied onto ${file.path}`);
   }
@@ -203,7 +204,7 @@ export class Taking {
     const [to, from, clients] = [file.path, other.path, file.clients];
     await this.#world.ask('files.move', { from, to, overwrite: true });
     other.movedTo(to);
-    for (const word of file.present) other.absent.add(word);
+    for (const word of file.present) if (!other.present.has(word) && !other.unsure.has(word)) other.absent.add(word);
     // What is typed before they have heard of it would bring along what they have.
     other.isLeft = true;
     other.isTouched = true;
@@ -237,9 +238,4 @@ export class Taking {
     this.counts.blocked++;
     this.#world.say(`a folder is put at ${file.path}`);
   }
-}
-
-/** What is unsaved in a file behind a link goes there when the link goes; where a program wrote there just before, it stays in the document, as a conflict. */
-function mayGo(file: FuzzFile): boolean {
-  return !file.isLink || !file.isTouched;
 }

@@ -360,6 +360,11 @@ export class Document {
 
   /** The workspace changed this path. Called in the turn of the change. */
   noticed(change: Change): void {
+    if (change.what === 'removed' && change.path === this.path && this.target !== this.path) {
+      // The link alone: its file is still there.
+      this.refresh();
+      return;
+    }
     if (change.what === 'removed') {
       if (change.cause.kind === 'outside') this.#place.taken();
       this.#deleted = true;
@@ -610,6 +615,12 @@ export class Document {
     this.#place.found(isNew);
   }
 
+  #isTaken(): void {
+    if (this.#savedContent !== undefined) this.#place.taken();
+    this.#deleted = true;
+    this.#savedContent = undefined;
+  }
+
   #lookInTurn(): Promise<void> {
     return this.#exclusive(async () => {
       if (!(await this.#isAsLeft())) await this.#reconcile();
@@ -653,9 +664,7 @@ export class Document {
     if (this.#closed) return;
     this.#conflict = undefined;
     if (disk === undefined) {
-      if (this.#savedContent !== undefined) this.#place.taken();
-      this.#deleted = true;
-      this.#savedContent = undefined;
+      this.#isTaken();
       if (this.dirty) this.#scheduleSave();
     } else if (disk.content !== this.#savedContent) this.#takeDisk(disk);
     else {
@@ -667,14 +676,37 @@ export class Document {
 
   /** What is unsaved goes to the file that it was typed for. Throws ACCESS_DENIED where that is not to be had any more. */
   async #goAstray(): Promise<void> {
+    const { path, moves } = this.#place;
+    const isGone = this.#dependencies.workspace.entry(path) === undefined;
+    if (isGone && !(await this.#place.isGone())) return;
     try {
-      for (let attempt = 0; this.dirty && this.target !== this.path && attempt < SAVE_ATTEMPTS; attempt++)
-        await this.#saveOnce(undefined, this.target);
+      for (let attempt = 0; this.dirty && this.target !== path && attempt < SAVE_ATTEMPTS; attempt++)
+        if (!(await this.#saveBehind())) break;
     } catch (error) {
       if (!(error instanceof OutriggerError)) throw error;
     }
-    if (this.dirty) throw new OutriggerError('ACCESS_DENIED', `${this.path} leads to another file by now.`);
-    this.#dependencies.astray(this);
+    if (moves !== this.#place.moves) return;
+    if (this.dirty) throw new OutriggerError('ACCESS_DENIED', `${path} leads to another file by now.`);
+    if (!isGone) return this.#dependencies.astray(this);
+    this.#place.unlinked();
+    this.#conflict = undefined;
+    this.#isTaken();
+    this.#dependencies.changed(this);
+  }
+
+  /** Saves to the file that the path led to, with what a program wrote there meanwhile. False where that is not there any more. */
+  async #saveBehind(): Promise<boolean> {
+    const { target } = this;
+    try {
+      await this.#saveOnce(undefined, target);
+    } catch (error) {
+      if (!(error instanceof OutriggerError) || error.reason !== 'ETAG_MISMATCH') throw error;
+      const known = { content: this.#savedContent, text: this.#savedText };
+      const disk = await readDisk(this.#dependencies, target, mostBytes(this.#options, this.#text.length), known);
+      if (disk?.place !== target) return false;
+      this.#takeDisk(disk);
+    }
+    return true;
   }
 
   /**

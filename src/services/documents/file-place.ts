@@ -62,6 +62,13 @@ export class FilePlace {
     this.#folders = this.#foldersNow();
   }
 
+  /** The link at the path is gone: what is made there is a file of its own. */
+  unlinked(): void {
+    this.#target = this.#path;
+    this.#folder = null;
+    this.#folders = this.#foldersNow();
+  }
+
   /** The file is there. `isNew`: it was made just now. */
   found(isNew = false): void {
     this.#folders = this.#foldersNow();
