@@ -509,6 +509,49 @@ export const limitParts = [
         'presence that is too long, or of too many clients behind one socket, ends that socket and no other',
       ]),
       constant(
+        'documents on one socket of Hocuspocus',
+        'src/adapters/hocuspocus/hocuspocus.ts',
+        'MAX_CHANNELS',
+        'count',
+        'refused, with the reason',
+        ['test/flows/hocuspocus.test.ts', 'a socket has a thousand documents at most'],
+      ),
+      constant('characters of their names there', 'src/adapters/hocuspocus/hocuspocus.ts', 'MAX_ADDRESS_CHARS', 'count', 'close 4422', [
+        'test/flows/hocuspocus.test.ts',
+        'what is no message closes the socket; what is for no open document, and what nobody knows, is passed over',
+      ]),
+      constant(
+        'what is told there to somebody who does not read',
+        'src/adapters/hocuspocus/document-channel.ts',
+        'MAX_UNREAD_BYTES',
+        'bytes',
+        'nothing is read from there',
+        ['test/flows/hocuspocus.test.ts', 'who sends and never reads is not read from, however much is to be told to it'],
+      ),
+      constant(
+        'what comes there for a document that is being opened',
+        'src/adapters/hocuspocus/document-channel.ts',
+        'MAX_WAITING_BYTES',
+        'bytes',
+        'nothing is read until it is open',
+        [
+          'src/adapters/hocuspocus/document-channel.test.ts',
+          'what comes before a document is open waits; beyond a bound nothing more is read',
+        ],
+      ),
+      constant('sockets there that brought no token yet', 'src/net/websocket.ts', 'MAX_STRANGERS', 'count', '`TOO_MANY`', [
+        'test/flows/hocuspocus.test.ts',
+        'a hundred who say not who they are hold up nobody who says so with the upgrade',
+      ]),
+      constant('how long they may take', 'src/net/websocket.ts', 'STRANGER_MS', 'ms', 'close 4401', [
+        'test/flows/hocuspocus.test.ts',
+        'who says not who it is gets no document, and is closed after ten seconds; so is who sends too much before',
+      ]),
+      constant('what they may send until then', 'src/net/websocket.ts', 'STRANGER_BYTES', 'bytes', 'cut', [
+        'test/flows/hocuspocus.test.ts',
+        'who says not who it is gets no document, and is closed after ten seconds; so is who sends too much before',
+      ]),
+      constant(
         'clients in one presence message, beyond those that are there',
         'src/services/documents/room.ts',
         'MAX_UNKNOWN_PRESENT',

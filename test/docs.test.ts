@@ -5,6 +5,7 @@ import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { authenticatedMessage, readAddressed, readToken, syncStatusMessage, types } from '../src/adapters/hocuspocus/messages.ts';
 import { optionKeys } from '../src/config/options.ts';
 import { createJsonCodec } from '../src/core/json-codec.ts';
 import { nodeBase64 } from '../src/net/base64.ts';
@@ -156,7 +157,7 @@ test('no single quote keeps a shell from filling in what a command names', () =>
   assert.deepEqual(wrong, []);
 });
 
-test('the requests of README answer as they say, and its programs print what they say', async () => {
+test('the requests of README answer as they say, and programs there and in docs/protocol.md print what they say', async () => {
   await withSidecar(async ({ url, root, token }) => {
     for (const block of blocks('README.md', 'console')) {
       const lines = linesOf(block);
@@ -167,18 +168,23 @@ test('the requests of README answer as they say, and its programs print what the
     }
     const programs = blocks('README.md', 'js');
     assert.equal(programs.length, 3);
-    for (const program of programs) {
-      // The library serves the current folder in the page; here that must not be the checkout.
-      const code = program
-        .replaceAll('127.0.0.1:3000', new URL(url).host)
-        .replaceAll("workspace: '.'", `workspace: ${JSON.stringify(path.join(root, 'src'))}`);
-      const env = { PATH: process.env['PATH'], OUTRIGGER_TOKEN: token, OUTRIGGER_STATE: path.join(root, '..', 'state-of-the-library') };
-      const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', code], { cwd: repository, env, timeout: 30_000 });
-      const expected = [...program.matchAll(/\/\/ → (.*)$/gm)].map(([, text]) => text as string);
-      assert.deepEqual(stdout.trim().split('\n').toSorted(), expected.toSorted());
-    }
+    for (const program of programs) await printsWhatItSays(program, { url, root, token });
+    const others = blocks(protocol, 'js');
+    assert.equal(others.length, 1);
+    for (const program of others) await printsWhatItSays(program, { url, root, token });
   }, setup);
 });
+
+async function printsWhatItSays(program: string, { url, root, token }: Pick<RunningSidecar, 'url' | 'root' | 'token'>): Promise<void> {
+  // The library serves the current folder in the page; here that must not be the checkout.
+  const code = program
+    .replaceAll('127.0.0.1:3000', new URL(url).host)
+    .replaceAll("workspace: '.'", `workspace: ${JSON.stringify(path.join(root, 'src'))}`);
+  const env = { PATH: process.env['PATH'], OUTRIGGER_TOKEN: token, OUTRIGGER_STATE: path.join(root, '..', 'state-of-the-library') };
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', code], { cwd: repository, env, timeout: 30_000 });
+  const expected = [...program.matchAll(/\/\/ → (.*)$/gm)].map(([, text]) => text as string);
+  assert.deepEqual(stdout.trim().split('\n').toSorted(), expected.toSorted());
+}
 
 describe('docs/protocol.md', () => {
   test('frames of RPC are what the codec reads and writes, byte for byte', () => {
@@ -269,6 +275,21 @@ describe('docs/protocol.md', () => {
     assert.equal(messages.length, 7);
     for (const { label, bytes } of messages)
       assert.deepEqual(Buffer.from(label === 'bytes' ? rewritten(bytes) : permissionDeniedMessage('read-only')), bytes);
+  });
+
+  test('messages of many documents on one socket are what the sidecar reads and writes, byte for byte', () => {
+    const messagesOf = (label: string): string[] =>
+      blocks(protocol, label)
+        .flatMap(linesOf)
+        .map((line) => line.split('  ')[0]?.replaceAll(' ', '') ?? '');
+    const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+    const [auth, step1] = messagesOf('bytes of a document').map((message) => readAddressed(Buffer.from(message, 'hex')));
+    assert.deepEqual([auth?.address, auth?.type, readToken(auth?.rest ?? new Uint8Array())], ['notes.txt', types.auth, 'token']);
+    assert.deepEqual([step1?.address, hex(step1?.rest ?? new Uint8Array())], ['notes.txt', hex(step1Message(Uint8Array.of(0)))]);
+    assert.deepEqual(messagesOf('bytes of a document, server'), [
+      hex(authenticatedMessage('notes.txt', 'read-write')),
+      hex(syncStatusMessage('notes.txt', true)),
+    ]);
   });
 });
 

@@ -25,6 +25,11 @@ export interface ByteChannel {
   resume(): void;
   /** Ends the socket with a WebSocket close code. */
   close(code: number, reason: string): void;
+  /**
+   * On wires that tell their client so: one call for each update of a document that came, when it is in the log, or with false where its sender may only read.
+   * Such a client is also asked for its news each time that it asks for ours.
+   */
+  stored?(isStored: boolean): void;
 }
 
 /** WebSocket close codes. y-websocket 3 never reconnects after 4400–4499, so those are for final refusals only. */

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type RawData, WebSocket, WebSocketServer } from 'ws';
 import { OutriggerError } from '../contract/errors.ts';
-import type { Batch, ByteChannel } from '../contract/wire.ts';
+import { type Batch, type ByteChannel, closeCodes } from '../contract/wire.ts';
 import { offeredProtocols } from './credentials.ts';
 import type { DialedSocket, TextSocket } from './text-socket.ts';
 import { type Clock, nodeClock } from './timers.ts';
@@ -10,6 +10,11 @@ import type { Upgrade } from './upgrade.ts';
 
 /** How long the other side may take to answer a goodbye. */
 const CLOSE_WITHIN_MS = 5000;
+
+/** Of sockets whose other side says only in its messages who it is: so many at a time that did not yet, each so long and with so many bytes. */
+const MAX_STRANGERS = 100;
+const STRANGER_MS = 10_000;
+const STRANGER_BYTES = 256 * 1024;
 
 export interface WebSocketsOptions {
   pingMs: number;
@@ -23,6 +28,12 @@ export interface AcceptOptions {
   maxPayload: number;
   /** The offered protocol to answer with, e.g. the one that carried the token; the first offered one when left out. */
   protocol?: string | undefined;
+}
+
+/** A socket whose other side says in its messages who it is. It is closed with 4401 where that takes too long, and cut where too much comes before. */
+export interface StrangerChannel extends ByteChannel {
+  /** It said so. */
+  known(): void;
 }
 
 export interface DialOptions {
@@ -58,6 +69,7 @@ export class WebSockets {
   readonly #protocols = new WeakMap<IncomingMessage, string>();
   readonly #open = new Set<Connection>();
   readonly #stopHeartbeat: () => void;
+  #strangers = 0;
   #closing = false;
 
   constructor(options: Partial<WebSocketsOptions> = {}, clock: Clock = nodeClock) {
@@ -78,6 +90,27 @@ export class WebSockets {
   /** For binary messages. Throws OutriggerError before the handshake when there is no room. */
   acceptBytes(upgrade: Upgrade, options: AcceptOptions): ByteChannel {
     return byteChannel(this.#accept(upgrade, options));
+  }
+
+  /** As `acceptBytes`, for who came without a token. */
+  acceptStranger(upgrade: Upgrade, options: AcceptOptions): StrangerChannel {
+    if (this.#strangers >= MAX_STRANGERS)
+      throw new OutriggerError('TOO_MANY', `There are ${MAX_STRANGERS} WebSockets open already that did not say yet who they are.`);
+    const connection = this.#accept(upgrade, options);
+    this.#strangers++;
+    const late = setTimeout(() => connection.close(closeCodes.tokenEnded, 'No token came.'), STRANGER_MS).unref();
+    const stopCounting = connection.cutAfter(STRANGER_BYTES);
+    let isStranger = true;
+    const known = (): void => {
+      if (!isStranger) return;
+      isStranger = false;
+      this.#strangers--;
+      clearTimeout(late);
+      stopCounting();
+    };
+    void connection.closed.then(known);
+    // Not a spread: `buffered` is read each time.
+    return Object.assign(Object.create(byteChannel(connection)) as ByteChannel, { known });
   }
 
   /**
@@ -225,6 +258,18 @@ class Connection {
   onClose(listener: (code: number) => void): void {
     if (this.#closeCode !== undefined) queueMicrotask(() => listener(this.#closeCode ?? 1006));
     else this.ws.once('close', listener);
+  }
+
+  /** Cuts the socket when more came than `bytes`, until what is returned is called. */
+  cutAfter(bytes: number): () => void {
+    let left = bytes;
+    const count = (chunk: Buffer): void => {
+      left -= chunk.length;
+      if (left < 0) this.ws.terminate();
+    };
+    const { socket } = this;
+    socket?.on('data', count);
+    return () => socket?.off('data', count);
   }
 
   /** One write to the system for all that is sent in this turn of the event loop. */

@@ -124,8 +124,15 @@ export async function openDoors(dependencies: DoorsDependencies, config: Config)
   }
   if (config.components.includes('documents')) {
     const { routeYWebsocket } = await import('../adapters/y-websocket/y-websocket.ts');
-    for (const one of socketRouters)
-      routeYWebsocket(one, { dispatch, sockets, ...access }, { ...named, maxMessageBytes: config['limits.documentFrameBytes'] });
+    const options = { ...named, maxMessageBytes: config['limits.documentFrameBytes'] };
+    for (const one of socketRouters) {
+      routeYWebsocket(one, { dispatch, sockets, ...access }, options);
+      // Read when somebody comes: few do.
+      one.exact('/collab', async (upgrade) => {
+        const { acceptHocuspocus } = await import('../adapters/hocuspocus/hocuspocus.ts');
+        await acceptHocuspocus(upgrade, { dispatch, sockets, ...access }, options);
+      });
+    }
   }
   const connections = (): number => listener.connections;
   registerPages(

@@ -57,6 +57,8 @@ interface Seat extends Member {
   foreign: boolean;
   /** Step 2 answers that are to come: one for each step 1 that was sent, in order. */
   answersDue: number;
+  /** Updates that came while it was foreign: they are stored with its whole state. */
+  untold: number;
   lastSentMs: number;
   /** Bytes that came in the second that began then. */
   secondBytes: number;
@@ -106,7 +108,7 @@ export class Room implements Pulsed {
   /** Messages of the document's own changes (from disk, from calls), in order with the rest of the turn. */
   #own: Uint8Array[] = [];
   /** Applied, and on its way to the members. `onlyWriter` has all of it. */
-  #taken: { messages: Uint8Array[]; onlyWriter: Seat | undefined } | undefined;
+  #taken: { messages: Uint8Array[]; onlyWriter: Seat | undefined; from: readonly PendingUpdate[] } | undefined;
   /** State for those who join, and the messages since it was made. */
   #snapshot: { batch: Batch; bytes: number; tail: Uint8Array[]; tailBytes: number } | undefined;
   #stateVector: Uint8Array | undefined;
@@ -131,6 +133,7 @@ export class Room implements Pulsed {
       heard: false,
       foreign: false,
       answersDue: 1,
+      untold: 0,
       lastSentMs: this.#hooks.now(),
       secondBytes: 0,
       secondMs: 0,
@@ -172,7 +175,7 @@ export class Room implements Pulsed {
     if (pending.length === 0 && this.#own.length === 0) return 0;
     const [first] = pending;
     const onlyWriter = this.#own.length === 0 && pending.every(({ seat }) => seat === first?.seat) ? first?.seat : undefined;
-    this.#taken = { messages: [...this.#own, ...pending.map(({ message }) => message)], onlyWriter };
+    this.#taken = { messages: [...this.#own, ...pending.map(({ message }) => message)], onlyWriter, from: pending };
     this.#own = [];
     return this.#taken.messages.length;
   }
@@ -185,6 +188,7 @@ export class Room implements Pulsed {
       this.#remember(taken.messages);
       const batch: Batch = { messages: taken.messages };
       for (const seat of this.#seats.values()) if (seat !== taken.onlyWriter && seat.heard) this.#send(seat, batch, now);
+      for (const { seat } of taken.from) seat.channel.stored?.(true);
     }
     if (this.presence.hasNews) {
       const batch: Batch = { messages: [awarenessMessage(this.presence.takeNews())] };
@@ -258,6 +262,10 @@ export class Room implements Pulsed {
       this.#refuse(seat, 'The state vector is malformed.');
       return;
     }
+    if (seat.heard && seat.channel.stored !== undefined) {
+      seat.answersDue++;
+      this.#ask(seat, this.#currentStateVector());
+    }
     seat.heard = true;
     if (theirs.size === 0) this.#sendSnapshot(seat);
     else this.#answerWhatIsKnown(seat, theirs, encoded);
@@ -284,14 +292,12 @@ export class Room implements Pulsed {
     if (isAnswer) seat.answersDue--;
     if (seat.foreign) {
       // Whatever comes before the whole state is in it.
+      seat.untold++;
       if (isStep2 && seat.answersDue === 0) this.#heal(seat, update);
       return;
     }
-    if (isEmptyUpdate(update)) return;
-    if (seat.isReadOnly()) {
-      this.#passOver(seat, update, isAnswer);
-      return;
-    }
+    if (isEmptyUpdate(update)) return seat.channel.stored?.(true);
+    if (seat.isReadOnly()) return this.#passOver(seat, update, isAnswer);
     this.#pendingBytes += update.length;
     if (!this.#hooks.hasRoomFor(this.#pendingBytes)) {
       this.#pendingBytes -= update.length;
@@ -305,7 +311,9 @@ export class Room implements Pulsed {
   /** What a member brings who may only read. `isAnswer`: to what we asked, which tells again of all that was ever deleted. */
   #passOver(seat: Seat, update: Uint8Array, isAnswer: boolean): void {
     try {
-      if (!isAnswer || !Y.snapshotContainsUpdate(Y.snapshot(this.#ydoc), update)) this.#sayReadOnly(seat);
+      const isNews = !isAnswer || !Y.snapshotContainsUpdate(Y.snapshot(this.#ydoc), update);
+      if (isNews) this.#sayReadOnly(seat);
+      seat.channel.stored?.(!isNews);
     } catch {
       this.#refuse(seat, 'The update is malformed.');
     }
@@ -324,6 +332,7 @@ export class Room implements Pulsed {
     }
     this.flush();
     this.#sendSnapshot(seat);
+    for (; seat.untold > 0; seat.untold--) seat.channel.stored?.(true);
   }
 
   /** Gives those that held; whoever sent another is refused. */
