@@ -24,6 +24,8 @@ const { values } = parseArgs({
     'many-updates': { type: 'string', default: '2' },
     'node-args': { type: 'string', default: '' },
     'our-args': { type: 'string', default: '' },
+    // How ours is spoken to: `y-websocket` or `hocuspocus`.
+    'our-wire': { type: 'string', default: 'y-websocket' },
     // For profiles: nobody else is started.
     alone: { type: 'boolean', default: false },
   },
@@ -84,9 +86,13 @@ async function startAll(): Promise<Peer[]> {
   };
   const ours = add(await startOurs(folder, { nodeArgs: values['node-args'], args: values['our-args'] }));
   const base = ({ port }: Contender): string => `ws://127.0.0.1:${port}`;
+  const query = `?token=${benchToken}`;
   const us: Peer = {
     contender: ours,
-    target: { wire: 'y-websocket', url: { before: `${base(ours)}/ws/doc/`, after: `?token=${benchToken}` }, pid: ours.pid },
+    target:
+      values['our-wire'] === 'hocuspocus'
+        ? { wire: 'hocuspocus', url: { whole: `${base(ours)}/collab${query}` }, pid: ours.pid }
+        : { wire: 'y-websocket', url: { before: `${base(ours)}/ws/doc/`, after: query }, pid: ours.pid },
     root: ours.root,
   };
   if (values.alone) return [us];

@@ -153,7 +153,7 @@ class CollabSocket implements SharedSocket {
 
   async #authenticate(address: string, token: string, open: DocumentChannel | undefined): Promise<void> {
     if (open !== undefined) return this.#authenticateAgain(open, token);
-    if (this.#channels.size >= MAX_CHANNELS)
+    if (Math.max(this.#channels.size, this.#queue.length) >= MAX_CHANNELS)
       return this.#say(permissionDeniedMessage(address, `There are ${MAX_CHANNELS} documents open on this socket already.`));
     const channel = new DocumentChannel(address, this);
     this.#channels.set(address, channel);
