@@ -1186,6 +1186,14 @@ export const limitParts = [
         'test/flows/hub-limits.test.ts',
         'what an agent says of itself has bounds',
       ]),
+      constant(
+        'words of the command of a verification step',
+        'src/contract/hub.ts',
+        'MAX_COMMAND_WORDS',
+        'count',
+        '`BAD_INPUT`; of a link the task fails',
+        ['src/contract/hub.test.ts', 'the command of a step may have a thousand words, and no more'],
+      ),
       value('capabilities of an agent', 1000, 'count', '`validation_failed`', [
         'test/flows/hub-limits.test.ts',
         'an agent that says it can do more than a thousand things is not let in',

@@ -12,6 +12,8 @@ export const HUB_PROTOCOL_VERSION = 1;
 /** Bytes of one frame, either way. */
 export const MAX_HUB_FRAME_BYTES = 4 * 1024 * 1024;
 const MAX_LABELS = 100;
+/** Of the command of a step, with its program. */
+const MAX_COMMAND_WORDS = 1000;
 /** A hub without the feature `long-reasons` refuses longer ones, characters. */
 export const MAX_SHORT_REASON_LENGTH = 2000;
 
@@ -33,10 +35,36 @@ const optional = <T extends z.ZodType>(type: T) =>
     .union([type, z.null()])
     .optional()
     .transform((value) => value ?? undefined);
+/** A list of any length. Of one that holds something else the first of that is told: to speak of millions takes seconds, and a gigabyte of memory. */
+const listOf = <T extends z.ZodType>(item: T) =>
+  z.array(z.unknown()).transform((given, context) => {
+    const list: z.output<T>[] = [];
+    for (const [at, one] of given.entries()) {
+      const { data, error } = item.safeParse(one);
+      if (error !== undefined) {
+        // `continue`: else `optional` says no more than that it is none of its forms.
+        for (const issue of error.issues) context.issues.push({ ...issue, path: [at, ...issue.path], continue: true } as never);
+        return z.NEVER;
+      }
+      list.push(data);
+    }
+    return list;
+  });
 const id = once(() => z.string().min(1).max(128));
 const generation = once(() => z.int().nonnegative());
 /** Of an agent, by itself. */
 const said = once(() => z.string().max(256));
+/** They are counted before they are looked at. */
+const labels = once(() =>
+  z.preprocess(
+    (given, context) => {
+      const isMany = typeof given === 'object' && given !== null && Object.keys(given).length > MAX_LABELS;
+      if (isMany) context.addIssue(`There are more than ${MAX_LABELS} labels`);
+      return given;
+    },
+    optional(z.record(said(), said())),
+  ),
+);
 /** A task and the fence under which it is held. */
 export const heldTask = once(() =>
   z.object({ task_id: id(), generation: generation(), state: optional(z.enum(['accepted', 'working', 'done'])) }),
@@ -79,7 +107,7 @@ const toldReport = once(() => optional(anyObject()).transform((report) => (typeo
 export const verificationStep = once(() =>
   z.object({
     type: z.string(),
-    target: optional(z.union([z.string(), z.array(z.string())])),
+    target: optional(z.union([z.string(), z.array(z.string()).max(MAX_COMMAND_WORDS)])),
     description: optional(z.string()),
   }),
 );
@@ -99,9 +127,9 @@ export const taskAssignment = once(() =>
     assigned_at: optional(z.number()),
     repo: optional(z.string()),
     branch: optional(z.string()),
-    file_hints: optional(z.array(z.looseObject({ path: z.string() }))),
-    success_criteria: optional(z.array(z.string())),
-    verification_steps: optional(z.array(verificationStep())),
+    file_hints: optional(listOf(z.looseObject({ path: z.string() }))),
+    success_criteria: optional(listOf(z.string())),
+    verification_steps: optional(listOf(verificationStep())),
     complexity: optional(anyObject()),
     routing_decision: optional(anyObject()),
     skip_verification: optional(z.boolean()),
@@ -127,18 +155,16 @@ export const agentFrames = once(
         capabilities: optional(z.array(z.string().max(256)).max(1000)),
         client_type: optional(said()),
         features: optional(z.array(said()).max(100)),
-        labels: optional(
-          z.record(said(), said()).refine((labels) => Object.keys(labels).length <= MAX_LABELS, `There are more than ${MAX_LABELS} labels`),
-        ),
+        labels: labels(),
         /** Tasks that it could take beside those it holds. */
         credit: optional(z.int().nonnegative()),
-        held: optional(z.array(heldTask())),
+        held: optional(listOf(heldTask())),
         held_more: heldMore(),
         version: optional(said()),
         /** Grows with each connection of an agent: what comes late of an older one says nothing. */
         epoch: optional(z.number()),
       }),
-      ping: z.object({ credit: optional(z.int().nonnegative()), held: optional(z.array(heldTask())), held_more: heldMore() }),
+      ping: z.object({ credit: optional(z.int().nonnegative()), held: optional(listOf(heldTask())), held_more: heldMore() }),
       task_accepted: z.object({ task_id: id(), generation: optional(generation()) }),
       task_rejected: z.object({ task_id: id(), reason: z.string(), generation: optional(generation()) }),
       task_progress: z.object({
@@ -201,15 +227,15 @@ export const hubFrames = once(
     ({
       identified: z.object({
         agent_id: z.string(),
-        features: optional(z.array(z.string())),
+        features: optional(listOf(z.string())),
         heartbeat_ms: optional(z.int().positive()),
         pong_timeout_ms: optional(z.int().positive()),
         lease_ms: optional(z.int().positive()),
         server_time: optional(z.number()),
         /** Of those that identify listed, what the agent is to let go. */
-        nack: optional(z.array(heldTask())),
+        nack: optional(listOf(heldTask())),
       }),
-      pong: z.object({ timestamp: optional(z.number()), nack: optional(z.array(heldTask())) }),
+      pong: z.object({ timestamp: optional(z.number()), nack: optional(listOf(heldTask())) }),
       task_assign: taskAssignment(),
       task_ack: z.object({ task_id: id(), status: optional(z.string()), generation: optional(generation()) }),
       task_continue: z.object({ task_id: id(), generation: optional(generation()) }),

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Read, readAgentFrame, readHubFrame } from './hub.ts';
+
+const identify = { type: 'identify', agent_id: 'one', token: 'secret' };
+const assignment = { type: 'task_assign', task_id: 'a', description: 'x' };
+
+/** Values of which none is what is asked for, and how many of them were looked at. */
+function junk(): { list: unknown[]; looked: () => number } {
+  const seen = new Set<number>();
+  const list = Array.from({ length: 1000 }, (_, at) => ({
+    get task_id() {
+      seen.add(at);
+      return 1;
+    },
+    get type() {
+      seen.add(at);
+      return 1;
+    },
+    get path() {
+      seen.add(at);
+      return 1;
+    },
+  }));
+  return { list, looked: () => seen.size };
+}
+
+const parsed = (read: (text: string, parse: () => unknown) => Read<unknown>, frame: object): Read<unknown> => read('', () => frame);
+const fields = (read: Read<unknown>): string[] => ('problem' in read ? read.errors.map(({ field }) => field) : []);
+
+describe('of a long list of which nothing is what it should be', () => {
+  for (const [name, read, frame, field] of [
+    ['what an agent holds, at identify', readAgentFrame, identify, 'held'],
+    ['what an agent holds, at a ping', readAgentFrame, { type: 'ping' }, 'held'],
+    ['what an agent holds no more, at identify', readHubFrame, { type: 'identified', agent_id: 'one' }, 'nack'],
+    ['what an agent holds no more, at a pong', readHubFrame, { type: 'pong' }, 'nack'],
+    ['hints of a task', readHubFrame, assignment, 'file_hints'],
+    ['steps of a task', readHubFrame, assignment, 'verification_steps'],
+  ] as const)
+    test(`no more than the first is looked at: ${name}`, () => {
+      const { list, looked } = junk();
+      const problem = parsed(read, { ...frame, [field]: list });
+      assert.ok(fields(problem).every((one) => one.startsWith(`${field}.0.`)) && fields(problem).length > 0, JSON.stringify(problem));
+      assert.equal(looked(), 1);
+    });
+
+  test('nor of texts, and of what there may be few of nothing', () => {
+    const ones = Array.from({ length: 2000 }, () => 1);
+    assert.deepEqual(fields(parsed(readHubFrame, { ...assignment, success_criteria: ones })), ['success_criteria.0']);
+    assert.deepEqual(fields(parsed(readHubFrame, { ...assignment, verification_steps: [{ type: 'x', target: ones }] })), [
+      'verification_steps.0.target',
+    ]);
+    let looked = 0;
+    const label = { enumerable: true, get: () => ++looked };
+    const labels = Object.defineProperties({}, Object.fromEntries(ones.map((_, at) => [`label-${at}`, label])));
+    assert.deepEqual(fields(parsed(readAgentFrame, { ...identify, labels })), ['labels']);
+    assert.equal(looked, 0);
+  });
+});
+
+test('a list of a frame says where it is wrong, and passes what it does not know', () => {
+  const held = [
+    { task_id: 'a', generation: 1, state: null, more: 1 },
+    { task_id: '', generation: 2 },
+  ];
+  assert.deepEqual(fields(parsed(readAgentFrame, { ...identify, held })), ['held.1.task_id']);
+  const { frame } = parsed(readAgentFrame, { ...identify, held: held.slice(0, 1), labels: { os: 'x' } }) as { frame: object };
+  assert.deepEqual(frame, { ...identify, held: [{ task_id: 'a', generation: 1, state: undefined }], labels: { os: 'x' } });
+  const hints = { ...assignment, file_hints: [{ path: 'a', more: 1 }], success_criteria: ['b'], generation: 0 };
+  assert.deepEqual((parsed(readHubFrame, hints) as { frame: object }).frame, hints);
+});
+
+test('the command of a step may have a thousand words, and no more', () => {
+  const steps = (words: number): object => ({ ...assignment, verification_steps: [{ type: 'x', target: Array(words).fill('w') }] });
+  assert.ok('frame' in parsed(readHubFrame, steps(1000)));
+  assert.deepEqual(fields(parsed(readHubFrame, steps(1001))), ['verification_steps.0.target']);
+});
