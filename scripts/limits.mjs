@@ -1162,6 +1162,10 @@ export const limitParts = [
           'frames that make no sense are answered and survived, too many end the connection, and others never notice',
         ],
       ),
+      constant('the same before it said who it is, in all', 'src/hub/agent-session.ts', 'MAX_BAD_FRAMES', 'count', 'the same', [
+        'test/flows/hub-limits.test.ts',
+        'whoever has not said who he is may say a hundred things that make no sense, and no more',
+      ]),
       constant(
         'frames of an agent that wait for the disk',
         'src/hub/agent-session.ts',

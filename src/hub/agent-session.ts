@@ -21,9 +21,10 @@ import { assignFrame } from './task-frames.ts';
 import type { Applied, TaskBrief, TaskEvent, TaskRecord, TaskStore, TaskSummary } from './task-store.ts';
 import { readJson } from '../core/json-text.ts';
 
-/** Frames that can't be understood, in a minute, before the connection is closed. */
-const MAX_BAD_FRAMES = 100;
+/** Frames that can't be understood, in a minute, before the connection is closed; of nobody who is known yet, in all. */
+export const MAX_BAD_FRAMES = 100;
 const BAD_FRAMES_MS = 60_000;
+export const TOO_MANY_BAD = 'too many bad frames';
 /** Answers of the store that are awaited for one agent before no more is read of it. */
 const MAX_PENDING = 1000;
 /** What one agent has not read before it is given up, bytes. */
@@ -269,7 +270,7 @@ export class AgentSession {
     }
     this.#badFrames++;
     this.send({ type: 'error', ...answer });
-    if (this.#badFrames > MAX_BAD_FRAMES) this.close(hubCloseCodes.policy, 'too many bad frames');
+    if (this.#badFrames > MAX_BAD_FRAMES) this.close(hubCloseCodes.policy, TOO_MANY_BAD);
   }
 
   async #take(frame: AgentFrame): Promise<void> {

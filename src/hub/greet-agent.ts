@@ -1,7 +1,7 @@
 import { hubCloseCodes, readAgentFrame } from '../contract/hub.ts';
 import type { PeerTimers } from '../core/peer.ts';
 import type { TextSocket } from '../net/text-socket.ts';
-import type { AgentSession } from './agent-session.ts';
+import { type AgentSession, MAX_BAD_FRAMES, TOO_MANY_BAD } from './agent-session.ts';
 import type { Fleet } from './fleet.ts';
 import { readJson } from '../core/json-text.ts';
 
@@ -18,6 +18,7 @@ export function greetAgent(socket: TextSocket, address: string | null, { fleet, 
   let session: AgentSession | undefined;
   let admitting = false;
   let isOver = false;
+  let badFrames = 0;
   const late: string[] = [];
   // Not `auth`: what it says may be on its way, with a secret that holds.
   const timer = timers.set(() => socket.close(hubCloseCodes.policy, 'not identified'), IDENTIFY_WITHIN_MS);
@@ -47,6 +48,10 @@ export function greetAgent(socket: TextSocket, address: string | null, { fleet, 
           ...(invalid ?? { error: 'problem' in read && read.type === undefined ? read.problem : 'not_identified' }),
         }),
       );
+      if (++badFrames > MAX_BAD_FRAMES) {
+        isOver = true;
+        socket.close(hubCloseCodes.policy, TOO_MANY_BAD);
+      }
       return;
     }
     admitting = true;

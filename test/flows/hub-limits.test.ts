@@ -77,6 +77,18 @@ describe('a hub', { concurrency: true }, () => {
       assert.ok(performance.now() - begun > 9000);
     }));
 
+  test('whoever has not said who he is may say a hundred things that make no sense, and no more', () =>
+    withHub(async ({ agent, secretOf }) => {
+      const nobody = await agent('nobody', { identify: false });
+      for (let count = 0; count < 100; count++) nobody.send('x');
+      await eventually(() => assert.equal(nobody.had('error').length, 100));
+      assert.equal(nobody.closed, undefined);
+      nobody.send({ type: 'identify', agent_id: 'nobody' });
+      nobody.send({ type: 'identify', agent_id: 'nobody', token: await secretOf('nobody'), protocol_version: 1 });
+      await eventually(() => assert.deepEqual(nobody.closed, { code: 1008, reason: 'too many bad frames' }));
+      assert.deepEqual(nobody.had('identified'), []);
+    }));
+
   test('connections beyond the most are refused before the handshake, and one that ends makes room', () =>
     withHub(
       async ({ url, agent, logged }) => {
