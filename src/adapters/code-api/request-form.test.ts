@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BadRequest } from './answers.ts';
 import { contentDisposition, matches } from './files.ts';
-import { entityOf, knownId, readExec } from './request-form.ts';
+import { entityOf, FormReader, knownId, readExec } from './request-form.ts';
 
 const id = '0123456789abcdefghijk';
 
@@ -60,4 +60,21 @@ test('names in headers are plain, and beside that as they are', () => {
     ['"ab"', 'ab', 'W/"ab"', '"x", "ab"', '*', '"x"', undefined].map((header) => matches(header, 'ab')),
     [true, true, true, true, true, false, false],
   );
+});
+
+test('of a list of which nothing is a file no more is looked at than is told of, nor kept of arguments', () => {
+  let looked = 0;
+  const files = Array.from({ length: 1000 }, () => ({
+    get id() {
+      looked++;
+      return 1;
+    },
+  }));
+  const reader = new FormReader({ files });
+  reader.files();
+  assert.ok(looked <= 20, String(looked));
+  assert.equal(reader.problems.length, 20);
+  const other = new FormReader({ args: Array(1000).fill('\0') });
+  other.args();
+  assert.equal(other.problems.length, 20);
 });

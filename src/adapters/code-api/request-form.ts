@@ -85,19 +85,22 @@ export class FormReader {
       this.#refuse('files', 'Input should be a valid list', 'list_type');
       return [];
     }
-    return value.map((one: unknown, at) => {
+    const refs: FileRef[] = [];
+    for (const [at, one] of (value as unknown[]).entries()) {
       const reader = new FormReader(one);
       const ref = { id: reader.required('id'), session: reader.optional('storage_session_id') ?? '', name: reader.optional('name') ?? '' };
       if (ref.session === '') ref.session = reader.required('session_id');
       for (const { field, ...problem } of reader.problems)
-        this.problems.push({ ...problem, field: field.replace(/^body/, `body -> files -> ${at}`) });
-      return ref;
-    });
+        this.#note({ ...problem, field: field.replace(/^body/, `body -> files -> ${at}`) });
+      refs.push(ref);
+      if (this.problems.length === MAX_PROBLEMS) break;
+    }
+    return refs;
   }
 
   /** Throws BadRequest (422) with all that was found. */
   check(): void {
-    if (this.problems.length > 0) throw BadRequest.form(...this.problems.slice(0, MAX_PROBLEMS));
+    if (this.problems.length > 0) throw BadRequest.form(...this.problems);
   }
 
   #string(name: string, value: unknown): string | undefined {
@@ -107,11 +110,15 @@ export class FormReader {
   }
 
   #refuse(name: string, message: string, code: string): void {
-    this.problems.push({ field: name === '' ? 'body' : `body -> ${name}`, message, code });
+    this.#note({ field: name === '' ? 'body' : `body -> ${name}`, message, code });
+  }
+
+  #note(problem: Problem): void {
+    if (this.problems.length < MAX_PROBLEMS) this.problems.push(problem);
   }
 }
 
-/** Of the problems of one request, so many are told. */
+/** Of the problems of one request, so many are told; a body may have millions. */
 const MAX_PROBLEMS = 20;
 const MAX_NUMBER = Number.MAX_SAFE_INTEGER;
 
