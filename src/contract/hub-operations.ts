@@ -18,7 +18,8 @@ const agentId = once(() =>
 );
 const taskId = once(() => z.string().min(1).max(128));
 const time = once(() => z.int().describe('Milliseconds since 1970.'));
-const state = once(() => z.enum(['scheduled', 'ready', 'offered', 'running', 'succeeded', 'failed', 'cancelled', 'dead']));
+const taskStates = ['scheduled', 'ready', 'offered', 'running', 'succeeded', 'failed', 'cancelled', 'dead'] as const;
+const state = once(() => z.enum(taskStates));
 const priority = once(() => z.enum(taskPriorities));
 const anyObject = once(() => z.record(z.string(), z.unknown()));
 /** What tasks are known by. The store takes all halves of characters for one. */
@@ -235,7 +236,7 @@ export const hubOperations = {
     scope: 'none',
     input: () =>
       z.object({
-        states: z.array(state()).optional(),
+        states: z.array(state()).max(taskStates.length).optional(),
         priority: priority().optional(),
         holder: agentId().optional(),
         before: taskId().optional().describe('Those that were made before this one.'),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { hubOperations } from './hub-operations.ts';
 import { type Read, readAgentFrame, readHubFrame } from './hub.ts';
 
 const identify = { type: 'identify', agent_id: 'one', token: 'secret' };
@@ -74,4 +75,15 @@ test('the command of a step may have a thousand words, and no more', () => {
   const steps = (words: number): object => ({ ...assignment, verification_steps: [{ type: 'x', target: Array(words).fill('w') }] });
   assert.ok('frame' in parsed(readHubFrame, steps(1000)));
   assert.deepEqual(fields(parsed(readHubFrame, steps(1001))), ['verification_steps.0.target']);
+});
+
+test('of states that tasks are listed by there are no more than there can be', () => {
+  const { input } = hubOperations['tasks.list'];
+  const { options } = input.shape.states.unwrap().element;
+  assert.ok(input.safeParse({ states: options }).success);
+  const { error } = input.safeParse({ states: Array(1000).fill(1) });
+  assert.deepEqual(
+    error?.issues.map(({ code }) => code),
+    ['too_big'],
+  );
 });
