@@ -136,6 +136,28 @@ test('by keys alone one finds in a document, and nothing is wrong with the bar i
   }),
 );
 
+test('beside a side panel in a small window the buttons of the bar stand in it, one beside the other', { skip: noBrowser }, () =>
+  withWorkbench({ 'large.txt': large }, async ({ page }) => {
+    const ada = await page({ name: 'Ada', size: [900, 600] });
+    await openFocused(ada, 'large.txt');
+    const { bar, button, says } = await find(ada, 'hay');
+    await says('1,000+ results');
+    // From where two rows of it would be three, to where all of it has room.
+    for (const width of [800, 850, 900, 950, 1000, 1100]) {
+      await ada.setViewportSize({ width, height: 600 });
+      const edge = await bar.evaluate((element) => element.getBoundingClientRect().right);
+      const boxes = [];
+      for (const name of ['Previous', 'Next', 'Close']) boxes.push(await button(name).boundingBox());
+      for (const box of boxes) assert.ok(box !== null && box.x + box.width <= edge + 1, `all of it is in the bar at ${width}`);
+      const [previous, next, close] = boxes as { x: number; y: number; width: number; height: number }[];
+      assert.ok(previous !== undefined && next !== undefined && close !== undefined);
+      assert.ok(previous.x + previous.width <= next.x + 1, `Previous ends before Next at ${width}`);
+      assert.ok(next.x + next.width <= close.x + 1 || next.y >= close.y + close.height, `Close hides nothing of Next at ${width}`);
+    }
+    await picture(ada, 'find-small');
+  }),
+);
+
 test('one replacement, or all at once, is one step to take back, and what others typed meanwhile stays', { skip: noBrowser }, () =>
   withWorkbench({ 'a.txt': 'loan loan\nloan\n' }, async (workbenches) => {
     const { page, root } = workbenches;
