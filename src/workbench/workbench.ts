@@ -438,7 +438,7 @@ export class Workbench {
       const { value: open } = this.tabs.open;
       const { value: active } = this.tabs.activeId;
       if (!this.#started) return;
-      const tabs = open.filter((tab) => tab.kind !== 'commit').slice(-20);
+      const tabs = open.filter((tab) => tab.kind !== 'commit');
       untracked(() => this.layout.rememberOpen('tabs', JSON.stringify({ tabs, active })));
     });
   }

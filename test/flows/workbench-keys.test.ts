@@ -469,6 +469,31 @@ test('a theme that is chosen reaches the other tabs of the browser; chosen back,
   });
 });
 
+test('thirty documents are open again after a reload, and the one that is shown stands whole in the bar', { skip: noBrowser }, async () => {
+  const names = Array.from({ length: 30 }, (_, at) => `module_${String(at + 1).padStart(2, '0')}.py`);
+  await withWorkbench(Object.fromEntries(names.map((name) => [name, 'x = 1\n'])), async ({ page }) => {
+    const ada = await page({ name: 'Ada', size: [900, 600] });
+    for (const name of names) await openFile(ada, name);
+    // Of those, one of the first.
+    await selected(ada, 'module_30.py').focus();
+    await ada.keyboard.press('Home');
+    for (let at = 1; at < 4; at++) await ada.keyboard.press('ArrowRight');
+    await selected(ada, 'module_04.py').waitFor();
+    await ada.reload();
+    await selected(ada, 'module_04.py').waitFor();
+    await ada.locator('.cm-content').filter({ visible: true }).waitFor();
+    assert.deepEqual((await ada.getByRole('tablist', { name: 'Open documents' }).getByRole('tab').allInnerTexts()).toSorted(), names);
+    // What can be done to it takes room from the bar when that is known.
+    await ada.getByRole('button', { name: /^Run / }).first().waitFor();
+    const hidden = (): Promise<number> =>
+      selected(ada, 'module_04.py').evaluate((element) => {
+        const [box, bar] = [element, element.parentElement as HTMLElement].map((one) => one.getBoundingClientRect()) as [DOMRect, DOMRect];
+        return Math.max(0, bar.left - box.left, box.right - bar.right);
+      });
+    await eventually(async () => assert.ok((await hidden()) < 1, 'all of it can be seen'));
+  });
+});
+
 test('two tabs of a browser have each their own documents after a reload, and a third begins with the last ones (long form)', {
   skip: noBrowser,
 }, async () => {

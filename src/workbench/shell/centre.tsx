@@ -96,7 +96,14 @@ function TabBar() {
   // A picture has its own tools.
   const text = tab?.kind === 'document' && !isPicture(tab.path) && !drawn.value.has(tab.path);
   useEffect(() => {
-    bar.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    const { current } = bar;
+    if (current === null) return;
+    // Also when its tools take room from it.
+    const observer = new ResizeObserver(() => {
+      current.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    });
+    observer.observe(current);
+    return () => observer.disconnect();
   }, [active, tabs.open.value]);
   const onKeyDown = (event: KeyboardEvent): void => {
     const list = [...(bar.current?.querySelectorAll<HTMLElement>('[role=tab]') ?? [])];
