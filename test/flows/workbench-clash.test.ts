@@ -113,6 +113,61 @@ test('the text of a file that is no text on disk any more is saved over that, an
   );
 });
 
+test('of what stands in the place of an open file no more is replaced than what was seen there', { skip: noBrowserOrGit }, async () => {
+  await withWorkbench(loanFiles, async ({ page, root }) => {
+    const file = path.join(root, 'b.txt');
+    const ada = await page({ name: 'Ada' });
+    const save = async (): Promise<void> => {
+      await clash(ada).getByRole('button', { name: 'Save this text over it' }).focus();
+      await ada.keyboard.press('Enter');
+    };
+    const refused = toast(ada, 'Not saved: b.txt').filter({ hasText: 'changed meanwhile. Nothing was written over it' });
+    const dismiss = async (): Promise<void> => {
+      await refused.getByRole('button', { name: 'Dismiss' }).click();
+      await refused.waitFor({ state: 'detached' });
+    };
+    await openFocused(ada, 'b.txt');
+    await ada.keyboard.type('mine ');
+    await eventually(() => assert.match(readFileSync(file, 'utf8'), /^mine /));
+    writeFileSync(file, binary);
+    await clash(ada).waitFor();
+
+    // Once what was there has been read.
+    let meanwhile = (): void => writeFileSync(file, Buffer.from([0, 1, 2]));
+    await ada.route(/files\.download$/, async (route) => {
+      const response = await route.fetch();
+      meanwhile();
+      await route.fulfill({ response });
+    });
+    await save();
+    await refused.waitFor();
+    assert.deepEqual(readFileSync(file), Buffer.from([0, 1, 2]));
+    await dismiss();
+
+    // What came into a folder; all the rest of it is there, too.
+    rmSync(file);
+    mkdirSync(file);
+    writeFileSync(path.join(file, 'b.txt'), 'kept');
+    meanwhile = () => writeFileSync(path.join(file, 'new'), 'new');
+    await clash(ada).filter({ hasText: 'A folder has the place of b.txt on disk now' }).waitFor();
+    await save();
+    await refused.waitFor();
+    assert.deepEqual(
+      ['b.txt', 'new'].map((name) => readFileSync(path.join(file, name), 'utf8')),
+      ['kept', 'new'],
+    );
+    await dismiss();
+
+    // And what is there now is replaced, when that is said of it.
+    meanwhile = () => undefined;
+    await clash(ada).filter({ hasText: 'A folder has the place of b.txt on disk now' }).waitFor();
+    await save();
+    await toast(ada, 'Saved your text over b.txt').waitFor();
+    assert.match(readFileSync(file, 'utf8'), /^mine one/);
+    await ada.locator('.cm-focused').waitFor();
+  });
+});
+
 test('a file that turned binary while the sidecar was away is said to be so', { skip: noBrowserOrGit }, async () => {
   await withWorkbench(loanFiles, async (workbenches) => {
     const { page, root } = workbenches;

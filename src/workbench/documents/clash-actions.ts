@@ -1,3 +1,4 @@
+import type { Entry } from '../../contract/files.ts';
 import { diffText, toDelta } from '../../core/text-diff.ts';
 import { nameOf } from '../file-paths.ts';
 import { copyText } from '../shell/copy-text.ts';
@@ -9,9 +10,9 @@ import { inForm } from './file-form.ts';
 /** As many as are given at once. */
 const mostVersions = 1000;
 
-/** Puts the document's text in the place of what is on disk, with a way back. Never throws. */
-export function saveOver({ files }: Workbench, session: DocumentSession): Promise<void> {
-  return files.writeOver(session.path.value, () => inForm(session.text.toString(), session.info.value));
+/** Puts the document's text in the place of what was seen on disk, with a way back. Never throws. */
+export function saveOver({ files }: Workbench, session: DocumentSession, seen: Entry | undefined): Promise<void> {
+  return files.writeOver(session.path.value, () => inForm(session.text.toString(), session.info.value), seen);
 }
 
 /** Lets go what is typed and not saved, and shows the file as what it is now. Says so where that was something; never throws. */

@@ -13,7 +13,17 @@ interface Said {
   dismissed?: boolean;
 }
 
-/** Actions on a folder in memory, where a path with content null is a folder; a path of `refused` is not taken when it is put back. */
+interface Input {
+  path: string;
+  text?: string;
+  recursive?: boolean;
+  ifMatch?: string;
+}
+
+/**
+ * Actions on a folder in memory, where a path with content null is a folder, and a file's content its ETag; a path of `refused` is not taken when it is put
+ * back. Before each removal one of `meanwhile` is done.
+ */
 function setup(files: Record<string, string | null>, refused: ReadonlySet<string> = new Set()) {
   const there = new Map(Object.entries(files));
   const below = (path: string): string[] => [...there.keys()].filter((each) => each === path || each.startsWith(`${path}/`));
@@ -23,23 +33,29 @@ function setup(files: Record<string, string | null>, refused: ReadonlySet<string
     mode: 0o644,
     size: there.get(path)?.length ?? 0,
   });
-  const calls = (name: string, { path }: { path: string }): unknown => {
+  const meanwhile: (() => void)[] = [];
+  const calls = (name: string, { path, text = '', recursive, ifMatch }: Input): unknown => {
     if (name === 'files.stat') return { entry: there.has(path) ? entry(path) : undefined };
     if (name === 'files.mkdir') return void there.set(path, null);
+    if (name === 'files.write') return void there.set(path, text);
+    meanwhile.shift()?.();
     const gone = below(path);
     if (gone.length === 0) throw new OutriggerError('NOT_FOUND', `${path} does not exist.`);
+    if (ifMatch !== undefined && ifMatch !== there.get(path)) throw new OutriggerError('ETAG_MISMATCH', `${path} is another.`);
+    if (recursive !== true && gone.length > 1) throw new OutriggerError('NOT_EMPTY', `${path} is not empty.`);
     for (const each of gone) there.delete(each);
     return { removed: gone.length };
   };
   const client = {
-    call: async (name: string, input: { path: string }) => {
+    call: async (name: string, input: Input) => {
       await Promise.resolve();
       return calls(name, input);
     },
     stream: async function* (_name: string, { path }: { path: string }) {
       for (const each of below(path).filter((one) => one !== path)) yield await Promise.resolve(entry(each));
     },
-    download: (_name: string, { path }: { path: string }) => Promise.resolve({ bytes: [new TextEncoder().encode(there.get(path) ?? '')] }),
+    download: (_name: string, { path }: { path: string }) =>
+      Promise.resolve({ output: { etag: there.get(path) }, bytes: [new TextEncoder().encode(there.get(path) ?? '')] }),
     upload: async (_name: string, { path, ifNoneMatch }: { path: string; ifNoneMatch?: string }, content: Blob) => {
       if (refused.has(path)) throw new Error('The disk is full.');
       if (ifNoneMatch === '*' && there.has(path)) throw new OutriggerError('FILE_EXISTS', `${path} exists.`);
@@ -62,7 +78,7 @@ function setup(files: Record<string, string | null>, refused: ReadonlySet<string
     if (last !== undefined) last.dismissed = true;
     await eventually(() => said.length > before);
   };
-  return { there, said, actions, press };
+  return { there, said, actions, press, meanwhile };
 }
 
 test('what was deleted comes back, and what could not is offered again: it is nowhere else', async () => {
@@ -143,4 +159,39 @@ test('of what is dropped all that can be read comes, and the rest is named', asy
     said.map(({ title }) => title),
     ['Not read: lib/locked', 'Uploaded 3 files'],
   );
+});
+
+test('no text is saved over what is not what was seen there, or was changed while it was kept', async () => {
+  for (const [what, files, change] of [
+    ['another file', { 'a.txt': '\0' }, { 'a.txt': '\0\0' }],
+    ['more in a folder', { 'a.txt': null, 'a.txt/one': '1' }, { 'a.txt/two': '2' }],
+    ['another file in a folder', { 'a.txt': null, 'a.txt/one': '1' }, { 'a.txt/one': '2' }],
+    ['another file beside one that was removed', { 'a.txt': null, 'a.txt/one': '1', 'a.txt/two': '2' }, { 'a.txt/one': '3' }],
+  ] as const) {
+    const { there, said, actions, meanwhile } = setup(files);
+    const seen = { kind: files['a.txt'] === null ? 'directory' : 'file', size: files['a.txt']?.length ?? 0 } as never;
+    meanwhile.push(() => Object.entries(change).forEach(([path, content]) => there.set(path, content)));
+    await actions.writeOver('a.txt', () => 'mine', seen);
+    assert.equal(said.at(-1)?.title, 'Not saved: a.txt', what);
+    assert.deepEqual(Object.fromEntries(there), { ...files, ...change }, what);
+    await actions.writeOver('a.txt', () => 'mine', { kind: 'symlink', size: 1 } as never);
+    assert.equal(said.at(-1)?.title, 'Not saved: a.txt', what);
+  }
+  const { there, said, actions, press } = setup({ 'a.txt': null, 'a.txt/one': '1' });
+  await actions.writeOver('a.txt', () => 'mine', { kind: 'directory', size: 0 } as never);
+  assert.deepEqual([said.at(-1)?.title, Object.fromEntries(there)], ['Saved your text over a.txt', { 'a.txt': 'mine' }]);
+  await press('Undo');
+  assert.deepEqual(Object.fromEntries(there), { 'a.txt': null, 'a.txt/one': '1' });
+});
+
+test('what could not be kept is asked about before a text is saved over it, and is what was asked about when it is', async () => {
+  const files = { 'a.txt': null, 'a.txt/.git': null, 'a.txt/.git/config': 'x' };
+  const { there, said, actions, press } = setup(files);
+  await actions.writeOver('a.txt', () => 'mine', { kind: 'directory', size: 0 } as never);
+  const [asked] = said;
+  assert.deepEqual([asked?.title, Object.fromEntries(there)], ['Save over a.txt for good?', files]);
+  for (const path of Object.keys(files)) there.delete(path);
+  there.set('a.txt', '\0');
+  await press('Save over it');
+  assert.deepEqual([said.at(-1)?.title, Object.fromEntries(there)], ['Not saved: a.txt', { 'a.txt': '\0' }]);
 });

@@ -1,3 +1,4 @@
+import type { Entry } from '../../contract/files.ts';
 import { errorFacts, type WorkbenchClient } from '../client-port.ts';
 import { joinPath, nameOf } from '../file-paths.ts';
 import { type DroppedFile, droppedFiles } from './dropped-files.ts';
@@ -13,8 +14,16 @@ const noUndo = `There is no Undo for what holds a git repository, more than ${co
 interface Kept {
   path: string;
   mode: number;
+  /** Both undefined of a folder. */
   content: Blob | undefined;
+  etag: string | undefined;
 }
+
+/** What somebody was told to stand at a path. */
+type Seen = Pick<Entry, 'kind' | 'size' | 'modified'>;
+
+/** Why a thing that was kept is not removed: it is another, or more, or gone. */
+const changed: ReadonlySet<string> = new Set(['ETAG_MISMATCH', 'NOT_EMPTY', 'FILE_NOT_FOUND', 'NOT_A_DIRECTORY']);
 
 /** What can be done to files from the tree: each says what it did, and what it could not. */
 export class FileActions {
@@ -156,22 +165,36 @@ export class FileActions {
     if (first !== undefined) await this.#tree.reveal(first.path);
   }
 
-  /** Puts a text in the place of what is none. Asks where that could not be undone; `text` is asked for when it is written. */
-  async writeOver(path: string, text: () => string): Promise<void> {
+  /**
+   * Puts a text in the place of what is none, if that is what was `seen` there, and then is what is kept of it. Asks where it could not be kept: of a folder
+   * nothing but its own time tells then whether it is the same. `text` is asked for when it is written. Never throws.
+   */
+  async writeOver(path: string, text: () => string, seen: Seen | undefined): Promise<void> {
     const name = nameOf(path);
     try {
       const kept = await this.#keep([path]);
+      // What is kept is what was seen, if that is what is there still.
+      await this.#mustBe(path, seen);
       if (kept !== undefined) return await this.#writeOverNow(path, text, kept);
+      const removeAll = async (): Promise<void> => {
+        await this.#mustBe(path, seen);
+        await this.#client.call('files.remove', { path, recursive: true });
+      };
       this.#toasts.say(`Save over ${name} for good?`, {
         text: `Nothing is changed yet. ${noUndo}`,
-        actions: [{ label: 'Save over it', run: () => void this.#writeOverNow(path, text, []) }],
+        actions: [{ label: 'Save over it', run: () => void this.#writeOverNow(path, text, [], removeAll) }],
       });
     } catch (error) {
       this.#toasts.fail(`Not saved: ${name}`, error);
     }
   }
 
-  async #writeOverNow(path: string, text: () => string, kept: readonly Kept[]): Promise<void> {
+  async #writeOverNow(
+    path: string,
+    text: () => string,
+    kept: readonly Kept[],
+    remove = (): Promise<void> => this.#removeKept(kept),
+  ): Promise<void> {
     const name = nameOf(path);
     const bringBack = async (): Promise<void> => {
       try {
@@ -182,7 +205,7 @@ export class FileActions {
       }
     };
     try {
-      await this.#client.call('files.remove', { path, recursive: true });
+      await remove();
     } catch (error) {
       return void this.#toasts.fail(`Not saved: ${name}`, error);
     }
@@ -193,6 +216,28 @@ export class FileActions {
     } catch (error) {
       const back = { label: 'Bring back what was there', run: () => void this.#putBack(kept, name) };
       this.#toasts.fail(`Not saved: ${name}`, error, kept.length === 0 ? [] : [back]);
+    }
+  }
+
+  /** Throws FILE_CHANGED where something else stands at the path. */
+  async #mustBe(path: string, seen: Seen | undefined): Promise<void> {
+    const { entry } = await this.#client.call('files.stat', { path });
+    if (entry?.kind !== seen?.kind || entry?.size !== seen?.size || entry?.modified !== seen?.modified) throw changedMeanwhile(path);
+  }
+
+  /** Removes what is kept and nothing else, or nothing: throws FILE_CHANGED where it is another by now, or more. */
+  async #removeKept(kept: readonly Kept[]): Promise<void> {
+    const removed: Kept[] = [];
+    try {
+      for (const one of kept.toReversed()) {
+        const { path, etag } = one;
+        await this.#client.call('files.remove', { path, ...(etag === undefined ? {} : { ifMatch: etag }) });
+        removed.unshift(one);
+      }
+    } catch (error) {
+      const [top] = kept;
+      if (removed.length > 0) await this.#putBack(removed, entries(removed.length));
+      throw top !== undefined && changed.has(errorFacts(error).reason) ? changedMeanwhile(top.path) : error;
     }
   }
 
@@ -212,17 +257,17 @@ export class FileActions {
         bytes += size;
         if (each.split('/').includes('.git')) return undefined;
         if (kept.length >= keepFiles || bytes > keepBytes || (kind !== 'file' && kind !== 'directory')) return undefined;
-        kept.push({ path: each, mode, content: kind === 'directory' ? undefined : await this.#download(each) });
+        kept.push({ path: each, mode, ...(kind === 'directory' ? { content: undefined, etag: undefined } : await this.#download(each)) });
       }
     }
     return kept;
   }
 
-  async #download(path: string): Promise<Blob> {
-    const { bytes } = await this.#client.download('files.download', { path });
+  async #download(path: string): Promise<{ content: Blob; etag: string }> {
+    const { output, bytes } = await this.#client.download('files.download', { path });
     const chunks: BlobPart[] = [];
     for await (const chunk of bytes) chunks.push(chunk as Uint8Array<ArrayBuffer>);
-    return new Blob(chunks);
+    return { content: new Blob(chunks), etag: output.etag };
   }
 
   /** What was dropped on a folder from outside the browser. Must be called while the event is handled. */
@@ -269,6 +314,11 @@ export class FileActions {
     }
     if (replaced.length > 0) this.#toasts.say(`Replaced ${replaced.length === 1 ? replaced[0] : count(replaced.length, 'file')}`);
   }
+}
+
+function changedMeanwhile(path: string): Error {
+  const message = `What has the place of ${nameOf(path)} on disk changed meanwhile. Nothing was written over it, and your text is kept.`;
+  return Object.assign(new Error(message), { reason: 'FILE_CHANGED', code: 'aborted' });
 }
 
 function entries(number: number): string {
