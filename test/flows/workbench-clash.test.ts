@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
 import { accessibilityProblems, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
+import { readOnlyFolder } from '../kit/small-disk.ts';
 import { clientOf, loanFiles, openFocused, picture, text, toast } from '../kit/source-control.ts';
 
 const binary = Buffer.from([0, 255, 1, 2, 254]);
@@ -164,6 +165,41 @@ test('of what stands in the place of an open file no more is replaced than what 
     await save();
     await toast(ada, 'Saved your text over b.txt').waitFor();
     assert.match(readFileSync(file, 'utf8'), /^mine one/);
+    await ada.locator('.cm-focused').waitFor();
+  });
+});
+
+test('a file that could not be written says why, and what can be done; what is typed is kept, and saved when that is gone', {
+  skip: noBrowserOrGit,
+}, async (context) => {
+  await withWorkbench(loanFiles, async (workbenches) => {
+    const { page, root } = workbenches;
+    const file = path.join(root, 'models/loan.py');
+    const ada = await page({ name: 'Ada', size: [900, 600] });
+    const ben = await page({ name: 'Ben', theme: 'light', size: [390, 844], token: workbenches.scopedToken('read') });
+    const failed = (one: Page): Locator => one.getByTestId('failed');
+    const tryNow = failed(ada).getByRole('button', { name: 'Try now' });
+    for (const one of [ada, ben]) await openFocused(one, 'loan.py');
+    const disk = readOnlyFolder(path.dirname(file));
+    if (typeof disk === 'string') return context.skip(disk);
+    using _ = disk;
+    await ada.keyboard.type('mine ');
+    await failed(ada).filter({ hasText: 'models/loan.py is on a read-only file system. This text is kept and not saved.' }).waitFor();
+    await failed(ben).filter({ hasText: 'This text is not in the file yet.' }).waitFor();
+    await ada.getByTestId('saved').getByText('Not saved', { exact: true }).waitFor();
+    for (const one of [ada, ben]) assert.deepEqual(await accessibilityProblems(one), []);
+    await picture(ada, 'failed-dark');
+    await picture(ben, 'failed-phone');
+    assert.equal(await failed(ben).getByRole('button', { name: 'Try now' }).count(), 0);
+
+    await tryNow.focus();
+    await ada.keyboard.press('Enter');
+    await toast(ada, 'Not saved: loan.py').waitFor();
+    disk[Symbol.dispose]();
+    await tryNow.press('Enter');
+    for (const one of [ada, ben]) await failed(one).waitFor({ state: 'detached' });
+    await saved(ada).waitFor();
+    assert.match(readFileSync(file, 'utf8'), /^mine class Loan/);
     await ada.locator('.cm-focused').waitFor();
   });
 });

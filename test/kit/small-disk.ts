@@ -54,3 +54,20 @@ export function unmounted(at: string): { mountAgain: () => void; [Symbol.dispose
   };
   return { mountAgain, [Symbol.dispose]: mountAgain };
 }
+
+/** Makes a folder one that nobody can write into, as a disk that was mounted so is; or says why it can't. Ends when it is disposed of. */
+export function readOnlyFolder(at: string): Disposable | string {
+  try {
+    execFileSync('mount', ['--bind', at, at], { stdio: 'ignore' });
+  } catch {
+    return 'needs the right to mount a folder (run as root)';
+  }
+  execFileSync('mount', ['-o', 'remount,ro,bind', at]);
+  let isDone = false;
+  return {
+    [Symbol.dispose]: () => {
+      if (!isDone) execFileSync('umount', ['-l', at]);
+      isDone = true;
+    },
+  };
+}

@@ -2,6 +2,7 @@ import { EditorView } from '@codemirror/view';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { ClashBanner } from '../documents/clash-banner.tsx';
 import type { DocumentSession } from '../documents/document-session.ts';
+import { FailedBanner } from '../documents/failed-banner.tsx';
 import { isDrawing } from '../documents/file-kinds.ts';
 import { saveWords } from '../documents/save-state.ts';
 import { RunButton } from '../run/run-button.tsx';
@@ -76,6 +77,7 @@ export function EditorPane({ session }: { session: DocumentSession }) {
     <>
       <Crumbs session={session} />
       <ClashBanner session={session} />
+      <FailedBanner session={session} />
       <div class={followed === undefined ? 'pane ed' : `pane ed following p${followed}`} data-testid="editor">
         <div class="ed-host" ref={host} />
         {!open && <Opening />}
