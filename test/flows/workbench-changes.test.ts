@@ -364,3 +364,24 @@ test('a link is compared as git has it, by where it leads, and not marked; what 
     { git: true },
   );
 });
+
+test('a comparison of a file that somebody deletes meanwhile, and that no commit has, does not call it the same', {
+  skip: noBrowserOrGit,
+}, async () => {
+  await withWorkbench(
+    loanFiles,
+    async ({ page, root }) => {
+      const ada = await page({ name: 'Ada' });
+      const says = (words: string): Promise<void> => ada.getByTestId('same').getByText(words, { exact: true }).waitFor();
+      writeFileSync(path.join(root, 'new.txt'), 'new\n');
+      await openFocused(ada, 'new.txt');
+      await ada.keyboard.press('Alt+d');
+      await ada.getByTestId('diff').locator('.cm-content', { hasText: 'new' }).waitFor();
+      rmSync(path.join(root, 'new.txt'));
+      await says('It is not there, and was not at HEAD.');
+      writeFileSync(path.join(root, 'new.txt'), '');
+      await says('It is new, and empty.');
+    },
+    { git: true },
+  );
+});

@@ -240,7 +240,14 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
       {shown?.binary === true && <p class="hint">It is not text, so there are no lines to compare.</p>}
       {same && problem.value === undefined && (
         <p class="hint" data-testid="same">
-          {sameWords({ against, before: shown.names.before, entry: compared, made: shown.change?.made, hunks: shown.hunks.length })}
+          {sameWords({
+            against,
+            before: shown.names.before,
+            entry: compared,
+            made: shown.change?.made,
+            there: shown.there,
+            hunks: shown.hunks.length,
+          })}
         </p>
       )}
       <div class="diff-host" ref={host} hidden={same || isMissing || problem.value !== undefined || shown?.binary === true} />
@@ -308,7 +315,7 @@ function sayViewed(changes: number, viewed: number): string {
 }
 
 function sameTexts(known: DiffTexts | undefined, found: DiffTexts): boolean {
-  const said = ({ before, after, binary, names, hashes, hunks, can }: DiffTexts): string =>
-    JSON.stringify([before, after, binary, names, hashes, hunks.map(({ id }) => id), can]);
+  const said = ({ before, after, binary, names, hashes, hunks, can, there }: DiffTexts): string =>
+    JSON.stringify([before, after, binary, names, hashes, hunks.map(({ id }) => id), can, there]);
   return known !== undefined && said(known) === said(found);
 }

@@ -26,6 +26,8 @@ export interface DiffTexts {
   live: boolean;
   /** Of changes in a row: by whom, and what they did with the file as a whole. */
   change?: { first: number; last: number; who: string; made: 'created' | 'deleted' | undefined };
+  /** On which sides there is a file, of the working copy beside HEAD. */
+  there?: { before: boolean; after: boolean };
   /** Why there is nothing to compare, as a sentence. */
   missing?: string;
 }
@@ -88,6 +90,7 @@ export async function loadTexts(client: WorkbenchClient, wish: DiffWish, signal:
     hunks: sameAsIndex ? parts : [],
     can: sameAsIndex ? 'stage' : 'nothing',
     live: true,
+    ...(isIndex ? {} : { there: { before: before.exists, after: after.exists } }),
   };
 }
 

@@ -24,3 +24,12 @@ test('and where nothing changed that too', () => {
   assert.equal(sameWords({ ...facts, against: 'change:3-5', made: 'created' }), 'It was empty when it was created.');
   assert.equal(sameWords({ ...facts, against: undefined }), 'It is the same as at HEAD.');
 });
+
+test('of a file that is on one side alone, and of one that is on neither, it is not said to be the same', () => {
+  const facts = { against: undefined, before: 'HEAD', entry: undefined, hunks: 0 };
+  const words = (before: boolean, after: boolean): string => sameWords({ ...facts, there: { before, after } });
+  assert.equal(words(true, true), 'It is the same as at HEAD.');
+  assert.equal(words(true, false), 'It is deleted, and was empty.');
+  assert.equal(words(false, true), 'It is new, and empty.');
+  assert.equal(words(false, false), 'It is not there, and was not at HEAD.');
+});
