@@ -588,6 +588,11 @@ export class Workbench {
     return isAwaited || activeElement === null || activeElement === body;
   }
 
+  /** Whether what is drawn until an editor is there is to have the focus: it was asked for, and nobody moved it since `focusMain`. */
+  awaitsFocus(): boolean {
+    return this.#focusFrom !== undefined && document.activeElement === this.#focusFrom;
+  }
+
   tryNow(): void {
     this.link.tryNow();
     this.documents.tryNow();

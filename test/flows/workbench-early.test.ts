@@ -83,6 +83,38 @@ test('a folder that is still being listed can be gone into', { skip: noBrowser }
   }),
 );
 
+test('who opens a document over a slow link is in its place until it is there, and in the document then', { skip: noBrowser }, () =>
+  withWorkbench({ 'a.txt': lines('one'), 'b.txt': lines('two') }, async ({ page }) => {
+    const ada = await page({ name: 'Ada' });
+    const hold = await withHolds(ada);
+    await again(ada);
+    const opened = hold(/"documents\.open"/);
+    await ada.keyboard.press('Control+p');
+    const field = ada.getByRole('combobox', { name: 'Go to file' });
+    await field.fill('a.txt');
+    await ada.getByRole('option').filter({ hasText: 'a.txt' }).waitFor();
+    await ada.keyboard.press('Enter');
+    await isHeld(opened);
+    await field.waitFor({ state: 'detached' });
+    await ada.getByRole('region', { name: 'Opening' }).and(ada.locator(':focus')).waitFor();
+    opened.release();
+    await ada.locator('.cm-focused').filter({ hasText: 'one' }).waitFor();
+
+    // Who goes elsewhere meanwhile stays there.
+    const another = hold(/"documents\.open"/);
+    await ada.keyboard.press('Control+p');
+    await field.fill('b.txt');
+    await ada.getByRole('option').filter({ hasText: 'b.txt' }).waitFor();
+    await ada.keyboard.press('Enter');
+    await ada.getByRole('region', { name: 'Opening' }).and(ada.locator(':focus')).waitFor();
+    await ada.keyboard.press('Control+Shift+f');
+    await ada.getByRole('textbox', { name: 'Search text' }).and(ada.locator(':focus')).waitFor();
+    another.release();
+    await ada.locator('.cm-content').filter({ visible: true, hasText: 'two' }).waitFor();
+    assert.ok(await ada.getByRole('textbox', { name: 'Search text' }).evaluate((field) => field === document.activeElement));
+  }),
+);
+
 test('a branch whose name is typed before the branches are known is switched to, and not made anew', { skip: noBrowserOrGit }, () =>
   withWorkbench(
     { 'a.txt': lines('one') },

@@ -313,9 +313,14 @@ function Overview({ session }: { session: DocumentSession }) {
 
 /** Has the focus where it was asked for: while the sidecar is away this can take long. */
 function Opening() {
-  const { link } = useWorkbench();
+  const workbench = useWorkbench();
+  const { link } = workbench;
+  const box = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    if (workbench.awaitsFocus()) box.current?.focus();
+  }, []);
   return (
-    <div class="opening" role="region" aria-busy="true" aria-label="Opening" tabIndex={-1} data-focus>
+    <div class="opening" role="region" aria-busy="true" aria-label="Opening" tabIndex={-1} data-focus ref={box}>
       {!link.live.value && <Meanwhile text="" />}
       {[210, 0, 340, 380, 0, 300, 268, 288].map((width, index) => (
         <div key={index} class="skr">
