@@ -624,6 +624,14 @@ export const limitParts = [
         'src/services/search/plain-search.test.ts',
         'an expression that is not done after a minute is ended',
       ]),
+      constant('globs of one search without ripgrep', 'src/core/glob.ts', 'MAX_CHARACTERS', 'characters', '`BAD_PATTERN`', [
+        'src/core/glob.test.ts',
+        'a glob that is malformed, stands for too many, or is too long is refused, and what is wrong is said',
+      ]),
+      constant('globs that one stands for, there', 'src/core/glob.ts', 'MAX_ALTERNATIVES', 'count', '`BAD_PATTERN`', [
+        'src/core/glob.test.ts',
+        'a glob that is malformed, stands for too many, or is too long is refused, and what is wrong is said',
+      ]),
       constant('file that is indexed', 'src/services/search/indexed-search.ts', 'MAX_FILE_BYTES', 'bytes', 'each search reads it', [
         'src/services/search/search.test.ts',
         'a file of more than 64 MiB is not in the index: each search reads it',

@@ -1,5 +1,5 @@
-import picomatch from 'picomatch';
 import { OutriggerError } from '../../contract/errors.ts';
+import { globMatcher } from '../../core/glob.ts';
 
 /** Globs as in .gitignore, for where ripgrep is not there to read them. Throws BAD_PATTERN. */
 export function createGlobFilter({
@@ -22,7 +22,7 @@ function matcherOf(globs: readonly string[]): (path: string) => boolean {
     return [inner, `${inner}/**`];
   });
   try {
-    return picomatch(patterns, { dot: true, strictBrackets: true });
+    return globMatcher(patterns);
   } catch (error) {
     throw new OutriggerError('BAD_PATTERN', `A glob is malformed: ${(error as Error).message}`);
   }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { test } from 'node:test';
 import { isOverAfter } from '../../../test/kit/deadline.ts';
+import { threadMs } from '../../../test/kit/loop-hold.ts';
 import { fails, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { plainWalk } from './catalogue.ts';
 import { PlainSearch } from './plain-search.ts';
@@ -32,6 +33,19 @@ test('an expression that is not done after a minute is ended', (t) =>
     } finally {
       await plain.stop();
     }
+  }));
+
+test('a glob of many stars holds nobody up, and one that stands for too many is refused', () =>
+  withWorkspace(async (harness) => {
+    harness.put(`${'a'.repeat(60)}.txt`);
+    const plain = new PlainSearch(harness);
+    const { signal } = new AbortController();
+    const started = threadMs();
+    assert.deepEqual(await plain.files({ ...plainWalk, include: [`${'*a'.repeat(6)}*b`] }, signal), []);
+    const took = threadMs() - started;
+    assert.ok(took < 1000, `${took} ms`);
+    for (const glob of ['{a,b}'.repeat(100), '{a', '[a'])
+      await fails('BAD_PATTERN', () => plain.files({ ...plainWalk, exclude: [glob] }, signal));
   }));
 
 test('a file of more than 128 MiB is left out, and the others are searched', () =>
