@@ -140,6 +140,10 @@ export const limitParts = [
         'the oldest lines are dropped',
         ['src/workbench/processes/log-lines.test.ts', 'of endless output the end stays, within its bounds'],
       ),
+      constant('pattern of a parameter of a deployment', 'src/services/deploy/plan-argv.ts', 'PATTERN_MS', 'ms', '`BAD_INPUT`', [
+        'src/services/deploy/plan-argv.test.ts',
+        'a pattern that an engine is caught in refuses the value after 50 ms, and a default of it breaks the profile',
+      ]),
       option('deploy.keep', 'the oldest is forgotten', [
         'src/services/deploy/deployments.test.ts',
         'what is remembered has an end, here and in the state, and the oldest goes',

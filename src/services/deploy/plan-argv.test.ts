@@ -85,6 +85,19 @@ test('a name is of plain letters and signs where no pattern says otherwise, and 
   assert.throws(() => planArgv(own, { m: 'a' }), { message: 'm: "a" does not match [a-z-]+[&.]{2}|ü.' });
 });
 
+test('a pattern that an engine is caught in refuses the value after 50 ms, and a default of it breaks the profile', () => {
+  const parameters = { m: { type: 'name', pattern: '(?:a+)+' } };
+  const slow = deployProfile().parse({ argv: ['x', '{m}'], parameters });
+  const value = `${'a'.repeat(40)}!`;
+  assert.throws(() => planArgv(slow, { m: value }), {
+    reason: 'BAD_INPUT',
+    message: /took longer than 50 ms to be compared with \(\?:a\+\)\+/,
+  });
+  assert.deepEqual(planArgv(slow, { m: 'aaa' }).argv, ['x', 'aaa']);
+  const broken = deployProfile().parse({ argv: ['x', '{m}'], parameters: { m: { ...parameters.m, default: value } } });
+  assert.match(profileProblem(broken) ?? '', /took longer/);
+});
+
 test('a parameter inside of an argument is needed', () => {
   const needy = deployProfile().parse({ argv: ['x', '--m={m}'], parameters: { m: { type: 'name' } } });
   assert.throws(() => planArgv(needy, {}), /m is needed/);

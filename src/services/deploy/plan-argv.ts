@@ -2,11 +2,14 @@ import path from 'node:path';
 import type { DeployParameter, DeployProfile } from '../../contract/deploy.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { normalisePath, pathProblem } from '../../contract/paths.ts';
+import { Interruptible } from '../processes/interruptible.ts';
 
 export type ParameterValue = string | number | boolean;
 
 /** Letters, digits and a few signs; a dash or a dot at the start would mean something to programs. */
 const PLAIN_NAME = '[A-Za-z0-9_][A-Za-z0-9_.-]*';
+/** A pattern of a profile may be one that an engine does not get done with. */
+const PATTERN_MS = 50;
 const HOLE = /\{([a-z][a-z0-9_]*)\}/g;
 
 /** What is wrong with a profile itself, in words. */
@@ -94,14 +97,23 @@ function problemOf(row: DeployParameter, value: ParameterValue): string | undefi
   }
   if (typeof value !== 'string') return 'is no text';
   if (row.type === 'choice') return row.choices.includes(value) ? undefined : `is none of ${row.choices.join(', ')}`;
-  if (row.type === 'name' && !patternOf(row).test(value))
-    return row.pattern === undefined
-      ? 'is no name: letters, digits, "_", "." and "-" make one, and the last two do not begin it'
-      : `does not match ${row.pattern}`;
+  if (row.type === 'name') {
+    const problem = nameProblem(row, value);
+    if (problem !== undefined) return problem;
+  }
   if (value.startsWith('-')) return 'begins with a dash';
   if (value.includes('\0')) return 'holds a NUL';
   if (row.type === 'path') return value === '' ? 'is empty' : pathProblem(value);
   return undefined;
+}
+
+function nameProblem(row: { pattern?: string | undefined }, value: string): string | undefined {
+  const expression = patternOf(row);
+  if (row.pattern === undefined)
+    return expression.test(value) ? undefined : 'is no name: letters, digits, "_", "." and "-" make one, and the last two do not begin it';
+  const isMatch = new Interruptible().run(() => expression.test(value), PATTERN_MS);
+  if (isMatch === undefined) return `took longer than ${PATTERN_MS} ms to be compared with ${row.pattern}`;
+  return isMatch ? undefined : `does not match ${row.pattern}`;
 }
 
 function patternOf({ pattern }: { pattern?: string | undefined }): RegExp {

@@ -1,7 +1,7 @@
 import { isAscii } from 'node:buffer';
 import fs from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Interruptible } from './interruptible.ts';
+import { Interruptible } from '../processes/interruptible.ts';
 import { ItemLines } from './item-lines.ts';
 import type { LinePattern, Places } from './line-pattern.ts';
 import { foundLines, type Look, type MatchingLine, matchingLines, type Piece } from './line-scan.ts';
