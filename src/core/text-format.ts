@@ -6,6 +6,12 @@ export interface TextFormat {
   bom: boolean;
 }
 
+export const lfAlone: TextFormat = { eol: 'lf', bom: false };
+
+export function isSameFormat(one: TextFormat, other: TextFormat): boolean {
+  return one.eol === other.eol && one.bom === other.bom;
+}
+
 const breaks: Readonly<Record<Eol, string>> = { lf: '\n', crlf: '\r\n', cr: '\r' };
 
 /** The text with LF alone, and what is needed to give it its line ends back. The commonest line end counts; ties and none: LF. */

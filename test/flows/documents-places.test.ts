@@ -472,6 +472,49 @@ test('what is typed into a file after another was moved there outlives kill -9',
     await eventually(() => assert.equal(fs.readFileSync(path.join(root, 'a.txt'), 'utf8'), 'typed two\n'));
   }));
 
+test('a file that is gone when what was typed before a kill is saved is made anew with its line ends and its byte order mark', () =>
+  withProcess(async ({ root, start }) => {
+    const at = (name: string): string => path.join(root, name);
+    const slow = { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' };
+    fs.writeFileSync(at('given.txt'), '\uFEFFone\r\ntwo\r\n');
+    fs.writeFileSync(at('changed.txt'), 'one\ntwo\n');
+    fs.writeFileSync(at('taken.txt'), '\uFEFFone\r\ntwo\r\n');
+    fs.writeFileSync(at('back.txt'), '\uFEFFone\r\ntwo\r\n');
+    const names = ['given.txt', 'changed.txt', 'taken.txt', 'back.txt'];
+    const running = await start(slow);
+    const people = names.map((room) => openYjsClient(running.url, { token: processToken, room }));
+    try {
+      for (const person of people) await person.synced();
+      const list = (): Promise<{ documents: { path: string; eol: string; bom: boolean }[] }> => running.client.call('documents.list', {});
+      fs.writeFileSync(at('changed.txt'), '\uFEFFone\r\ntwo\r\n');
+      fs.writeFileSync(at('taken.txt'), 'one\ntwo\n');
+      await eventually(async () => {
+        const { documents } = await list();
+        const formats = Object.fromEntries(documents.map(({ path: name, eol, bom }) => [name, `${eol} ${bom}`]));
+        assert.deepEqual([formats['changed.txt'], formats['taken.txt']], ['crlf true', 'lf false']);
+      });
+      for (const [index, person] of people.slice(0, 3).entries()) {
+        person.text.insert(0, 'typed\n');
+        await isStored(running.url, person, names[index]);
+      }
+      await running.kill();
+      for (const name of names) fs.rmSync(at(name));
+      // Who comes back with what was typed meanwhile brings the rest along.
+      const back = people[3] as YjsClient;
+      back.text.insert(0, 'typed\n');
+      for (const person of people.slice(0, 3)) person.destroy();
+      const next = await start();
+      const again = openYjsClient(next.url, { token: processToken, room: 'back.txt', ydoc: back.ydoc });
+      people.push(again);
+      await again.synced();
+      const whole = '\uFEFFtyped\r\none\r\ntwo\r\n';
+      for (const name of names)
+        await eventually(() => assert.equal(fs.readFileSync(at(name), 'utf8'), name === 'taken.txt' ? 'typed\none\ntwo\n' : whole, name));
+    } finally {
+      for (const person of people) person.destroy();
+    }
+  }));
+
 for (const when of ['before a kill', 'while no sidecar runs'] as const)
   test(`a file that is deleted ${when} stays so when they come back who have it open; what one of them typed makes it anew`, () =>
     withProcess(async ({ root, start }) => {
@@ -581,9 +624,9 @@ test('the log is emptied at a stop, whatever became of a file; what it held is t
     await eventually(() => assert.equal(fs.readFileSync(file, 'utf8'), 'typed one\n'));
   }));
 
-/** What somebody typed into a.txt is stored before others are told. */
-async function isStored(url: string, person: ReturnType<typeof openYjsClient>): Promise<void> {
-  const other = openYjsClient(url, { token: processToken, room: 'a.txt' });
+/** What somebody typed into a file is stored before others are told. */
+async function isStored(url: string, person: YjsClient, room = 'a.txt'): Promise<void> {
+  const other = openYjsClient(url, { token: processToken, room });
   try {
     await eventually(() => assert.equal(other.text.toString(), person.text.toString()));
   } finally {

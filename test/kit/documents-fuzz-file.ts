@@ -51,8 +51,8 @@ export class FuzzFile {
   #wasPutAway = false;
   /** There was no file at some time since the last rest. */
   #wasGone = false;
-  /** Line ends and byte order mark are those of the file alone: where that is gone, what is forgotten is made anew without. */
-  #isFormatForgotten = false;
+  /** The state was lost since it was last seen at rest. Where the file was gone, too, nobody knows its line ends and byte order mark any more. */
+  #wasLost = false;
 
   constructor(root: string, filePath: string, kind: FileKind) {
     this.#root = root;
@@ -140,6 +140,11 @@ export class FuzzFile {
     if (this.#isAdrift) this.#doubtAll();
   }
 
+  /** Nothing is remembered any more. */
+  stateLost(): void {
+    this.#wasLost = true;
+  }
+
   /** Its file is not there any more. */
   takenAway(): void {
     this.place = this.isTouched ? 'unsure' : 'nothing';
@@ -174,7 +179,6 @@ export class FuzzFile {
   }
 
   #doubtAll(): void {
-    this.#isFormatForgotten = true;
     this.doubtRemoved();
     const copies = this.clients.filter(({ isOld }) => isOld).map(({ text }) => new Set(wordsOf(text.toString())));
     this.#doubt([...this.present].filter((word) => copies.length === 0 || copies.some((copy) => !copy.has(word))));
@@ -186,7 +190,10 @@ export class FuzzFile {
     this.unsure.clear();
     this.removedLately.clear();
     this.place = this.isThere ? 'file' : 'nothing';
-    if (this.isThere && this.#isFormatForgotten) this.#takeFormat();
+    if (this.isThere) {
+      if (this.#wasLost && this.#wasGone) this.#takeFormat();
+      this.#wasLost = false;
+    }
     this.isTouched = false;
     this.#wasPutAway = false;
     this.#wasGone = this.place === 'nothing';
@@ -197,7 +204,6 @@ export class FuzzFile {
     const raw = fs.readFileSync(this.full, 'utf8');
     this.bom &&= raw.startsWith('\uFEFF');
     if (!raw.includes('\r')) this.eol = '\n';
-    this.#isFormatForgotten = false;
   }
 
   /** It went elsewhere with all who had it open: from here on this is about another file. */

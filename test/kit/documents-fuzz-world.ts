@@ -72,6 +72,7 @@ export class FuzzWorld {
     await this.#sidecar?.kill();
     if (!lose) return;
     this.isLost = true;
+    for (const file of this.files) file.stateLost();
     fs.rmSync(this.#state, { recursive: true, force: true });
   }
 

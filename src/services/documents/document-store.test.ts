@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import * as Y from 'yjs';
 import { withSmallDisk } from '../../../test/kit/small-disk.ts';
 import { withWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { lfAlone } from '../../core/text-format.ts';
 import { State } from '../state/state.ts';
 import { DocumentStore } from './document-store.ts';
 import { firstState, hashText } from './lineage.ts';
@@ -16,7 +17,7 @@ test('of 5,000 documents the history is kept; of more, the one used longest ago 
     const options = { folder: path.join(stateFolder, 'documents'), textName: 'content' };
     const store = new DocumentStore({ state, now: () => time++ }, options);
     const content = firstState('text', 'content');
-    const create = (name: string): number => store.create(name, 1, content, '', 'text');
+    const create = (name: string): number => store.create(name, 1, content, '', 'text', lfAlone);
     const isKept = (...names: string[]): boolean[] => names.map((name) => store.load(name) !== undefined);
     put('0');
     state.transaction(() => {
@@ -35,7 +36,7 @@ test('a document that was typed in tens of thousands of times since it was writt
   withWorkspace(async ({ state, stateFolder }) => {
     const store = new DocumentStore({ state, now: Date.now }, { folder: path.join(stateFolder, 'documents'), textName: 'content' });
     const ydoc = new Y.Doc();
-    const id = store.create('a.txt', 1, Y.encodeStateAsUpdate(ydoc), '', undefined);
+    const id = store.create('a.txt', 1, Y.encodeStateAsUpdate(ydoc), '', undefined, lfAlone);
     ydoc.on('update', (update: Uint8Array) => store.add(id, { type: 'update', update }));
     const text = ydoc.getText('content');
     for (let times = 0; times < 30_000; times++) text.insert(times % 7 === 0 ? 0 : text.length, `${times % 10}`);
@@ -72,7 +73,7 @@ test('a log that can not be begun anew on a full disk keeps what only it has', (
     let now = open();
     const ydoc = new Y.Doc();
     ydoc.getText('content').insert(0, 'saved');
-    const id = now.store.create('a.txt', 1, Y.encodeStateAsUpdate(ydoc), '', undefined);
+    const id = now.store.create('a.txt', 1, Y.encodeStateAsUpdate(ydoc), '', undefined, lfAlone);
     const before = Y.encodeStateVector(ydoc);
     ydoc.getText('content').insert(5, ', and typed');
     now.store.append(id, { type: 'update', update: Y.encodeStateAsUpdate(ydoc, before) });
@@ -106,9 +107,9 @@ test('a document begins anew after a start at which the log is not whole, once, 
       return [life === 1, savedText, ydoc.getText('content').toString(), isBehind === true];
     };
     let store = open();
-    store.create('unsaved.txt', 1, firstState('one two', 'content'), 'hash of one', 'one');
-    store.create('saved.txt', 1, firstState('one', 'content'), 'hash of one', undefined);
-    const other = store.create('other.txt', 1, firstState('one', 'content'), 'hash of one', undefined);
+    store.create('unsaved.txt', 1, firstState('one two', 'content'), 'hash of one', 'one', lfAlone);
+    store.create('saved.txt', 1, firstState('one', 'content'), 'hash of one', undefined, lfAlone);
+    const other = store.create('other.txt', 1, firstState('one', 'content'), 'hash of one', undefined, lfAlone);
     store.commit();
     store = open();
     assert.deepEqual(facts(store), [true, 'one', 'one two', false]);
@@ -126,7 +127,7 @@ test('a document begins anew after a start at which the log is not whole, once, 
       store = open();
       assert.deepEqual(facts(store), [false, 'one', 'one two', false]);
       assert.equal(store.open('saved.txt'), undefined);
-      store.create('saved.txt', 2, firstState('one', 'content'), 'hash of one', undefined);
+      store.create('saved.txt', 2, firstState('one', 'content'), 'hash of one', undefined, lfAlone);
       store = open();
       assert.equal(store.open('saved.txt')?.life, 2);
       store.forget(store.open('saved.txt')?.id ?? 0);
@@ -141,7 +142,7 @@ test('a save that a kill cut short is known, and what it was to put into the fil
     const ydoc = new Y.Doc();
     Y.applyUpdate(ydoc, firstState('one', 'content'));
     let store = open();
-    const id = store.create('a.txt', 1, Y.encodeStateAsUpdate(ydoc), 'hash of one', undefined);
+    const id = store.create('a.txt', 1, Y.encodeStateAsUpdate(ydoc), 'hash of one', undefined, lfAlone);
     ydoc.on('update', (update: Uint8Array) => store.append(id, { type: 'update', update }));
     ydoc.getText('content').insert(0, 'typed ');
     store.append(id, { type: 'snapshot', save: 7, hash: 'hash of typed one' });
@@ -171,7 +172,7 @@ test('what a full disk does not let be stored of moves holds all the same, is st
     const query = (only: 'ON' | 'OFF'): void => state.database.exec(`PRAGMA query_only = ${only}`);
     const ids = (store: DocumentStore): (number | undefined)[] => ['a', 'b', 'c', 'e/d'].map((name) => store.load(name)?.id);
     const store = open();
-    const create = (name: string): number => store.create(name, 1, firstState(name, 'content'), 'hash', undefined);
+    const create = (name: string): number => store.create(name, 1, firstState(name, 'content'), 'hash', undefined, lfAlone);
     const [a, b, c, d] = [create('a'), create('b'), create('c'), create('f/d')];
     query('ON');
     store.rename(a, 'kept');
@@ -192,6 +193,23 @@ test('what a full disk does not let be stored of moves holds all the same, is st
     for (const one of [store, next]) await one.close({ forgets: false });
   }));
 
+test('how a document stands in its file is kept, also where it begins anew; of one that a version before stored, as LF alone', () =>
+  withWorkspace(async ({ state, stateFolder }) => {
+    const open = (textName: string): DocumentStore =>
+      new DocumentStore({ state, now: Date.now }, { folder: path.join(stateFolder, 'documents'), textName });
+    const store = open('content');
+    const ids = ['a', 'b', 'c'].map((name) => store.create(name, 1, firstState('one two', 'content'), 'hash', 'one', lfAlone));
+    const crlf = { eol: 'crlf', bom: true } as const;
+    store.setFormat(ids[0] as number, crlf);
+    state.statement('UPDATE texts SET format = NULL WHERE id = ?').run(ids[1] as number);
+    const formats = (one: DocumentStore): unknown => ['a', 'b', 'c'].map((name) => one.load(name)?.format);
+    assert.deepEqual(formats(store), [crlf, lfAlone, lfAlone]);
+    await store.close({ forgets: false });
+    const next = open('monaco');
+    assert.deepEqual(formats(next), [crlf, lfAlone, lfAlone]);
+    await next.close({ forgets: false });
+  }));
+
 for (const noted of [true, false])
   test(`what was stored under another name of the text is kept under this one${noted ? '' : ', also where it is not noted which that was'}`, () =>
     withWorkspace(async ({ state, stateFolder }) => {
@@ -208,8 +226,8 @@ for (const noted of [true, false])
       let store = open('content');
       const ydoc = new Y.Doc();
       Y.applyUpdate(ydoc, firstState('one', 'content'));
-      const id = store.create('typed.txt', 1, Y.encodeStateAsUpdate(ydoc), 'hash', undefined);
-      store.create('saved.txt', 2, firstState('saved', 'content'), 'hash', undefined);
+      const id = store.create('typed.txt', 1, Y.encodeStateAsUpdate(ydoc), 'hash', undefined, lfAlone);
+      store.create('saved.txt', 2, firstState('saved', 'content'), 'hash', undefined, lfAlone);
       const before = Y.encodeStateVector(ydoc);
       ydoc.getText('content').insert(3, ', and typed');
       // Of a client that was set up for another name.

@@ -1,5 +1,6 @@
 import * as Y from 'yjs';
 import { diffText } from '../../core/text-diff.ts';
+import { lfAlone, type TextFormat } from '../../core/text-format.ts';
 import type { State } from '../state/state.ts';
 import { applyTextEdits, beginLife, firstState, newOwnId, rootNames } from './lineage.ts';
 import { type LoggedRecord, type LogRecord, UpdateLog } from './update-log.ts';
@@ -27,6 +28,8 @@ export interface StoredDocument {
   savedHash: string;
   /** The text that the file held then. */
   savedText: string;
+  /** How it stood there, also of a file that is gone. */
+  format: TextFormat;
   /** What a save that was cut short was to put into the file, and may have. */
   saving?: Saving;
   /** The log had no room at the end: what the file holds may have come from here, and be unknown. */
@@ -48,6 +51,8 @@ interface Row {
   sequence: number;
   saved_hash: string;
   saved_text: string | null;
+  /** As JSON; null in rows of versions that did not note it, of which the file alone tells. */
+  format: string | null;
 }
 
 /** Documents at rest: a row each in the database, and what came since in the update log. */
@@ -60,6 +65,8 @@ export class DocumentStore {
   readonly #left = new Map<number, LoggedRecord[]>();
   /** By its row, where a document was moved to that could not be stored yet; undefined where it was forgotten. */
   readonly #places = new Map<number, string | undefined>();
+  /** By its row, how a document stands in its file where that could not be stored yet. */
+  readonly #formats = new Map<number, TextFormat>();
   #problem: string | undefined;
   /** The next start is told that the log is whole. */
   #marked = false;
@@ -112,7 +119,7 @@ export class DocumentStore {
   #beginAnew(path: string, textName: string): void {
     const stored = this.load(path, textName);
     if (stored === undefined) return;
-    const { id: before, state, savedHash, savedText, saving } = stored;
+    const { id: before, state, savedHash, savedText, format, saving } = stored;
     const text = textOf([state], textName);
     this.#remove(before);
     // Where nothing is unsaved, the file has it all.
@@ -121,7 +128,7 @@ export class DocumentStore {
     const ydoc = docOf([firstState(savedText, this.#textName)]);
     beginLife(ydoc, life);
     applyTextEdits(ydoc, ydoc.getText(this.#textName), diffText(savedText, text), undefined);
-    const id = this.create(path, life, Y.encodeStateAsUpdate(ydoc), savedHash, savedText);
+    const id = this.create(path, life, Y.encodeStateAsUpdate(ydoc), savedHash, savedText, format);
     ydoc.destroy();
     if (saving !== undefined) this.#keepSaving(id, saving);
   }
@@ -162,12 +169,13 @@ export class DocumentStore {
     const row = id === undefined ? undefined : this.#row(id);
     if (row === undefined) return undefined;
     const records = (this.#left.get(row.id) ?? []).filter((logged) => logged.sequence > row.sequence).map((logged) => logged.record);
-    return replay({ ...row, path }, records, textName);
+    const stored = replay({ ...row, path }, records, textName);
+    return { ...stored, format: this.#formats.get(row.id) ?? stored.format };
   }
 
   #row(id: number): Row | undefined {
     return this.#state
-      .statement('SELECT id, path, life, base, sequence, saved_hash, saved_text FROM texts WHERE id = ?')
+      .statement('SELECT id, path, life, base, sequence, saved_hash, saved_text, format FROM texts WHERE id = ?')
       .get(id) as unknown as Row | undefined;
   }
 
@@ -186,12 +194,12 @@ export class DocumentStore {
   }
 
   /** Makes the row of a new document; its number names it in the log. */
-  create(path: string, life: number, state: Uint8Array, savedHash: string, savedText: string | undefined): number {
+  create(path: string, life: number, state: Uint8Array, savedHash: string, savedText: string | undefined, format: TextFormat): number {
     this.#storePlaces();
     this.#state.statement('DELETE FROM texts WHERE path = ?').run(path);
     const { lastInsertRowid } = this.#state
-      .statement('INSERT INTO texts(path, life, base, sequence, saved_hash, saved_text, used) VALUES(?,?,?,?,?,?,?)')
-      .run(path, life, state, this.#log.sequence, savedHash, savedText ?? null, this.#now());
+      .statement('INSERT INTO texts(path, life, base, sequence, saved_hash, saved_text, used, format) VALUES(?,?,?,?,?,?,?,?)')
+      .run(path, life, state, this.#log.sequence, savedHash, savedText ?? null, this.#now(), JSON.stringify(format));
     return Number(lastInsertRowid);
   }
 
@@ -208,6 +216,7 @@ export class DocumentStore {
     try {
       // Where records are found after a crash, their text is put into the file that their row names: that must not be the old place.
       this.#storePlaces();
+      this.#storeFormats();
       this.#log.write();
       this.#problem = undefined;
       if (!this.#marked) this.#mark();
@@ -255,6 +264,12 @@ export class DocumentStore {
     if (saving !== undefined) this.add(id, { type: 'saving', ...saving });
   }
 
+  /** What an open document's line ends and byte order mark are from now on. Holds as `rename` does. */
+  setFormat(id: number, format: TextFormat): void {
+    this.#formats.set(id, format);
+    this.commit();
+  }
+
   /** Holds at once, also where it can't be stored now: then it is stored before all that comes later. So do `renameBelow` and `forget`. */
   rename(id: number, path: string): void {
     this.#place(id, path);
@@ -284,6 +299,7 @@ export class DocumentStore {
 
   #drop(id: number): void {
     this.#places.set(id, undefined);
+    this.#formats.delete(id);
     this.#left.delete(id);
   }
 
@@ -314,8 +330,16 @@ export class DocumentStore {
     this.#places.clear();
   }
 
+  #storeFormats(): void {
+    for (const [id, format] of this.#formats) {
+      this.#state.statement('UPDATE texts SET format = ? WHERE id = ?').run(JSON.stringify(format), id);
+      this.#formats.delete(id);
+    }
+  }
+
   #remove(id: number): void {
     this.#state.statement('DELETE FROM texts WHERE id = ?').run(id);
+    this.#formats.delete(id);
     this.#left.delete(id);
   }
 
@@ -419,6 +443,7 @@ function replay(row: Row, records: readonly LogRecord[], textName: string): Stor
     state,
     savedHash,
     savedText: textIn(saved),
+    format: row.format === null ? lfAlone : (JSON.parse(row.format) as TextFormat),
     ...(saving === undefined ? {} : { saving: { save: saving.save, hash: saving.hash, text: textIn(saving.held) } }),
   };
 }

@@ -4,6 +4,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change } from '../../contract/events.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
 import { diffText, rebaseEdits, type TextEdit } from '../../core/text-diff.ts';
+import { isSameFormat, lfAlone } from '../../core/text-format.ts';
 import { etagOf, hashBytes } from '../workspace/content.ts';
 import { fileError } from '../workspace/file-errors.ts';
 import type { HeldText, LiveContent, LiveWritten } from '../workspace/live-text.ts';
@@ -185,7 +186,8 @@ export class Document {
     const isLeft = stored !== undefined && (disk === undefined || stateBytes > mostState(options)) && isSaved(stored, options.textName);
     if (stored !== undefined && !isLeft) {
       const ydoc = ownDoc(stored.state);
-      const manner = fileTextOf(disk?.raw ?? stored.savedText);
+      const manner = disk === undefined ? { text: stored.savedText, format: stored.format } : fileTextOf(disk.raw);
+      if (!isSameFormat(manner.format, stored.format)) store.setFormat(stored.id, manner.format);
       const isAsSaved = disk?.content === stored.savedHash && manner.text === stored.savedText;
       const agreed = disk !== undefined && (isAsSaved || options.trustState);
       const savedText = agreed ? manner.text : stored.savedText;
@@ -212,12 +214,13 @@ export class Document {
     // Whoever deleted the file while nobody edited it meant it: what comes under that name is another document. So is one that could take nothing any more.
     if (stored !== undefined) store.forget(stored.id);
     if (disk === undefined && !create) throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
-    const manner = fileTextOf(disk?.raw ?? '');
+    // A file that is made again under its name has the line ends that it had: what it held may come back with those who had it open.
+    const manner = disk === undefined ? { text: '', format: stored?.format ?? lfAlone } : fileTextOf(disk.raw);
     const ydoc = ownDoc(firstState(manner.text, options.textName));
     const life = newOwnId();
     beginLife(ydoc, life);
     const state = Y.encodeStateAsUpdate(ydoc);
-    const id = store.create(path, life, state, disk?.content ?? '', undefined);
+    const id = store.create(path, life, state, disk?.content ?? '', undefined, manner.format);
     const document = new Document(
       path,
       { id, life, ydoc, stateBytes: state.length, manner, savedText: manner.text, savedContent: disk?.content, target },
@@ -304,7 +307,7 @@ export class Document {
     const edits = diffText(this.#textNow(), next.text);
     if (wanted !== raw) {
       // Line ends and byte order mark are the writer's to change, too.
-      this.#manner = next;
+      this.#standAs(next);
       for (const actor of cause.who ?? []) this.#actors.add(actor);
       applyTextEdits(this.#ydoc, this.#text, edits, FROM_CALL);
       if (edits.length === 0) this.#touch();
@@ -463,6 +466,12 @@ export class Document {
     return text;
   }
 
+  #standAs(manner: FileText): void {
+    const isNews = !isSameFormat(manner.format, this.#manner.format);
+    this.#manner = manner;
+    if (isNews) this.#dependencies.store.setFormat(this.#id, manner.format);
+  }
+
   /** Marks the document as changed where its text is not. */
   #touch(): void {
     this.#version++;
@@ -583,7 +592,7 @@ export class Document {
       this.#found(saved === undefined);
       this.#savedText = text;
       // Mixed line ends: the next save goes out from the characters that are there now, but where a writer has given it others meanwhile.
-      if (manner.raw !== undefined && this.#manner === manner) this.#manner = fileTextOf(raw);
+      if (manner.raw !== undefined && this.#manner === manner) this.#standAs(fileTextOf(raw));
       store.append(this.#id, { type: 'saved', save, hash: written.content });
       setSavedMark(this.#ydoc, text, MARK);
       return true;
@@ -733,7 +742,7 @@ export class Document {
         ? diffText(live, clean ? next.text : unionTexts(next.text, live))
         : rebaseEdits(diffText(this.#savedText, next.text), diffText(this.#savedText, live), this.#savedText);
     applyTextEdits(this.#ydoc, this.#text, edits, FROM_DISK);
-    this.#manner = next;
+    this.#standAs(next);
     this.#savedText = next.text;
     this.#savedContent = disk.content;
     this.#savedRevision = this.#dependencies.workspace.journal.revision;

@@ -12,6 +12,7 @@ import { call, cause, fails, type Harness, withWorkspace } from '../../../test/k
 import type { Caller } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { files } from '../../contract/files.ts';
+import { lfAlone } from '../../core/text-format.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { hashBytes } from '../workspace/content.ts';
 import type { ChangeDraft } from '../workspace/journal.ts';
@@ -296,8 +297,8 @@ test('under another name of the text a file that was open before keeps what it h
     put('saved.txt', 'saved\n');
     put('typed.txt', 'one\n');
     const store = new DocumentStore({ state, now: Date.now }, { folder: path.join(stateFolder, 'documents'), textName: 'content' });
-    store.create('saved.txt', 1, firstState('saved\n', 'content'), hashBytes('saved\n'), undefined);
-    store.create('typed.txt', 2, firstState('one\ntwo\n', 'content'), hashBytes('one\n'), 'one\n');
+    store.create('saved.txt', 1, firstState('saved\n', 'content'), hashBytes('saved\n'), undefined, lfAlone);
+    store.create('typed.txt', 2, firstState('one\ntwo\n', 'content'), hashBytes('one\n'), 'one\n', lfAlone);
     await store.close({ forgets: false });
     const documents = documentsOf({ workspace, state }, 'monaco');
     await documents.start();
@@ -321,7 +322,7 @@ test('a stored text that is not the one of which the hash is stored does not go 
   withWorkspace(async ({ workspace, state, stateFolder, put, read }) => {
     put('a.txt', 'one\n');
     const store = new DocumentStore({ state, now: Date.now }, { folder: path.join(stateFolder, 'documents'), textName: 'content' });
-    store.create('a.txt', 1, firstState('', 'content'), hashBytes('one\n'), undefined);
+    store.create('a.txt', 1, firstState('', 'content'), hashBytes('one\n'), undefined, lfAlone);
     await store.close({ forgets: false });
     const documents = documentsOf({ workspace, state });
     await documents.start();

@@ -156,6 +156,27 @@ describe('a database', () => {
       assert.equal(open().writable, true);
     }));
 
+  test('of a version that did not note how a document stands in its file keeps its documents, and the other way around', () =>
+    withFolder((open, folder) => {
+      open().close();
+      const database = new DatabaseSync(path.join(folder, 'state', 'state.db'));
+      database.exec('ALTER TABLE texts DROP COLUMN format');
+      const insert = "INSERT INTO texts(path, life, base, sequence, saved_hash, saved_text, used) VALUES(?, 1, x'00', 0, '', NULL, 0)";
+      database.prepare(insert).run('before.txt');
+      database.close();
+      for (let n = 0; n < 2; n++) {
+        const state = open();
+        state.statement(insert).run(`after-${n}.txt`);
+        state.close();
+      }
+      const state = open();
+      const rows = state.statement('SELECT path, format FROM texts ORDER BY id').all();
+      assert.deepEqual(
+        rows.map((row) => Object.values(row)),
+        ['before.txt', 'after-0.txt', 'after-1.txt'].map((name) => [name, null]),
+      );
+    }));
+
   test('opens a database of its own for what must not be lost: synced at each commit, closed with it, in memory for a second sidecar', () =>
     withFolder((open, folder) => {
       const file = path.join(folder, 'state', 'tasks.db');

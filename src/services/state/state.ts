@@ -556,10 +556,13 @@ function prepareDatabase(database: DatabaseSync): void {
       created INTEGER NOT NULL, expires INTEGER, revoked INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS texts(
       id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, life INTEGER NOT NULL, base BLOB NOT NULL, sequence INTEGER NOT NULL,
-      saved_hash TEXT NOT NULL, saved_text TEXT, used INTEGER NOT NULL) STRICT;
+      saved_hash TEXT NOT NULL, saved_text TEXT, used INTEGER NOT NULL, format TEXT) STRICT;
     CREATE TABLE IF NOT EXISTS kept_texts(
       id INTEGER PRIMARY KEY, hash TEXT NOT NULL, path TEXT NOT NULL, at INTEGER NOT NULL, content BLOB NOT NULL, UNIQUE(hash, path)) STRICT;
     CREATE INDEX IF NOT EXISTS kept_texts_by_age ON kept_texts(at);
     PRAGMA user_version = ${SCHEMA_VERSION};
   `);
+  // States of before have the table without it, and programs of before do not mind it.
+  const columns = database.prepare('PRAGMA table_info(texts)').all() as { name: string }[];
+  if (!columns.some(({ name }) => name === 'format')) database.exec('ALTER TABLE texts ADD COLUMN format TEXT');
 }
