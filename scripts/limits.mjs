@@ -620,11 +620,18 @@ export const limitParts = [
   {
     name: 'Search',
     rows: [
-      constant('time of one search', 'src/services/search/ripgrep.ts', 'SEARCH_TIMEOUT_MS', 'ms', '`PROCESS_TIMEOUT`', [
-        'src/services/search/ripgrep.test.ts',
-        'a search that is not done after ten minutes is ended',
-      ]),
-      constant('an expression without ripgrep', 'src/services/search/plain-search.ts', 'TIMEOUT_MS', 'ms', '`PROCESS_TIMEOUT`', [
+      constant(
+        'time of one search',
+        'src/services/search/ripgrep.ts',
+        'SEARCH_TIMEOUT_MS',
+        'ms',
+        'what was found is answered, with `timedOut`; `search.replace`: `PROCESS_TIMEOUT`',
+        [
+          'src/services/search/search.test.ts',
+          'a search that is not done after ten minutes is ended with its program, and answers what it found, as not all',
+        ],
+      ),
+      constant('an expression without ripgrep', 'src/services/search/plain-search.ts', 'TIMEOUT_MS', 'ms', 'likewise', [
         'src/services/search/plain-search.test.ts',
         'an expression that is not done after a minute is ended',
       ]),

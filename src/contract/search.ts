@@ -125,7 +125,11 @@ export const search = {
       z.object({
         matches: z.int().nonnegative().describe('Matching lines.'),
         files: z.int().nonnegative(),
-        truncated: z.boolean().describe('There may be more: maxResults was reached.'),
+        truncated: z.boolean().describe('There may be more: maxResults was reached, or the time was over.'),
+        timedOut: z
+          .boolean()
+          .optional()
+          .describe('The search took longer than it may (docs/limits.md) and was ended; what it had found is there.'),
         engine: z
           .enum(['index', 'walk', 'plain'])
           .describe(
@@ -135,7 +139,7 @@ export const search = {
         elapsedMs: z.number().nonnegative(),
         ...freshness(),
       }),
-    errors: ['BAD_PATTERN', 'FILE_NOT_FOUND', 'PATH_ESCAPES', 'PROCESS_TIMEOUT'],
+    errors: ['BAD_PATTERN', 'FILE_NOT_FOUND', 'PATH_ESCAPES'],
   }),
   'search.replace': operation({
     summary: 'Replace what search.text finds, in all files or in none. Files that people edit take it as edits.',

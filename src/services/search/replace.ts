@@ -158,10 +158,11 @@ export async function replaceText(
 async function findFiles(request: ReplaceRequest, search: Search, call: ReplaceCall): Promise<string[]> {
   const whole = new Set(request.except.filter(({ line }) => line === undefined).map(({ path }) => path));
   const paths = new Set<string>();
-  const { truncated } = await search.text(
+  const { truncated, timedOut } = await search.text(
     { ...request, context: 0, maxResults: MAX_LINES, maxLineLength: 20 },
     { ...call, found: ({ path }) => void (whole.has(path) || paths.add(path)) },
   );
+  if (timedOut === true) throw new OutriggerError('PROCESS_TIMEOUT', 'The search took too long. Nothing was replaced.');
   if (truncated || paths.size > MAX_FILES) {
     const limit = truncated ? `${MAX_LINES} lines` : `${MAX_FILES} files`;
     throw new OutriggerError('OUTPUT_TOO_LARGE', `More than ${limit} match, which is too much to be replaced at once. Narrow the search.`);

@@ -12,7 +12,7 @@ import { throwIfBadPattern } from './rg-errors.ts';
 import { RgMessages } from './rg-messages.ts';
 
 /** Longest a search may take, a slow reader included. */
-const SEARCH_TIMEOUT_MS = 600_000;
+export const SEARCH_TIMEOUT_MS = 600_000;
 const WALK_TIMEOUT_MS = 120_000;
 const MAX_LIST_BYTES = 512 * 1024 * 1024;
 /** Of all names that are given to one process: well below what Linux, macOS and Windows take. */

@@ -7,6 +7,7 @@ import { rgPath } from '@vscode/ripgrep';
 import { isOverAfter } from '../../../test/kit/deadline.ts';
 import { type SearchHarness, withSearch } from '../../../test/kit/search-harness.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
+import { isAlive } from '../../../test/kit/process-harness.ts';
 import { cause } from '../../../test/kit/workspace-harness.ts';
 import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
 import { plainWalk } from './catalogue.ts';
@@ -42,6 +43,64 @@ test('a file of more than 64 MiB is not in the index: each search reads it', () 
       assert.deepEqual(await searched(harness, 'small needle'), { engine: 'index', searched: 2, found: ['small.txt'] });
       assert.deepEqual(await searched(harness, 'large needle'), { engine: 'index', searched: 1, found: ['large.txt'] });
     });
+  }));
+
+test('a search that is not done after ten minutes is ended with its program, and answers what it found, as not all', (t) =>
+  withScratchFolder('search', async (folder, root) => {
+    const [program, hold, pidFile] = [path.join(folder, 'rg'), path.join(folder, 'hold'), path.join(folder, 'pid')];
+    const said = [
+      { type: 'begin', data: { path: { text: '%s/f.txt' } } },
+      {
+        type: 'match',
+        data: { path: { text: '%s/f.txt' }, lines: { text: 'needle' }, line_number: 1, submatches: [{ start: 0, end: 6 }] },
+      },
+      { type: 'end', data: { path: { text: '%s/f.txt' } } },
+    ].map((message) => `printf '${JSON.stringify(message)}\\n' "$place"`);
+    const script = [
+      '#!/bin/sh',
+      'case "$*" in *--version*) echo ripgrep 15.0.0; exit;; *--files*) exit;; esac',
+      `echo $$ > '${pidFile}'`,
+      'for place; do :; done',
+      ...said,
+      `if [ "$place" = ./a ]; then while [ -e '${hold}' ]; do sleep 0.01; done; exit; fi`,
+      'exec sleep 300',
+    ];
+    fs.writeFileSync(program, `${script.join('\n')}\n`, { mode: 0o755 });
+    fs.writeFileSync(hold, '');
+    for (const place of ['a', 'b']) {
+      fs.mkdirSync(path.join(root, place));
+      fs.writeFileSync(path.join(root, place, 'f.txt'), 'needle\n');
+    }
+    await withSearch(
+      folder,
+      async ({ search }) => {
+        t.mock.timers.enable({ apis: ['setTimeout'] });
+        const found = { a: Promise.withResolvers<void>(), b: Promise.withResolvers<void>() };
+        const query = { pattern: 'needle', regex: true, caseSensitive: true, word: false, multiline: false, context: 0 };
+        const answer = search.text(
+          { ...query, ...plainWalk, hidden: true, maxResults: 10, maxLineLength: 100 },
+          {
+            signal: new AbortController().signal,
+            visible: () => true,
+            paths: ['a', 'b'],
+            found: (file) => found[file.path === 'a/f.txt' ? 'a' : 'b'].resolve(),
+          },
+        );
+        await Promise.race([found.a.promise, answer]);
+        // Of all programs that it takes together.
+        t.mock.timers.tick(400_000);
+        fs.rmSync(hold);
+        await Promise.race([found.b.promise, answer]);
+        await isOverAfter(t, 200_000, answer);
+        const { matches, files, truncated, timedOut, engine } = await answer;
+        assert.deepEqual(
+          { matches, files, truncated, timedOut, engine },
+          { matches: 2, files: 2, truncated: true, timedOut: true, engine: 'walk' },
+        );
+        await eventually(() => !isAlive(Number(fs.readFileSync(pidFile, 'utf8'))));
+      },
+      { program },
+    );
   }));
 
 test('a place or a glob that names what is hidden or ignored finds it with the index as ripgrep does without, again and again', () =>

@@ -10,7 +10,7 @@ import { Catalogue, plainWalk as everything } from './catalogue.ts';
 import { FuzzyPaths } from './fuzzy-paths.ts';
 import { type IndexOptions, IndexedSearch } from './indexed-search.ts';
 import { PlainSearch } from './plain-search.ts';
-import type { Ripgrep, TextQuery, Walk } from './ripgrep.ts';
+import { type Ripgrep, SEARCH_TIMEOUT_MS, type TextQuery, type Walk } from './ripgrep.ts';
 import { blocksOf, sortInTurns } from './sorted-paths.ts';
 import { type SymbolInFile, Symbols } from './symbols.ts';
 import type { TrigramIndexLog } from './trigram/trigram-index.ts';
@@ -53,6 +53,7 @@ export interface TextAnswer {
   matches: number;
   files: number;
   truncated: boolean;
+  timedOut?: boolean;
   engine: 'index' | 'walk' | 'plain';
   searched?: number;
   elapsedMs: number;
@@ -179,7 +180,10 @@ export class Search {
     return Math.max(wanted, this.#revision);
   }
 
-  /** `found` resolves when the reader has room. Throws BAD_PATTERN, FILE_NOT_FOUND, PATH_ESCAPES, and what the call was aborted with. */
+  /**
+   * `found` resolves when the reader has room. What takes too long is ended, and answered as far as it came. Throws BAD_PATTERN, FILE_NOT_FOUND, PATH_ESCAPES,
+   * and what the call was aborted with.
+   */
   async text(
     request: TextRequest,
     call: Sight & { signal: AbortSignal; found: (file: FoundFile) => Promise<void> | void },
@@ -189,14 +193,17 @@ export class Search {
     await this.#dependencies.flush();
     const asked = AskedPlace.of(request.path, workspace, call);
     const { revision } = workspace.journal;
-    const signal = AbortSignal.any([call.signal, this.#ended.signal]);
+    const late = new AbortController();
+    const signal = AbortSignal.any([call.signal, this.#ended.signal, late.signal]);
     let matches = 0;
     const files = new Set<string>();
     let truncated = false;
+    let timedOut = false;
     const answer = (engine: TextAnswer['engine'], extra: { searched?: number } = {}): TextAnswer => ({
       matches,
       files: files.size,
       truncated,
+      ...(timedOut ? { timedOut } : {}),
       // Whether a text may be in a file, or one has such a name, is not for those to hear who may not look at it.
       engine: call.visible === undefined || engine === 'plain' ? engine : 'walk',
       ...extra,
@@ -221,22 +228,33 @@ export class Search {
       return !truncated;
     };
     const limits = { maxLineLength: request.maxLineLength };
-    if (ripgrep === undefined || this.#state === 'off') {
-      for (const path of asked.placesFor(call, workspace))
-        if (!truncated) await this.#plain.search(request, { ...request, path, without: call.secrets ?? [] }, limits, found, signal);
-      return answer('plain');
-    }
+    const program = this.#state === 'off' ? undefined : ripgrep;
     // How long it takes tells of what is read: of nothing that may not be seen.
     const mayRead = (file: string): boolean => call.visible?.(asked.nameOf(file), file) ?? true;
     let searched: number | undefined = 0;
-    for (const path of asked.placesFor(call, workspace)) {
-      if (truncated) break;
-      const walk: Walk = { ...request, path, without: call.secrets ?? [] };
-      const indexed = this.#indexed !== undefined && (await this.#reached(revision, this.#catchUpMs, signal)) ? this.#indexed : undefined;
-      const count = await indexed?.search(request, { walk, mayRead }, limits, found, signal);
-      if (count === undefined) await ripgrep.search(request, { walk }, limits, found, signal);
-      searched = count === undefined || searched === undefined ? undefined : searched + count;
+    const timer = setTimeout(() => late.abort(tooLong()), SEARCH_TIMEOUT_MS);
+    try {
+      for (const path of asked.placesFor(call, workspace)) {
+        if (truncated) break;
+        const walk: Walk = { ...request, path, without: call.secrets ?? [] };
+        if (program === undefined) {
+          await this.#plain.search(request, walk, limits, found, signal);
+          continue;
+        }
+        const indexed = this.#indexed !== undefined && (await this.#reached(revision, this.#catchUpMs, signal)) ? this.#indexed : undefined;
+        const count = await indexed?.search(request, { walk, mayRead }, limits, found, signal);
+        if (count === undefined) await program.search(request, { walk }, limits, found, signal);
+        searched = count === undefined || searched === undefined ? undefined : searched + count;
+      }
+    } catch (error) {
+      if (!(error instanceof OutriggerError) || error.reason !== 'PROCESS_TIMEOUT') throw error;
+      truncated = true;
+      timedOut = true;
+      searched = undefined;
+    } finally {
+      clearTimeout(timer);
     }
+    if (program === undefined) return answer('plain');
     return searched === undefined ? answer('walk') : answer('index', call.visible === undefined ? { searched } : {});
   }
 
@@ -455,6 +473,10 @@ export class Search {
   #isUpTo(revision: number): boolean {
     return this.#revision >= revision && this.#catalogue?.isOutdated !== true;
   }
+}
+
+function tooLong(): OutriggerError {
+  return new OutriggerError('PROCESS_TIMEOUT', `The search took longer than ${SEARCH_TIMEOUT_MS} ms and was ended.`);
 }
 
 /** False when it took longer. Rejects as the work does, or with the signal's reason. */
