@@ -288,6 +288,18 @@ test('a terminal has the size that it is given, takes keys, and ends', () =>
     );
   }));
 
+test('a terminal ends with its time also where its token has ended before', () =>
+  withShared(async ({ client, ...running }) => {
+    const made = await client.call('tokens.create', { name: 'ending', access: 'execute' });
+    const { pty } = sandbox({ client, ...running }, made.secret);
+    const limited = await pty.create({ cols: 80, rows: 24, onData: () => undefined, timeoutMs: 1000 });
+    await client.call('tokens.revoke', { id: made.id });
+    await limited.wait().catch(() => undefined);
+    await eventually(async () =>
+      assert.ok(!(await client.call('processes.list', { running: true })).processes.some(({ pid }) => pid === limited.pid)),
+    );
+  }));
+
 test('a folder is watched, streamed and asked: each change once, by whoever it was made', () =>
   withSidecar(async (running) => {
     const { files } = sandbox(running);

@@ -124,7 +124,9 @@ export class E2bProcesses {
 
   /** Programs in terminals have no limit of time of their own. */
   #endLater(asking: Asking, id: string, timeoutMs: number): void {
-    const late = { ...asking, signal: new AbortController().signal };
+    // Its time is over also where the token has ended before.
+    const { ended: _tokenEnded, ...caller } = asking.caller;
+    const late = { ...asking, caller, signal: new AbortController().signal };
     setTimeout(() => {
       ask(late, 'processes.stop', { id, graceMs: 0 }).catch(() => {
         // It is over and forgotten, or everything ends.
