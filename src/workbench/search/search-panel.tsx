@@ -12,6 +12,7 @@ import { useWorkbench } from '../use-workbench.ts';
 import { scrollToShow, virtualWindow } from '../virtual-window.ts';
 import { count } from '../words.ts';
 import type { SearchRow } from './search-rows.ts';
+import { cutWords, replaceProblem } from './search-store.ts';
 
 const switchNames = {
   word: 'Turn off whole word',
@@ -134,7 +135,8 @@ function ReplaceAction() {
   const { search } = useWorkbench();
   const { matches, files } = search.toReplace;
   const { value: summary } = search.summary;
-  const ready = summary !== undefined && !summary.truncated && matches > 0 && !search.running.value && !search.atWork.value;
+  const problem = summary && replaceProblem(summary);
+  const ready = summary !== undefined && problem === undefined && matches > 0 && !search.running.value && !search.atWork.value;
   return (
     <>
       <div class="row">
@@ -148,7 +150,7 @@ function ReplaceAction() {
         )}
         {search.atWork.value && <i class="spin" />}
       </div>
-      {summary?.truncated === true && <p class="sr-note xs">Too many to be replaced at once. Narrow the search, or the files.</p>}
+      {problem !== undefined && <p class="sr-note xs">{problem}</p>}
     </>
   );
 }
@@ -204,7 +206,8 @@ function Summary() {
   const { value: mayBeOld } = search.mayBeOld;
   if (summary === undefined)
     return search.running.value ? <div class="sr-sum">{link.live.value ? 'Searching…' : 'Waits for the sidecar.'}</div> : null;
-  const { matches, files, elapsedMs, revision, truncated, engine } = summary;
+  const { matches, files, elapsedMs, revision, engine } = summary;
+  const cut = cutWords(summary);
   return (
     <>
       <div class="sr-sum" role="status">
@@ -220,7 +223,7 @@ function Summary() {
         {search.running.value ? <i class="spin" /> : <span class="num faint">{Math.max(1, Math.round(elapsedMs))} ms</span>}
         <Revision number={revision} />
       </div>
-      {truncated && <p class="sr-note xs">The first {matches.toLocaleString('en')} are shown. A longer text finds fewer.</p>}
+      {cut !== undefined && <p class="sr-note xs">{cut}</p>}
       {engine === 'plain' && <p class="sr-note xs">ripgrep is not on this machine: slower, and ignore files were not read.</p>}
       {(changed > 0 || mayBeOld) && (
         <p class="sr-note xs row">

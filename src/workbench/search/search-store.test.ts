@@ -6,7 +6,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { Change } from '../../contract/events.ts';
 import type { FoundFile } from '../../contract/search.ts';
 import type { WorkbenchClient } from '../client-port.ts';
-import { SearchStore } from './search-store.ts';
+import { cutWords, replaceProblem, SearchStore } from './search-store.ts';
 
 /** Answers each search with `found`, and notes what is asked to be replaced. */
 function fakeSearch(found: FoundFile[]) {
@@ -27,6 +27,18 @@ function fakeSearch(found: FoundFile[]) {
 
 const line = (number: number) => ({ line: number, text: 'old', ranges: [[0, 3]] as [number, number][] });
 const shown = (store: SearchStore): string[] => store.shown.value.flatMap(({ path, lines }) => lines.map((each) => `${path}:${each.line}`));
+
+test('a search that did not come to its end says why, and nothing is replaced of it', () => {
+  const whole = { matches: 0, files: 0, elapsedMs: 1, revision: 1, truncated: false, timedOut: false, engine: 'index' } as const;
+  assert.deepEqual([cutWords(whole), replaceProblem(whole)], [undefined, undefined]);
+  const many = { ...whole, matches: 10_000, truncated: true };
+  assert.equal(cutWords(many), 'The first 10,000 are shown. A longer text finds fewer.');
+  assert.match(replaceProblem(many) ?? '', /^Too many/);
+  const late = { ...many, timedOut: true };
+  assert.equal(cutWords(late), 'It took too long and was ended: the 10,000 found until then are shown.');
+  assert.equal(cutWords({ ...late, matches: 0 }), 'It took too long and was ended: nothing was found until then.');
+  assert.match(replaceProblem(late) ?? '', /not searched to the end/);
+});
 
 test('lines that are left out stay so while their replacement is typed, and come back with another question', async () => {
   const { store, asked } = fakeSearch([

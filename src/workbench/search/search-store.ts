@@ -24,7 +24,23 @@ export interface SearchSummary {
   elapsedMs: number;
   revision: number;
   truncated: boolean;
+  /** It took longer than a search may. */
+  timedOut: boolean;
   engine: 'index' | 'walk' | 'plain';
+}
+
+/** Why there may be more than was found; undefined where there is not. */
+export function cutWords({ matches, truncated, timedOut }: SearchSummary): string | undefined {
+  const shown = matches.toLocaleString('en');
+  if (timedOut)
+    return `It took too long and was ended: ${matches === 0 ? 'nothing was found until then' : `the ${shown} found until then are shown`}.`;
+  return truncated ? `The first ${shown} are shown. A longer text finds fewer.` : undefined;
+}
+
+/** Why what was found can't be replaced; undefined where it can. */
+export function replaceProblem({ truncated, timedOut }: SearchSummary): string | undefined {
+  if (timedOut) return 'It was not searched to the end. Narrow the search, or the files.';
+  return truncated ? 'Too many to be replaced at once. Narrow the search, or the files.' : undefined;
 }
 
 /** What a replacement did. */
@@ -133,13 +149,13 @@ export class SearchStore {
         found.push(file);
         if (performance.now() - drawn > drawMs) draw();
       }
-      const { matches, files, elapsedMs, revision, truncated, engine } = await stream.end;
+      const { matches, files, elapsedMs, revision, truncated, timedOut = false, engine } = await stream.end;
       if (canceled.signal.aborted) return;
       draw();
       for (const [path, at] of this.#told) if (at <= revision) this.#told.delete(path);
       this.changedSince.value = new Set(this.#told.keys());
       this.#keepLeftOut(sought);
-      this.summary.value = { matches, files, elapsedMs, revision, truncated, engine };
+      this.summary.value = { matches, files, elapsedMs, revision, truncated, timedOut, engine };
     } catch (error) {
       if (canceled.signal.aborted || isCanceled(error)) return;
       this.#forget();
