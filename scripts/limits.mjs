@@ -142,7 +142,7 @@ export const limitParts = [
       ),
       constant('pattern of a parameter of a deployment', 'src/services/deploy/plan-argv.ts', 'PATTERN_MS', 'ms', '`BAD_INPUT`', [
         'src/services/deploy/plan-argv.test.ts',
-        'a pattern that an engine is caught in refuses the value after 50 ms, and a default of it breaks the profile',
+        'a pattern that an engine is caught in refuses the value after a second, and a default of it breaks the profile',
       ]),
       option('deploy.keep', 'the oldest is forgotten', [
         'src/services/deploy/deployments.test.ts',

@@ -70,7 +70,7 @@ test('a module is committed and updated, and the answer says so as Platxa reads 
     assert.equal(inRepository('status', '--porcelain'), '');
     // Nothing to commit is no failure.
     const again = await post('/install/sale');
-    assert.deepEqual([again.body['success'], again.body['commit']], [true, body['commit']]);
+    assert.deepEqual([again.body['success'], again.body['commit']], [true, body['commit']], JSON.stringify(again.body));
     assert.match(String(again.body['output']), /-i sale/);
   }),
 );

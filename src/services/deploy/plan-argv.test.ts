@@ -85,13 +85,13 @@ test('a name is of plain letters and signs where no pattern says otherwise, and 
   assert.throws(() => planArgv(own, { m: 'a' }), { message: 'm: "a" does not match [a-z-]+[&.]{2}|ü.' });
 });
 
-test('a pattern that an engine is caught in refuses the value after 50 ms, and a default of it breaks the profile', () => {
+test('a pattern that an engine is caught in refuses the value after a second, and a default of it breaks the profile', () => {
   const parameters = { m: { type: 'name', pattern: '(?:a+)+' } };
   const slow = deployProfile().parse({ argv: ['x', '{m}'], parameters });
   const value = `${'a'.repeat(40)}!`;
   assert.throws(() => planArgv(slow, { m: value }), {
     reason: 'BAD_INPUT',
-    message: /took longer than 50 ms to be compared with \(\?:a\+\)\+/,
+    message: /took longer than 1000 ms to be compared with \(\?:a\+\)\+/,
   });
   assert.deepEqual(planArgv(slow, { m: 'aaa' }).argv, ['x', 'aaa']);
   const broken = deployProfile().parse({ argv: ['x', '{m}'], parameters: { m: { ...parameters.m, default: value } } });

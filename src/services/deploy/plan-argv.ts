@@ -8,8 +8,8 @@ export type ParameterValue = string | number | boolean;
 
 /** Letters, digits and a few signs; a dash or a dot at the start would mean something to programs. */
 const PLAIN_NAME = '[A-Za-z0-9_][A-Za-z0-9_.-]*';
-/** A pattern of a profile may be one that an engine does not get done with. */
-const PATTERN_MS = 50;
+/** A pattern of a profile may be one that an engine does not get done with; time passes also while a busy machine lets others go first. */
+const PATTERN_MS = 1000;
 const HOLE = /\{([a-z][a-z0-9_]*)\}/g;
 
 /** What is wrong with a profile itself, in words. */
