@@ -480,7 +480,9 @@ export class Document {
 
   /** What was changed since the last save was changed back. */
   #isAsSaved(): boolean {
-    return this.#savedContent !== undefined && hashBytes(this.read().raw) === this.#savedContent;
+    // Of a file that was told to be gone its text alone is known.
+    if (this.#savedContent === undefined) return this.#textNow() === this.#savedText;
+    return hashBytes(this.read().raw) === this.#savedContent;
   }
 
   /** Nothing is unsaved. */
