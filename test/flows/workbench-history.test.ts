@@ -86,6 +86,7 @@ test('a change of a document is looked at, restored and undone; who comes too la
       await ada.reload();
       await ada.locator('[data-known=true]').waitFor();
       await ada.getByTestId('history').waitFor();
+      await restore(rows.ada).waitFor({ state: 'attached' });
       await rows.ada.locator('[data-row]').focus();
       for (const key of ['Tab', 'Tab', 'Enter']) await ada.keyboard.press(key);
       const late = toast(ada, 'Not restored: loan.py changed meanwhile');
