@@ -51,6 +51,8 @@ export class FuzzFile {
   #wasPutAway = false;
   /** There was no file at some time since the last rest. */
   #wasGone = false;
+  /** Somebody typed who may have had nothing of it. */
+  #isBegun = false;
   /** The state was lost since it was last seen at rest. Where the file was gone, too, nobody knows its line ends and byte order mark any more. */
   #wasLost = false;
 
@@ -116,8 +118,8 @@ export class FuzzFile {
   /** `client` typed, or removed something. */
   typed(client: Client): void {
     this.isTouched = true;
-    // Who came after it was forgotten has nothing of it, and those who have all come back to what this one typed.
-    if (this.#isAdrift && !client.isOld) this.#doubt(this.present);
+    this.#isBegun ||= !client.isOld;
+    if (this.#isAdrift) this.#doubtBegun();
     this.place = 'file';
   }
 
@@ -178,14 +180,46 @@ export class FuzzFile {
     for (const word of [...words]) if (this.present.delete(word)) this.unsure.add(word);
   }
 
+  /** Those who have all of it come back to what was typed by one who has nothing of it. */
+  #doubtBegun(): void {
+    if (this.#isBegun) this.#doubt(this.present);
+  }
+
   #doubtAll(): void {
     this.doubtRemoved();
+    this.#doubtBegun();
     const copies = this.clients.filter(({ isOld }) => isOld).map(({ text }) => new Set(wordsOf(text.toString())));
     this.#doubt([...this.present].filter((word) => copies.length === 0 || copies.some((copy) => !copy.has(word))));
   }
 
-  /** All that was in doubt is known: `words` stand in it. */
-  settled(words: ReadonlySet<number>): void {
+  /** What `text`, of people or of the file, holds too much or too little. */
+  problemOf(text: string): string | undefined {
+    const words = wordsOf(text);
+    const lines = [...text.matchAll(/line \d+ of \w+/g)].map(([line]) => line);
+    const twice = words.find((word, index) => words.indexOf(word) < index);
+    const doubled = twice === undefined ? lines.find((line, index) => lines.indexOf(line) < index) : `W${twice}`;
+    if (doubled !== undefined) return `${doubled} stands there twice`;
+    for (const word of words) {
+      if (this.absent.has(word)) return `W${word} came back`;
+      if (!this.present.has(word) && !this.unsure.has(word)) return `W${word} is of another file`;
+    }
+    const lost = [...this.present].find((word) => !words.includes(word));
+    return lost === undefined ? undefined : `W${lost} is lost`;
+  }
+
+  /** Where people and file have not the same: who of them is wrong, and why. */
+  problems(): string[] {
+    const texts = new Map(this.clients.map(({ ydoc, text }) => [`client ${ydoc.clientID}`, text.toString()]));
+    if (this.isThere) texts.set('disk', this.read());
+    return [...texts].flatMap(([name, text]) => {
+      const problem = this.problemOf(text);
+      return problem === undefined ? [] : [`${name}: ${problem}`];
+    });
+  }
+
+  /** All that was in doubt is known by what everybody has. */
+  settled(): void {
+    const words = new Set(wordsOf(this.text));
     for (const word of this.unsure) (words.has(word) ? this.present : this.absent).add(word);
     this.unsure.clear();
     this.removedLately.clear();
@@ -196,6 +230,7 @@ export class FuzzFile {
     }
     this.isTouched = false;
     this.#wasPutAway = false;
+    this.#isBegun = false;
     this.#wasGone = this.place === 'nothing';
     for (const client of this.clients) client.isOld = true;
   }

@@ -116,7 +116,7 @@ export class FuzzWorld {
       await this.until(
         () => this.#isAtRest(file),
         `${file.path} to come to rest`,
-        () => this.#dump(file),
+        () => [...file.problems(), this.#dump(file)].join('\n'),
       );
   }
 

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { WebSocket } from 'ws';
 import type { Faults } from '../../src/sidecar/sidecar.ts';
-import { type FileKind, FuzzFile, placesOfWords, wordsOf } from './documents-fuzz-file.ts';
+import { type Client, type FileKind, FuzzFile, placesOfWords } from './documents-fuzz-file.ts';
 import { Taking, type TakingCounts } from './documents-fuzz-taking.ts';
 import { FuzzWorld, SAVE_IDLE_MS, sleep } from './documents-fuzz-world.ts';
 
@@ -53,6 +53,9 @@ const kinds: Record<string, FileKind> = {
   'windows.txt': { eol: '\r\n', bom: false },
   'marked.txt': { eol: '\r\n', bom: true },
 };
+
+/** A word that another one follows at once. */
+const grownWord = /W\d+w(?=W)/;
 
 export async function runDocumentsFuzz(plan: FuzzPlan): Promise<FuzzCounts> {
   const fuzz = new DocumentsFuzz(plan);
@@ -327,8 +330,8 @@ class DocumentsFuzz {
     this.#taking.unblock();
     await this.#world.rest();
     for (const file of this.#world.files) this.#check(file);
+    await this.#separate();
     for (const file of this.#world.files) {
-      this.#separate(file);
       file.isLeft = this.#plan.rates.take > 0 && this.#world.chance(file.isThere ? 0.25 : 0.6);
       for (const client of file.clients.slice(2)) file.leave(client);
     }
@@ -338,34 +341,31 @@ class DocumentsFuzz {
   }
 
   #check(file: FuzzFile): void {
-    const { text } = file;
-    const holds = (is: boolean, problem: string): void => assert.ok(is, this.#world.failure(problem, file));
-    const words = new Set<number>();
-    for (const word of wordsOf(text)) {
-      holds(!words.has(word), `W${word} stands there twice`);
-      holds(!file.absent.has(word), `W${word} came back`);
-      holds(file.present.has(word) || file.unsure.has(word), `W${word} is of another file`);
-      words.add(word);
-    }
-    for (const word of file.present) holds(words.has(word), `W${word} is lost`);
-    const lines = [...text.matchAll(/line \d+ of \w+/g)].map(([line]) => line);
-    for (const line of lines) holds(lines.indexOf(line) === lines.lastIndexOf(line), `${line} stands there twice`);
-    file.settled(words);
+    const problem = file.problemOf(file.text);
+    assert.equal(problem, undefined, this.#world.failure(String(problem), file));
+    file.settled();
     if (!file.isThere) return;
     const raw = fs.readFileSync(file.full, 'utf8');
+    const holds = (is: boolean, what: string): void => assert.ok(is, this.#world.failure(what, file));
     holds(raw.startsWith('\uFEFF') === file.bom, 'the byte order mark changed');
     if (file.eol === '\r\n') holds(!/[^\r]\n/.test(raw), 'a line end changed');
   }
 
-  /** Two words that grew together (one side took the space between them) are one to whoever compares words; a person puts a space there. */
-  #separate(file: FuzzFile): void {
-    if (!file.isThere) return;
-    const [client] = file.clients;
-    for (let found = client?.text.toString().match(/W\d+w(?=W)/); client !== undefined && found; ) {
+  /**
+   * Two words that grew together (one side took the space between them) are one to whoever compares words; a person puts a space there, before anybody has to
+   * compare them.
+   */
+  async #separate(): Promise<void> {
+    const grown = this.#world.files.filter((file) => file.isThere && grownWord.test(file.text));
+    if (grown.length === 0) return;
+    for (const file of grown) {
+      const client = file.clients[0] as Client;
       file.typed(client);
-      client.text.insert((found.index ?? 0) + found[0].length, ' ');
-      found = client.text.toString().match(/W\d+w(?=W)/);
+      for (let found = grownWord.exec(file.text); found; found = grownWord.exec(file.text))
+        client.text.insert(found.index + found[0].length, ' ');
     }
+    await this.#world.rest();
+    for (const file of grown) file.settled();
   }
 
   /** The feed tells of every content once. */
