@@ -82,13 +82,13 @@ export class DocumentChannel implements ByteChannel {
   }
 
   /** It is over, whoever ended it. */
-  end(code: number, reason: OutriggerError): void {
+  end(code: number, problem: OutriggerError): void {
     if (this.#closedWith !== undefined) return;
     this.#closedWith = code;
     this.#waiting = [];
     for (const reason of [this, this.#tooEarly, this.#unread]) this.#socket.resume(reason);
     for (const listener of this.#closeListeners) queueMicrotask(() => listener(code));
-    this.#controller.abort(reason);
+    this.#controller.abort(problem);
   }
 
   /** The socket has nothing queued any more. */
