@@ -4,7 +4,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change } from '../../contract/events.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
 import { diffText, rebaseEdits, type TextEdit } from '../../core/text-diff.ts';
-import { isSameFormat, lfAlone } from '../../core/text-format.ts';
+import { isSameFormat } from '../../core/text-format.ts';
 import { etagOf, hashBytes } from '../workspace/content.ts';
 import { fileError } from '../workspace/file-errors.ts';
 import type { HeldText, LiveContent, LiveWritten } from '../workspace/live-text.ts';
@@ -16,8 +16,9 @@ import { EditorBackup } from './editor-backup.ts';
 import { FilePlace } from './file-place.ts';
 import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
 import { heal } from './healing.ts';
-import { applyTextEdits, beginLife, firstState, hashText, isSaved, newOwnId, ownDoc, setSavedMark } from './lineage.ts';
+import { applyTextEdits, hashText, ownDoc, setSavedMark } from './lineage.ts';
 import { unionTexts } from './merge.ts';
+import { GROWS_TO, mostBytes, mostState, type Opened, openDocument } from './opening.ts';
 import type { Pulse } from './pulse.ts';
 import type { ReplacedFiles, Replacing } from './replaced-files.ts';
 import { Room } from './room.ts';
@@ -26,10 +27,6 @@ import { SaveTimer } from './save-timer.ts';
 
 const SAVE_ATTEMPTS = 6;
 const MISSED_AT_ONCE = 1000;
-/** Times the largest file that is opened: so large a document may become that is open, and it is saved and found again. */
-const GROWS_TO = 4;
-/** UTF-8 takes three for a unit of UTF-16; a line end may be two on the disk. */
-const BYTES_OF_A_UNIT = 4;
 
 /** Origins of the document's own transactions. */
 const FROM_DISK = 'disk';
@@ -168,67 +165,21 @@ export class Document {
     if (missed === undefined || missed.some(({ from }) => from !== undefined && isAtOrBelow(path, from))) return undefined;
     const target = targetOf(dependencies.workspace, path);
     if (disk !== undefined && disk.place !== target) return undefined;
-    if (disk !== undefined && stored?.saving?.hash === disk.content) {
-      // A kill came between the save and the word that it was made.
-      stored.savedHash = disk.content;
-      stored.savedText = stored.saving.text;
-      store.append(stored.id, { type: 'disk', hash: stored.savedHash, text: stored.savedText });
+    const opened = openDocument({ path, create, stored, disk, target }, store, options);
+    const document = new Document(path, opened, dependencies, options);
+    document.#begin(opened, missed);
+    return document;
+  }
+
+  #begin({ isNew, found }: Opened, missed: readonly Change[]): void {
+    if (isNew) this.#bases.set(hashText(this.#savedText), this.#savedText);
+    if (this.#textNow() !== this.#savedText) this.#touch();
+    if (found !== undefined) this.#takeDisk(found.disk, { apart: found.apart });
+    for (const change of missed) {
+      if (change.kind === 'directory') {
+        if (change.what === 'moved' && isAtOrBelow(this.path, change.path)) this.refresh();
+      } else if (change.path === this.path || change.path === this.target) this.noticed(change);
     }
-    const notice = (document: Document): Document => {
-      for (const change of missed) {
-        if (change.kind === 'directory') {
-          if (change.what === 'moved' && isAtOrBelow(path, change.path)) document.refresh();
-        } else if (change.path === path || change.path === document.target) document.noticed(change);
-      }
-      return document;
-    };
-    const stateBytes = stored?.state.length ?? 0;
-    const isLeft = stored !== undefined && (disk === undefined || stateBytes > mostState(options)) && isSaved(stored, options.textName);
-    if (stored !== undefined && !isLeft) {
-      const ydoc = ownDoc(stored.state);
-      const manner = disk === undefined ? { text: stored.savedText, format: stored.format } : fileTextOf(disk.raw);
-      if (!isSameFormat(manner.format, stored.format)) store.setFormat(stored.id, manner.format);
-      const isAsSaved = disk?.content === stored.savedHash && manner.text === stored.savedText;
-      const agreed = disk !== undefined && (isAsSaved || options.trustState);
-      const savedText = agreed ? manner.text : stored.savedText;
-      const savedContent = disk === undefined || stored.savedHash === '' ? undefined : stored.savedHash;
-      const document = new Document(
-        path,
-        {
-          id: stored.id,
-          life: stored.life,
-          ydoc,
-          stateBytes,
-          manner,
-          savedText,
-          savedContent: agreed ? disk.content : savedContent,
-          target,
-        },
-        dependencies,
-        options,
-      );
-      if (document.#textNow() !== savedText) document.#touch();
-      if (disk !== undefined && !agreed) document.#takeDisk(disk, { apart: stored.isBehind });
-      return notice(document);
-    }
-    // Whoever deleted the file while nobody edited it meant it: what comes under that name is another document. So is one that could take nothing any more.
-    if (stored !== undefined) store.forget(stored.id);
-    if (disk === undefined && !create) throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
-    // A file that is made again under its name has the line ends that it had: what it held may come back with those who had it open.
-    const manner = disk === undefined ? { text: '', format: stored?.format ?? lfAlone } : fileTextOf(disk.raw);
-    const ydoc = ownDoc(firstState(manner.text, options.textName));
-    const life = newOwnId();
-    beginLife(ydoc, life);
-    const state = Y.encodeStateAsUpdate(ydoc);
-    const id = store.create(path, life, state, disk?.content ?? '', undefined, manner.format);
-    const document = new Document(
-      path,
-      { id, life, ydoc, stateBytes: state.length, manner, savedText: manner.text, savedContent: disk?.content, target },
-      dependencies,
-      options,
-    );
-    document.#bases.set(hashText(manner.text), manner.text);
-    return notice(document);
   }
 
   get path(): string {
@@ -789,28 +740,6 @@ export class Document {
     this.#actors.add(parseActor(name));
     this.#dependencies.log('documents.healed', { path: this.path, strangers });
   }
-}
-
-interface Opened {
-  id: number;
-  life: number;
-  ydoc: Y.Doc;
-  stateBytes: number;
-  manner: FileText;
-  savedText: string;
-  savedContent: string | undefined;
-  /** Where it was read, links followed, or will be. */
-  target: string;
-}
-
-/** Of a file that is read for a document of that many units, which may have grown past what is opened. */
-function mostBytes({ maxBytes }: DocumentOptions, units: number): number {
-  return Math.max(maxBytes, BYTES_OF_A_UNIT * units);
-}
-
-/** Bytes of all that a document holds: its text, what is left of earlier ones, and whatever else somebody puts there. */
-function mostState({ maxBytes }: DocumentOptions): number {
-  return GROWS_TO * BYTES_OF_A_UNIT * maxBytes;
 }
 
 /** Undefined where the journal does not reach back so far. */

@@ -1,0 +1,94 @@
+import * as Y from 'yjs';
+import { OutriggerError } from '../../contract/errors.ts';
+import { isSameFormat, lfAlone } from '../../core/text-format.ts';
+import type { DiskText } from './disk-text.ts';
+import type { DocumentStore, StoredDocument } from './document-store.ts';
+import { type FileText, fileTextOf } from './file-text.ts';
+import { beginLife, firstState, isSaved, newOwnId, ownDoc } from './lineage.ts';
+
+/** Times the largest file that is opened: so large a document may become that is open, and it is saved and found again. */
+export const GROWS_TO = 4;
+/** UTF-8 takes three for a unit of UTF-16; a line end may be two on the disk. */
+const BYTES_OF_A_UNIT = 4;
+
+/** What is there of a document that is about to be opened. */
+export interface ToOpen {
+  path: string;
+  /** It may begin where there is no file. */
+  create: boolean;
+  stored: StoredDocument | undefined;
+  disk: DiskText | undefined;
+  /** Where the path leads when links are followed. */
+  target: string;
+}
+
+export interface OpeningOptions {
+  textName: string;
+  maxBytes: number;
+  trustState: boolean;
+}
+
+/** What a document begins with. */
+export interface Opened {
+  id: number;
+  life: number;
+  ydoc: Y.Doc;
+  stateBytes: number;
+  manner: FileText;
+  savedText: string;
+  savedContent: string | undefined;
+  /** Where it was read, links followed, or will be. */
+  target: string;
+  /** Nothing was stored of it. */
+  isNew: boolean;
+  /** What the file holds by now, to be merged. `apart`: what is alike in both may be the same. */
+  found?: { disk: DiskText; apart: boolean };
+}
+
+/** Goes on with what is stored, or begins anew with what the file holds. Waits for nothing. Throws FILE_NOT_FOUND. */
+export function openDocument(toOpen: ToOpen, store: DocumentStore, options: OpeningOptions): Opened {
+  const { path, create, stored, disk, target } = toOpen;
+  if (stored !== undefined && disk !== undefined && stored.saving?.hash === disk.content) {
+    // A kill came between the save and the word that it was made.
+    stored.savedHash = disk.content;
+    stored.savedText = stored.saving.text;
+    store.append(stored.id, { type: 'disk', hash: stored.savedHash, text: stored.savedText });
+  }
+  const isOver =
+    stored !== undefined && (disk === undefined || stored.state.length > mostState(options)) && isSaved(stored, options.textName);
+  if (stored !== undefined && !isOver) return goOn(stored, toOpen, store, options);
+  // Whoever deleted the file while nobody edited it meant it: what comes under that name is another document. So is one that could take nothing any more.
+  if (stored !== undefined) store.forget(stored.id);
+  if (disk === undefined && !create) throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
+  // A file that is made again under its name has the line ends that it had: what it held may come back with those who had it open.
+  const manner = disk === undefined ? { text: '', format: stored?.format ?? lfAlone } : fileTextOf(disk.raw);
+  const ydoc = ownDoc(firstState(manner.text, options.textName));
+  const life = newOwnId();
+  beginLife(ydoc, life);
+  const state = Y.encodeStateAsUpdate(ydoc);
+  const id = store.create(path, life, state, disk?.content ?? '', undefined, manner.format);
+  const [savedText, savedContent] = [manner.text, disk?.content];
+  return { id, life, ydoc, stateBytes: state.length, manner, savedText, savedContent, target, isNew: true };
+}
+
+function goOn(stored: StoredDocument, { disk, target }: ToOpen, store: DocumentStore, { trustState }: OpeningOptions): Opened {
+  const { id, life, state, savedHash } = stored;
+  const manner = disk === undefined ? { text: stored.savedText, format: stored.format } : fileTextOf(disk.raw);
+  if (!isSameFormat(manner.format, stored.format)) store.setFormat(id, manner.format);
+  const isAsSaved = disk?.content === savedHash && manner.text === stored.savedText;
+  const agreed = disk !== undefined && (isAsSaved || trustState);
+  const savedText = agreed ? manner.text : stored.savedText;
+  const savedContent = agreed ? disk.content : disk === undefined || savedHash === '' ? undefined : savedHash;
+  const opened: Opened = { id, life, ydoc: ownDoc(state), stateBytes: state.length, manner, savedText, savedContent, target, isNew: false };
+  return disk === undefined || agreed ? opened : { ...opened, found: { disk, apart: stored.isBehind === true } };
+}
+
+/** Of a file that is read for a document of that many units, which may have grown past what is opened. */
+export function mostBytes({ maxBytes }: { maxBytes: number }, units: number): number {
+  return Math.max(maxBytes, BYTES_OF_A_UNIT * units);
+}
+
+/** Bytes of all that a document holds: its text, what is left of earlier ones, and whatever else somebody puts there. */
+export function mostState({ maxBytes }: { maxBytes: number }): number {
+  return GROWS_TO * BYTES_OF_A_UNIT * maxBytes;
+}
