@@ -1,16 +1,14 @@
 // One file of the random test of documents: who has it open, and what must stand in it.
 import fs from 'node:fs';
 import path from 'node:path';
-import { WebSocket } from 'ws';
-import { WebsocketProvider } from 'y-websocket';
 import * as Y from 'yjs';
 import { hashText, savedMark } from '../../src/services/documents/lineage.ts';
-import { processToken } from './sidecar-process.ts';
+import { type Link, openLink, type Wire } from './documents-fuzz-link.ts';
 
 export interface Client {
   ydoc: Y.Doc;
   text: Y.Text;
-  provider: WebsocketProvider;
+  link: Link;
   /** It had all of the file at the last rest. */
   isOld: boolean;
 }
@@ -101,11 +99,7 @@ export class FuzzFile {
 
   movedTo(to: string): void {
     this.path = to;
-    // Those who come back after a restart ask for the name they know; a page would follow the rename.
-    for (const { provider } of this.clients) {
-      provider.roomname = to;
-      if (!provider.wsconnected) (provider.ws as unknown as WebSocket | null)?.terminate();
-    }
+    for (const { link } of this.clients) link.movedTo(to);
   }
 
   // ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -253,15 +247,9 @@ export class FuzzFile {
 
   // ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  join(port: number): void {
+  join(port: number, wire: Wire): void {
     const ydoc = new Y.Doc();
-    const provider = new WebsocketProvider(`ws://127.0.0.1:${port}/ws/doc`, this.path, ydoc, {
-      WebSocketPolyfill: WebSocket as never,
-      params: { token: processToken },
-      disableBc: true,
-      maxBackoffTime: 200,
-    });
-    this.clients.push({ ydoc, text: ydoc.getText('content'), provider, isOld: false });
+    this.clients.push({ ydoc, text: ydoc.getText('content'), link: openLink(wire, port, this.path, ydoc), isOld: false });
   }
 
   /** Somebody goes; what they have not sent is lost with them. */
@@ -286,16 +274,16 @@ export class FuzzFile {
 
   /** They close the lid; `comeBack` opens it. */
   goIdle(): void {
-    for (const { provider } of this.clients) provider.disconnect();
+    for (const { link } of this.clients) link.goAway();
     this.putAway();
   }
 
   get isAway(): boolean {
-    return this.clients.every(({ provider }) => !provider.shouldConnect);
+    return this.clients.every(({ link }) => link.isAway);
   }
 
   comeBack(): void {
-    for (const { provider } of this.clients) if (!provider.wsconnected) provider.connect();
+    for (const { link } of this.clients) link.comeBack();
   }
 
   /** All who have it open have the same, which they know to be saved; undefined where they do not. */
@@ -303,15 +291,14 @@ export class FuzzFile {
     const [first] = this.clients;
     const text = first?.text.toString();
     const isShared = this.clients.every(
-      ({ ydoc, provider, text: own }) =>
-        provider.wsconnected && provider.synced && own.toString() === text && savedMark(ydoc) === hashText(text ?? ''),
+      ({ ydoc, link, text: own }) => link.isSynced && own.toString() === text && savedMark(ydoc) === hashText(text ?? ''),
     );
     return isShared ? text : undefined;
   }
 }
 
 export function destroy(client: Client): void {
-  client.provider.destroy();
+  client.link.destroy();
   client.ydoc.destroy();
 }
 

@@ -214,7 +214,7 @@ export class Taking {
     const { text, word } = this.#newText(file);
     file.begin(`new${++this.#made}.txt`, [word]);
     file.make(file.raw(text));
-    for (let i = 0; i < 2; i++) file.join(this.#world.port);
+    for (let i = 0; i < 2; i++) this.#world.join(file);
     this.counts.replaced++;
     this.#world.say(`${from} is moved onto ${to}; ${file.path} is new`);
   }

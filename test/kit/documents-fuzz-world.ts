@@ -191,6 +191,11 @@ export class FuzzWorld {
     return this.random() < share;
   }
 
+  /** Somebody comes, by one of the wires. */
+  join(file: FuzzFile): void {
+    file.join(this.port, this.chance(0.5) ? 'y-websocket' : 'hocuspocus');
+  }
+
   client(file: FuzzFile): Client {
     return this.pick(file.clients);
   }
@@ -211,7 +216,7 @@ export class FuzzWorld {
       `disk: ${file.isThere ? JSON.stringify(file.read()) : '(missing)'}`,
       ...file.clients.map(
         (client) =>
-          `client ${client.ydoc.clientID} connected ${client.provider.wsconnected} synced ${client.provider.synced}: ${JSON.stringify(client.text.toString())}`,
+          `client ${client.ydoc.clientID} ${client.link.constructor.name} synced ${client.link.isSynced}: ${JSON.stringify(client.text.toString())}`,
       ),
       (this.#sidecar?.log() ?? '')
         .split('\n')

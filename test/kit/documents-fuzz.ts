@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import type { WebSocket } from 'ws';
 import type { Faults } from '../../src/sidecar/sidecar.ts';
 import { type Client, type FileKind, FuzzFile, placesOfWords } from './documents-fuzz-file.ts';
 import { Taking, type TakingCounts } from './documents-fuzz-taking.ts';
 import { FuzzWorld, SAVE_IDLE_MS, sleep } from './documents-fuzz-world.ts';
 
 /*
- * Stock y-websocket clients, programs that write the files, take them away, bring them back and put others in their place, calls that do, renames, restarts, kills
+ * Stock clients of y-websocket and of Hocuspocus, programs that write the files, take them away, bring them back and put others in their place, calls that do, renames, restarts, kills
  * and lost states, in random order. Every insertion is a word of its own; at rest each word that nobody removed stands there exactly once, every client has the
  * same text, and the file holds it, with its own line ends and byte order mark. A file that was taken away is not there until somebody types in it, or brings it
  * back; until then those who have it open have what it held.
@@ -93,7 +92,7 @@ class DocumentsFuzz {
       this.#world.files.push(file);
     }
     await this.#world.spawn();
-    for (const file of this.#world.files) for (let i = 0; i < 2; i++) file.join(this.#world.port);
+    for (const file of this.#world.files) for (let i = 0; i < 2; i++) this.#world.join(file);
     await this.#rest();
   }
 
@@ -171,15 +170,14 @@ class DocumentsFuzz {
 
   /** Cuts a client's socket as a bad network would; it comes back by itself. */
   #reconnect(file: FuzzFile): void {
-    const client = this.#world.client(file);
-    (client.provider.ws as unknown as WebSocket | null)?.terminate();
+    this.#world.client(file).link.cut();
     this.#world.say(`cut a client of ${file.path}`);
   }
 
   /** A person goes and another comes, with nothing of their own. */
   #replaceClient(file: FuzzFile): void {
     file.leave(this.#world.client(file));
-    file.join(this.#world.port);
+    this.#world.join(file);
     this.#world.say(`replace a client of ${file.path}`);
   }
 
@@ -319,7 +317,7 @@ class DocumentsFuzz {
   /** Others come to where a file was. */
   #forget(file: FuzzFile): void {
     file.forgotten();
-    for (let i = 0; i < 2; i++) file.join(this.#world.port);
+    for (let i = 0; i < 2; i++) this.#world.join(file);
     this.#world.say(`nobody is left who had ${file.path}`);
   }
 
