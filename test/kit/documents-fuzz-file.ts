@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import * as Y from 'yjs';
 import { hashText, savedMark } from '../../src/services/documents/lineage.ts';
-import { type Link, openLink, type Wire } from './documents-fuzz-link.ts';
+import type { Link, Links, Wire } from './documents-fuzz-link.ts';
 
 export interface Client {
   ydoc: Y.Doc;
@@ -247,9 +247,9 @@ export class FuzzFile {
 
   // ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  join(port: number, wire: Wire): void {
+  join(links: Links, wire: Wire, port: number): void {
     const ydoc = new Y.Doc();
-    this.clients.push({ ydoc, text: ydoc.getText('content'), link: openLink(wire, port, this.path, ydoc), isOld: false });
+    this.clients.push({ ydoc, text: ydoc.getText('content'), link: links.open(wire, port, this.path, ydoc), isOld: false });
   }
 
   /** Somebody goes; what they have not sent is lost with them. */

@@ -20,10 +20,31 @@ export interface Link {
   destroy(): void;
 }
 
-export type Wire = 'y-websocket' | 'hocuspocus';
+export type Wire = 'y-websocket' | 'hocuspocus' | 'hocuspocus shared';
 
-export function openLink(wire: Wire, port: number, path: string, ydoc: Y.Doc): Link {
-  return wire === 'hocuspocus' ? new HocuspocusLink(port, path, ydoc) : new YWebsocketLink(port, path, ydoc);
+/** All who are connected to one sidecar, some of them by a socket that carries many documents. */
+export class Links {
+  #shared: HocuspocusProviderWebsocket | undefined;
+
+  open(wire: Wire, port: number, path: string, ydoc: Y.Doc): Link {
+    if (wire === 'y-websocket') return new YWebsocketLink(port, path, ydoc);
+    if (wire === 'hocuspocus') return new HocuspocusLink({ open: () => openSocket(port), isShared: false }, path, ydoc);
+    this.#shared ??= openSocket(port);
+    const shared = this.#shared;
+    return new HocuspocusLink({ open: () => shared, isShared: true }, path, ydoc);
+  }
+
+  end(): void {
+    this.#shared?.destroy();
+  }
+}
+
+function openSocket(port: number): HocuspocusProviderWebsocket {
+  return new HocuspocusProviderWebsocket({
+    url: `ws://127.0.0.1:${port}/collab`,
+    WebSocketPolyfill: QuietSocket,
+    ...{ delay: 50, minDelay: 50, maxDelay: 200 },
+  });
 }
 
 class YWebsocketLink implements Link {
@@ -69,83 +90,80 @@ class YWebsocketLink implements Link {
   }
 }
 
+/** `isShared`: others are on the socket, perhaps in the same document. */
+interface SocketOf {
+  open: () => HocuspocusProviderWebsocket;
+  isShared: boolean;
+}
+
 class HocuspocusLink implements Link {
-  readonly #port: number;
+  readonly #socketOf: SocketOf;
   readonly #ydoc: Y.Doc;
   #path: string;
-  #socket!: HocuspocusProviderWebsocket;
-  #provider!: HocuspocusProvider;
-  /** The document was refused or closed: its provider does not ask again by itself. */
-  #isShut = false;
-  #isAway = false;
+  #open: { socket: HocuspocusProviderWebsocket; provider: HocuspocusProvider } | undefined;
 
-  constructor(port: number, path: string, ydoc: Y.Doc) {
-    this.#port = port;
+  constructor(socketOf: SocketOf, path: string, ydoc: Y.Doc) {
+    this.#socketOf = socketOf;
     this.#path = path;
     this.#ydoc = ydoc;
-    this.#open();
+    this.comeBack();
   }
 
   get isSynced(): boolean {
-    return this.#provider.isAuthenticated && this.#provider.synced && !this.#provider.hasUnsyncedChanges;
+    const provider = this.#open?.provider;
+    return provider?.isAuthenticated === true && provider.synced && !provider.hasUnsyncedChanges;
   }
 
   get isAway(): boolean {
-    return this.#isAway;
+    return this.#open === undefined;
   }
 
-  /** It has the path in each of its messages: for another it is made anew, as an app does. */
+  /** It has the path in each of its messages: for another it is opened anew, as an app does. */
   movedTo(path: string): void {
     this.#path = path;
-    this.destroy();
-    this.#open();
+    if (this.isAway) return;
+    this.goAway();
+    this.comeBack();
   }
 
   cut(): void {
-    (this.#socket.webSocket as unknown as WebSocket | null)?.terminate();
+    (this.#open?.socket.webSocket as unknown as WebSocket | null | undefined)?.terminate();
   }
 
   goAway(): void {
-    this.#isAway = true;
-    this.#socket.disconnect();
+    this.#open?.provider.destroy();
+    // It would tell the sidecar when it is back that the document was left, also where that was opened again meanwhile.
+    if (!this.#socketOf.isShared) this.#open?.socket.destroy();
+    this.#open = undefined;
   }
 
   comeBack(): void {
-    if (!this.#isAway && !this.#isShut) return;
-    this.#isAway = false;
-    this.destroy();
-    this.#open();
-  }
-
-  destroy(): void {
-    this.#provider.destroy();
-    this.#socket.destroy();
-  }
-
-  #open(): void {
-    this.#isShut = false;
-    this.#socket = new HocuspocusProviderWebsocket({
-      url: `ws://127.0.0.1:${this.#port}/collab`,
-      WebSocketPolyfill: QuietSocket,
-      autoConnect: !this.#isAway,
-      ...{ delay: 50, minDelay: 50, maxDelay: 200 },
-    });
+    if (this.#open !== undefined) return;
+    const socket = this.#socketOf.open();
     const provider = new HocuspocusProvider({
-      websocketProvider: this.#socket,
+      websocketProvider: socket,
       name: this.#path,
       document: this.#ydoc,
       token: processToken,
-      onAuthenticationFailed: () => {
-        this.#isShut ||= provider === this.#provider;
-      },
+      sessionAwareness: this.#socketOf.isShared,
+      // What is refused, or closed by itself, its provider does not ask for again.
+      onAuthenticationFailed: () => this.#isShut(provider),
       onClose: ({ event }) => {
-        // Of the document alone; a socket's has a code of its own.
-        if (provider === this.#provider && this.#socket.webSocket?.readyState === WebSocket.OPEN && event.code === 1000)
-          this.#isShut = true;
+        if (event.code === 1000 && socket.webSocket?.readyState === WebSocket.OPEN) this.#isShut(provider);
       },
     });
-    this.#provider = provider;
+    this.#open = { socket, provider };
     provider.attach();
+  }
+
+  destroy(): void {
+    this.goAway();
+  }
+
+  #isShut(provider: HocuspocusProvider): void {
+    setTimeout(() => {
+      if (provider === this.#open?.provider) this.goAway();
+    });
   }
 }
 

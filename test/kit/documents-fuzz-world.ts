@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Faults } from '../../src/sidecar/sidecar.ts';
 import { type Client, destroy, type FuzzFile } from './documents-fuzz-file.ts';
+import { Links } from './documents-fuzz-link.ts';
 import { processToken, type SidecarProcess, spawnSidecar } from './sidecar-process.ts';
 
 export const SAVE_IDLE_MS = 400;
@@ -14,6 +15,7 @@ export class FuzzWorld {
   readonly seed: number;
   readonly random: () => number;
   readonly files: FuzzFile[] = [];
+  readonly #links = new Links();
   readonly #base = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-fuzz-'));
   readonly root = path.join(this.#base, 'root');
   readonly #state = path.join(this.#base, 'state');
@@ -45,6 +47,7 @@ export class FuzzWorld {
 
   async end(): Promise<void> {
     for (const file of this.files) for (const client of file.clients) destroy(client);
+    this.#links.end();
     if (this.#sidecar !== undefined && this.#sidecar.child.exitCode === null) await this.#sidecar.kill();
     fs.rmSync(this.#base, { recursive: true, force: true });
   }
@@ -193,7 +196,8 @@ export class FuzzWorld {
 
   /** Somebody comes, by one of the wires. */
   join(file: FuzzFile): void {
-    file.join(this.port, this.chance(0.5) ? 'y-websocket' : 'hocuspocus');
+    const dice = this.random();
+    file.join(this.#links, dice < 0.5 ? 'y-websocket' : dice < 0.7 ? 'hocuspocus' : 'hocuspocus shared', this.port);
   }
 
   client(file: FuzzFile): Client {
