@@ -51,7 +51,9 @@ export class FuzzFile {
   #wasGone = false;
   /** Somebody typed who may have had nothing of it. */
   #isBegun = false;
-  /** The state was lost since it was last seen at rest. Where the file was gone, too, nobody knows its line ends and byte order mark any more. */
+  /**
+   * The state was lost since it was last seen at rest, or it never was. Where the file was gone, too, nobody knows its line ends and byte order mark (any more).
+   */
   #wasLost = false;
 
   constructor(root: string, filePath: string, kind: FileKind) {
@@ -243,6 +245,7 @@ export class FuzzFile {
     for (const word of words) this.present.add(word);
     this.place = 'file';
     this.isTouched = true;
+    this.#wasLost = true;
   }
 
   // ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────────
