@@ -38,19 +38,21 @@ export function applyEdits(raw: string, edits: readonly ModelEdit[]): string | {
   const body = raw.slice(mark.length);
   const count = (part: string): number => body.split(part).length - 1;
   const [crlf, newlines, returns] = [count('\r\n'), count('\n'), count('\r')];
-  // Where all breaks are CR alone, edits count them too, which a read does not.
   const isAlike = returns === 0 || newlines === 0 || (crlf === newlines && crlf === returns);
-  const ending = !isAlike || returns === 0 ? '\n' : newlines === 0 ? '\r' : '\r\n';
-  const lf = (text: string): string => (isAlike ? text.replaceAll('\r\n', '\n') : text);
+  // CR alone ends no line, but searches find it for a break.
+  const isCr = returns > 0 && newlines === 0;
+  const ending = isAlike && returns > 0 && !isCr ? '\r\n' : '\n';
+  const lf = (part: string): string => (isAlike ? part.replaceAll('\r\n', '\n') : part);
+  const sought = (part: string): string => (isCr ? lf(part).replaceAll('\n', '\r') : lf(part));
   const lined = withLines(
     body.replaceAll(ending, '\n'),
-    edits.flatMap((edit) => ('find' in edit ? [] : [{ ...edit, text: lf(edit.text) }])),
+    edits.flatMap((edit) => ('find' in edit ? [] : [{ ...edit, text: isCr ? edit.text : lf(edit.text) }])),
   );
   if (typeof lined !== 'string') return lined;
   let text = lined;
   for (const edit of edits) {
     if (!('find' in edit)) continue;
-    const [find, replace] = [lf(edit.find), lf(edit.replace)];
+    const [find, replace] = [sought(edit.find), sought(edit.replace)];
     const first = text.indexOf(find);
     if (first < 0) return { reason: 'EDIT_NOT_FOUND' };
     if (edit.all !== true && text.indexOf(find, first + 1) >= 0) return { reason: 'EDIT_AMBIGUOUS' };
@@ -88,7 +90,8 @@ function withLines(
     at = Math.max(at, endLine);
     // The last line of a file without a break at its end stays so.
     const isEnd = endLine === lines.length && !text.endsWith('\n');
-    add(given === '' || isEnd || /[\r\n]$/.test(given) ? given : given + lineBreak);
+    const isWhole = given === '' || isEnd || given.endsWith('\n');
+    add(isWhole ? given : given + (given.endsWith('\r') ? '\n' : lineBreak));
   }
   for (; at < lines.length; at++) add(lines[at] as string);
   return result;
