@@ -100,6 +100,20 @@ describe('what the hub wishes', () => {
     assert.equal(nextDelay(world), 27_500);
   });
 
+  test('to come back at once, again and again: our own delays are the least, and grow', async () => {
+    const world = fakeWorld({ jitter: 'none' });
+    world.link.start();
+    const waited: number[] = [];
+    for (let n = 0; n < 3; n++) {
+      (await world.online()).say({ type: 'goaway', retry_after_ms: 0, window_ms: 0 });
+      waited.push(nextDelay(world));
+      await world.clock.advance(nextDelay(world));
+    }
+    (await world.open()).end(1008, 'cooldown active: retry in 0s');
+    waited.push(nextDelay(world));
+    assert.deepEqual(waited, [1000, 2000, 4000, 1000]);
+  });
+
   test('an endless wish is cut to an hour, so that no timer overflows', async () => {
     const world = fakeWorld();
     world.link.start();

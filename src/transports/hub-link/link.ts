@@ -255,13 +255,16 @@ export class Link {
 
   /** What the hub asked for goes before our own delays, which then stay as they are. */
   #wait(reason: string, comeBack: ComeBack | undefined): void {
-    const delayMs =
-      comeBack === undefined
-        ? this.#backoff.next(this.#patienceMs())
-        : Math.ceil(Math.min(comeBack.retryAfterMs, MAX_COME_BACK_MS) + this.#random() * Math.min(comeBack.windowMs, MAX_COME_BACK_MS));
+    const askedMs = comeBack === undefined ? 0 : this.#askedMs(comeBack);
+    // A hub that wants us back sooner than we would try at first, again and again, is not to make us spin.
+    const delayMs = askedMs < FIRST_DELAY_MS ? Math.max(askedMs, this.#backoff.next(this.#patienceMs())) : askedMs;
     this.#enter({ state: 'waiting', nextAt: this.#deps.now() + delayMs, reason });
     this.#log('warn', 'link.waiting', { reason, delayMs, attempt: this.#attempts });
     this.#timer = this.#deps.timers.set(() => this.#dial(), delayMs);
+  }
+
+  #askedMs({ retryAfterMs, windowMs }: ComeBack): number {
+    return Math.ceil(Math.min(retryAfterMs, MAX_COME_BACK_MS) + this.#random() * Math.min(windowMs, MAX_COME_BACK_MS));
   }
 
   /** Nobody waits much longer than the hub was away: a thousand links with bad luck would else be missing long after it is back. */
