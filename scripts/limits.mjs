@@ -82,6 +82,14 @@ export const limitParts = [
         'src/services/processes/process-table.test.ts',
         'there is an end to how many run, and to how many are remembered',
       ]),
+      constant('arguments of a program', 'src/contract/processes.ts', 'MAX_ARGUMENTS', 'count', '`BAD_INPUT`', [
+        'src/contract/counted.test.ts',
+        'as many arguments, variables and parameters as may be are read; of one more argument none is',
+      ]),
+      constant('parameters of a deployment', 'src/contract/deploy.ts', 'MAX_PARAMETERS', 'count', '`BAD_INPUT`', [
+        'src/contract/counted.test.ts',
+        'arguments, variables and parameters are counted before one is read: of too many no more is said than that',
+      ]),
       constant('variables that a program is given', 'src/contract/processes.ts', 'MAX_VARIABLES', 'count', '`BAD_INPUT`', [
         'src/services/processes/process-table.test.ts',
         'a program is given 1,000 variables; one more is refused wherever one is started',

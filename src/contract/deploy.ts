@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { counted } from './counted.ts';
 import { operation } from './operation.ts';
 import { workspacePath } from './paths.ts';
 import { endReason } from './processes.ts';
@@ -6,6 +7,7 @@ import { once } from './once.ts';
 
 const MAX_TIMEOUT_MS = 24 * 60 * 60 * 1000;
 const MAX_VALUE_LENGTH = 10_000;
+const MAX_PARAMETERS = 1000;
 
 const parameterName = once(() => z.string().regex(/^[a-z][a-z0-9_]{0,63}$/));
 
@@ -82,10 +84,11 @@ const profileInfo = once(() =>
 );
 
 const parameters = once(() =>
-  z
-    .record(parameterName(), z.union([z.string().max(MAX_VALUE_LENGTH), z.int(), z.boolean()]))
-    .default({})
-    .describe('Values by name.'),
+  counted(
+    MAX_PARAMETERS,
+    'parameters',
+    z.record(parameterName(), z.union([z.string().max(MAX_VALUE_LENGTH), z.int(), z.boolean()])).default({}),
+  ).describe('Values by name.'),
 );
 
 export const deployment = once(() =>

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { counted } from './counted.ts';
 import { once } from './once.ts';
 
 /**
@@ -54,17 +55,7 @@ const id = once(() => z.string().min(1).max(128));
 const generation = once(() => z.int().nonnegative());
 /** Of an agent, by itself. */
 const said = once(() => z.string().max(256));
-/** They are counted before they are looked at. */
-const labels = once(() =>
-  z.preprocess(
-    (given, context) => {
-      const isMany = typeof given === 'object' && given !== null && Object.keys(given).length > MAX_LABELS;
-      if (isMany) context.addIssue(`There are more than ${MAX_LABELS} labels`);
-      return given;
-    },
-    optional(z.record(said(), said())),
-  ),
-);
+const labels = once(() => counted(MAX_LABELS, 'labels', optional(z.record(said(), said()))));
 /** A task and the fence under which it is held. */
 export const heldTask = once(() =>
   z.object({ task_id: id(), generation: generation(), state: optional(z.enum(['accepted', 'working', 'done'])) }),

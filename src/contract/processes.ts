@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { counted } from './counted.ts';
 import { operation } from './operation.ts';
 import { workspacePath } from './paths.ts';
 import { once } from './once.ts';
@@ -15,19 +16,20 @@ const environmentName = /^[^=\0]+$/;
 
 /** Of a program that is started. */
 export const argv = once(() =>
-  z
-    .tuple([z.string().min(1).max(4096).regex(withoutNul)], z.string().max(MAX_ARGUMENT_LENGTH).regex(withoutNul))
-    .refine((list) => list.length <= MAX_ARGUMENTS, `At most ${MAX_ARGUMENTS} arguments.`)
-    .describe('The program and its arguments. No shell reads them: for one, start it (`["sh", "-c", "…"]`).'),
+  counted(
+    MAX_ARGUMENTS,
+    'arguments',
+    z.tuple([z.string().min(1).max(4096).regex(withoutNul)], z.string().max(MAX_ARGUMENT_LENGTH).regex(withoutNul)),
+  ).describe('The program and its arguments. No shell reads them: for one, start it (`["sh", "-c", "…"]`).'),
 );
 
 /** What a program is given beside its arguments. */
 export const environment = once(() =>
-  z
-    .record(z.string().max(1000).regex(environmentName), z.string().max(MAX_ARGUMENT_LENGTH).regex(withoutNul))
-    .refine((variables) => Object.keys(variables).length <= MAX_VARIABLES, `At most ${MAX_VARIABLES} variables.`)
-    .default({})
-    .describe('On top of the few harmless names that programs get. Never shown again.'),
+  counted(
+    MAX_VARIABLES,
+    'variables',
+    z.record(z.string().max(1000).regex(environmentName), z.string().max(MAX_ARGUMENT_LENGTH).regex(withoutNul)).default({}),
+  ).describe('On top of the few harmless names that programs get. Never shown again.'),
 );
 
 const stream = once(() => z.enum(['stdout', 'stderr']));
