@@ -129,6 +129,9 @@ export const startErrors = [
   'BAD_INPUT',
 ] as const;
 
+/** Milliseconds. */
+export const timeLimit = once(() => z.int().positive().max(MAX_WAIT_MS).optional().describe('It is ended after so long.'));
+
 const start = once(() => ({
   argv: argv(),
   path: workspacePath().default('').describe('The folder in which it runs.'),
@@ -142,7 +145,7 @@ const start = once(() => ({
     .describe('A name for it. While one of this name is there that has not ended, that one is the answer, and nothing is started.'),
   title: z.string().min(1).max(500).optional(),
   host: z.string().max(200).default('local').describe('`local`, or the name of an exec agent.'),
-  timeoutMs: z.int().positive().max(MAX_WAIT_MS).optional().describe('It is ended after so long.'),
+  timeoutMs: timeLimit(),
   restart: restart().prefault({}),
   checkpoint: z
     .boolean()

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { operation } from './operation.ts';
 import { workspacePath } from './paths.ts';
-import { argv, environment, processInfo, startErrors } from './processes.ts';
+import { argv, environment, processInfo, startErrors, timeLimit } from './processes.ts';
 import { once } from './once.ts';
 
 const MAX_INPUT_LENGTH = 1024 * 1024;
@@ -63,6 +63,7 @@ export const terminals = {
           .optional(),
         title: z.string().min(1).max(500).optional(),
         host: z.string().max(200).default('local').describe('`local`, or the name of an exec agent.'),
+        timeoutMs: timeLimit(),
       }),
     output: () => z.object({ terminal: terminalInfo(), existed: z.boolean() }),
     errors: startErrors,

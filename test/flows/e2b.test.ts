@@ -283,9 +283,10 @@ test('a terminal has the size that it is given, takes keys, and ends', () =>
     assert.equal(ended.exitCode, 4);
     const limited = await pty.create({ cols: 80, rows: 24, onData: () => undefined, timeoutMs: 400 });
     await assert.rejects(limited.wait(), named('TimeoutError'));
-    await eventually(async () =>
-      assert.ok(!(await running.client.call('processes.list', { running: true })).processes.some(({ pid }) => pid === limited.pid)),
-    );
+    await eventually(async () => {
+      const [newest] = (await running.client.call('terminals.list', {})).terminals;
+      assert.equal(newest?.process.reason, 'timeout');
+    });
   }));
 
 test('a terminal ends with its time also where its token has ended before', () =>

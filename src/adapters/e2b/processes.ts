@@ -115,23 +115,10 @@ export class E2bProcesses {
     keepStdinOpen: boolean,
     timeoutMs: number | undefined,
   ): Promise<Output<Operations['processes.start']>> {
-    const limit = timeoutMs === undefined ? {} : { timeoutMs };
-    if (size === undefined) return await ask(asking, 'processes.start', { ...common, ...limit, keepStdinOpen });
-    const { terminal, existed } = await ask(asking, 'terminals.open', { ...common, columns: size.cols, rows: size.rows });
-    if (timeoutMs !== undefined && !existed) this.#endLater(asking, terminal.id, timeoutMs);
+    const limited = timeoutMs === undefined ? common : { ...common, timeoutMs };
+    if (size === undefined) return await ask(asking, 'processes.start', { ...limited, keepStdinOpen });
+    const { terminal, existed } = await ask(asking, 'terminals.open', { ...limited, columns: size.cols, rows: size.rows });
     return { process: terminal.process, existed };
-  }
-
-  /** Programs in terminals have no limit of time of their own. */
-  #endLater(asking: Asking, id: string, timeoutMs: number): void {
-    // Its time is over also where the token has ended before.
-    const { ended: _tokenEnded, ...caller } = asking.caller;
-    const late = { ...asking, caller, signal: new AbortController().signal };
-    setTimeout(() => {
-      ask(late, 'processes.stop', { id, graceMs: 0 }).catch(() => {
-        // It is over and forgotten, or everything ends.
-      });
-    }, timeoutMs).unref();
   }
 
   async #follow(asking: Asking, { id, pid = 0, terminal }: ProcessInfo, stream: ConnectStream, hold: boolean): Promise<void> {

@@ -27,6 +27,7 @@ export interface OpenRequest {
   tag: string | undefined;
   title: string | undefined;
   host: string;
+  timeoutMs?: number | undefined;
   startedBy: StartedBy;
 }
 
