@@ -96,7 +96,10 @@ export class Typist {
     const raw = textOf(node.bytes) as string;
     const mark = raw.startsWith('\ufeff') ? '\ufeff' : '';
     const isCrlf = raw.includes('\r\n');
-    await eventually(() => assert.equal(text.toString(), raw.slice(mark.length).replaceAll('\r\n', '\n')), 5000);
+    const wanted = raw.slice(mark.length).replaceAll('\r\n', '\n');
+    // To tell how two texts of a hundred thousand lines differ takes longer than they may.
+    const begin = (whole: string): string => JSON.stringify(whole.slice(0, 200));
+    await eventually(() => assert.ok(text.toString() === wanted, `${begin(text.toString())}…, not ${begin(wanted)}…`), 5000);
     const word = `typed${this.#number++} `;
     const at = this.#host.random.below(3) === 0 ? text.length : 0;
     text.insert(at, word);
