@@ -16,23 +16,32 @@ export interface DiskText {
   place: string;
 }
 
+/** Contents of which it is known that the file is not about to get others. */
+export interface SureContents {
+  /** The watch saw it standing still. */
+  settled?: string | undefined;
+  /** Nothing of it is to come, also where it is how the text before began. */
+  whole?: string | undefined;
+}
+
 /**
- * The file's text, once it stands still: a program that writes in place shows half of it for a moment. Contents that are `known`
- * or that the watch saw standing still (`settled`) are taken at once. Undefined: there is no file.
+ * The file's text, once it stands still: a program that writes in place shows half of it for a moment. Contents that are `known`, or sure, are taken at once.
+ * Undefined: there is no file.
  */
 export async function readDisk(
   { workspace, now }: { workspace: Workspace; now: () => number },
   path: string,
   maxBytes: number,
   known: { content: string | undefined; text: string } | undefined,
-  settled?: string,
+  { settled, whole }: SureContents = {},
 ): Promise<DiskText | undefined> {
   try {
     for (let waited = 0; ; waited += SETTLE_MS) {
       const { bytes, content, stat, place } = await workspace.read(path, maxBytes);
       const raw = decodeText(bytes);
-      const isCut = raw !== undefined && known !== undefined && content !== known.content && lostItsEnd(fileTextOf(raw).text, known.text);
-      const waitMs = isCut ? CUT_SETTLE_MS : content === known?.content || content === settled ? 0 : SETTLE_MS;
+      const isSure = content === known?.content || content === whole;
+      const isCut = raw !== undefined && known !== undefined && !isSure && lostItsEnd(fileTextOf(raw).text, known.text);
+      const waitMs = isCut ? CUT_SETTLE_MS : isSure || content === settled ? 0 : SETTLE_MS;
       if (waitMs > 0 && now() - stat.mtimeMs < waitMs && waited < Math.max(waitMs, MAX_SETTLE_MS)) {
         await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
         continue;

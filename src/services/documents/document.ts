@@ -10,7 +10,7 @@ import { fileError } from '../workspace/file-errors.ts';
 import type { HeldText, LiveContent, LiveWritten } from '../workspace/live-text.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { Actors, causeOf, parseActor } from './actors.ts';
-import { type DiskText, readDisk, targetOf } from './disk-text.ts';
+import { type DiskText, readDisk, type SureContents, targetOf } from './disk-text.ts';
 import type { DocumentStore, Saving } from './document-store.ts';
 import { EditorBackup } from './editor-backup.ts';
 import { FilePlace } from './file-place.ts';
@@ -336,7 +336,10 @@ export class Document {
       this.#savedRevision = change.revision;
       return;
     }
-    void this.#exclusive(() => this.#reconcile(change.after ?? undefined));
+    const content = change.after ?? undefined;
+    // By a call it was made whole; a program may have begun it only.
+    const isWhole = change.what === 'created' && change.cause.kind === 'connection';
+    void this.#exclusive(() => this.#reconcile(isWhole ? { whole: content } : { settled: content }));
   }
 
   /** Looks at the file again. */
@@ -366,7 +369,7 @@ export class Document {
     this.#dependencies.store.rename(this.#id, path);
     this.#dependencies.changed(this);
     // Where the move came between the look at the file and the room, what was seen is of the old place.
-    void this.#exclusive(() => this.#reconcile(this.#savedContent));
+    void this.#exclusive(() => this.#reconcile({ settled: this.#savedContent }));
   }
 
   checkpoint(): void {
@@ -603,15 +606,15 @@ export class Document {
     }
   }
 
-  /** Looks at the file and takes in what others wrote there. `settled`: a content that the watch saw standing still. */
-  async #reconcile(settled?: string): Promise<void> {
+  /** Looks at the file and takes in what others wrote there. */
+  async #reconcile(sure: SureContents = {}): Promise<void> {
     if (this.#closed) return;
     const { path, moves } = this.#place;
     let disk: DiskText | undefined;
     try {
       if (this.isLedElsewhere) return await this.#goAstray();
       const known = { content: this.#savedContent, text: this.#savedText };
-      disk = await readDisk(this.#dependencies, path, mostBytes(this.#options, this.#text.length), known, settled);
+      disk = await readDisk(this.#dependencies, path, mostBytes(this.#options, this.#text.length), known, sure);
       // Moved meanwhile: what was read is of the old place, and a look at the new one is to come.
       if (moves !== this.#place.moves) return;
       if (disk !== undefined && disk.place !== this.target) return await this.#goAstray();

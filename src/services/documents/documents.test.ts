@@ -50,6 +50,19 @@ function documentsOf(
   );
 }
 
+/** The workspace, and how often files were read in it. */
+function countingReads(workspace: Harness['workspace']): { workspace: Harness['workspace']; reads: number } {
+  const counting = { workspace, reads: 0 };
+  counting.workspace = new Proxy(workspace, {
+    get: (target, name) => {
+      if (name === 'read') counting.reads++;
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return counting;
+}
+
 function heardBy(channel: FakeChannel): Y.Doc {
   const ydoc = new Y.Doc();
   for (const message of channel.sent.map((message) => readMessage(message)))
@@ -267,26 +280,38 @@ test('what the watch saw standing still is read once, also where the file says t
       fs.utimesSync(at('a.txt'), inAnHour, inAnHour);
     };
     outside('one\n');
-    let reads = 0;
-    const counting = new Proxy(workspace, {
-      get: (target, name) => {
-        if (name === 'read') reads++;
-        const value: unknown = Reflect.get(target, name);
-        return typeof value === 'function' ? value.bind(target) : value;
-      },
-    });
-    const documents = documentsOf({ workspace: counting, state });
+    const counting = countingReads(workspace);
+    const documents = documentsOf({ workspace: counting.workspace, state });
     await documents.start();
     try {
       const channel = new FakeChannel();
       await documents.join('a.txt', channel, asking);
       channel.say(step1Message(Y.encodeStateVector(new Y.Doc())));
       outside('one\ntwo\n');
-      reads = 0;
+      counting.reads = 0;
       const { size, mtimeMs, ino } = fs.statSync(at('a.txt'));
       workspace.noticed([{ path: 'a.txt', kind: 'file', what: 'changed', size, mtimeMs, ino, hash: hashBytes('one\ntwo\n') }]);
       await eventually(() => assert.equal(heardBy(channel).getText('content').toString(), 'one\ntwo\n'));
-      assert.equal(reads, 1);
+      assert.equal(counting.reads, 1);
+    } finally {
+      await documents.stop();
+    }
+  }));
+
+test('a file that a call makes where one was is taken as it is, also where it is how that began, as an empty one is', () =>
+  withWorkspace(async ({ workspace, state, put }) => {
+    const cause = { kind: 'connection' } as const;
+    put('a.txt', 'one\ntwo\n');
+    const counting = countingReads(workspace);
+    const documents = documentsOf({ workspace: counting.workspace, state });
+    await documents.start();
+    try {
+      const { channel } = await personIn(documents, 'a.txt');
+      await workspace.remove('a.txt', false, { cause });
+      counting.reads = 0;
+      await workspace.write('a.txt', Buffer.from(''), { cause, ifNoneMatch: '*' });
+      await eventually(() => assert.equal(heardBy(channel).getText('content').toString(), ''));
+      assert.equal(counting.reads, 1, 'nobody waited for the rest of it');
     } finally {
       await documents.stop();
     }
