@@ -124,6 +124,8 @@ describe('the single executable', { skip }, () => {
       const get = async (operation: string): Promise<unknown> =>
         (await fetch(`${url}/api/${operation}`, { headers: { authorization: `Bearer ${token}` } })).json();
       assert.equal(((await get('files.read?path=loans.ts')) as { size: number }).size, 56);
+      // A cursor of before the folder was listed for the first time is answered with resync.
+      await eventually(async () => assert.equal((await fetch(`${url}/readyz`)).status, 200));
       const { cursor } = (await get('changes.since')) as { cursor: string };
       fs.writeFileSync(path.join(folder, 'later.txt'), 'seen\n');
       await eventually(
