@@ -1,4 +1,5 @@
 import type { Cause } from '../contract/events.ts';
+import { shownName } from './shown-name.ts';
 
 /** What made a change, as it is shown: people round, agents square, runs a triangle, tasks a list, outside a dashed ring. */
 export type ActorKind = 'person' | 'agent' | 'run' | 'task' | 'outside';
@@ -21,7 +22,8 @@ export function actorsOf(cause: Cause): Actor[] {
   return known.length > 0 ? known : [{ key: 'agent:Outrigger', kind: 'agent', name: 'Outrigger' }];
 }
 
-export function actorNamed(name: string, kind: string): Actor {
+export function actorNamed(called: string, kind: string): Actor {
+  const name = shownName(called);
   if (kind === 'run' || kind === 'task') return { key: kind, kind, name };
   return kind === 'person' ? { key: `person:${name}`, kind, name } : { key: `agent:${name}`, kind: 'agent', name };
 }

@@ -7,6 +7,7 @@ import { accessibilityProblems, command, git, noBrowser, noBrowserOrGit, openFil
 import { clientOf, picture, sourceControl } from '../kit/source-control.ts';
 import { eventually } from '../kit/eventually.ts';
 import { openYjsClient } from '../kit/yjs-client.ts';
+import * as Y from 'yjs';
 
 const files = {
   'README.md': '# Loans\n\nA small library.\n',
@@ -72,6 +73,41 @@ test('of more people than there is room for all are counted, on a phone as well'
     await eventually(async () => assert.deepEqual(await seen(), [6, '+1']));
     await ada.setViewportSize({ width: 390, height: 844 });
     await eventually(async () => assert.deepEqual(await seen(), [3, '+4']));
+  });
+});
+
+test('presence of any shape costs nobody their caret, and no name turns what is beside it around', { skip: noBrowser }, async (t) => {
+  await withWorkbench({ 'a.txt': 'alpha\n' }, async ({ page, url }) => {
+    const other = openYjsClient(url, { token: pageToken, room: 'a.txt' });
+    t.after(() => other.destroy());
+    await other.synced();
+    const ada = await page({ name: 'Ada' });
+    await openFile(ada, 'a.txt');
+    const { awareness } = other.provider;
+    const at = JSON.parse(JSON.stringify(Y.createRelativePositionFromTypeIndex(other.text, 2))) as object;
+    const noPositions = [
+      {},
+      'a',
+      3,
+      { item: { client: other.ydoc.clientID, clock: 'x' } },
+      { tname: 'content', item: { client: {}, clock: -1 } },
+    ];
+    const cursors = [...noPositions.map((head) => ({ anchor: at, head })), 'a', 7, {}, { anchor: at }];
+    const people = [null, 'Ben', { name: { toString: 1 }, kind: [] }, { name: 'B'.repeat(500) }, { name: '\u202Eneb' }];
+    const states = [
+      5,
+      [],
+      ...cursors.map((cursor) => ({ user: { name: 'Ben' }, cursor })),
+      ...people.map((user) => ({ user, cursor: { anchor: at, head: at } })),
+    ];
+    for (const [index, state] of states.entries()) {
+      awareness.setLocalState(state as never);
+      // Seen by the page: what it says comes after that on the same socket.
+      other.text.insert(other.text.length, `${index};`);
+      await eventually(async () => assert.match(await text(ada), new RegExp(`\\b${index};$`)));
+    }
+    await eventually(async () => assert.equal(await ada.locator('.remote-caret b').innerText(), '\\u202Eneb'));
+    await ada.getByTestId('people').locator(String.raw`[data-initial="\\"]`).waitFor();
   });
 });
 

@@ -1,10 +1,10 @@
 import type { Presence } from '../../contract/documents.ts';
 import { type AwarenessEntry, GONE } from './sync-protocol.ts';
 import { isTooDeep } from '../../core/json-text.ts';
+import { namedPerson } from '../../core/named-person.ts';
 
 const MAX_STATE_CHARS = 16 * 1024;
 const MAX_CLIENTS_PER_CHANNEL = 64;
-const MAX_NAME_CHARS = 80;
 
 /**
  * Who is in a document. States are kept as the text that came and never parsed on their way; a parse happens only for the
@@ -98,16 +98,7 @@ export class PresenceMap<Owner> {
 
 function personOf(client: number, state: string): Presence | undefined {
   try {
-    // y-codemirror and the other bindings put {name, color, …} under "user"; seed 000's clients put them at the top.
-    const parsed = JSON.parse(state) as { user?: Record<string, unknown>; name?: unknown; color?: unknown; kind?: unknown };
-    const user = (typeof parsed.user === 'object' && parsed.user !== null ? parsed.user : parsed) as Record<string, unknown>;
-    const person: Presence = {
-      client,
-      name: typeof user['name'] === 'string' && user['name'] !== '' ? user['name'].slice(0, MAX_NAME_CHARS) : 'someone',
-      kind: user['kind'] === 'agent' ? 'agent' : 'person',
-    };
-    if (typeof user['color'] === 'string') person.color = user['color'].slice(0, MAX_NAME_CHARS);
-    return person;
+    return { client, ...namedPerson(JSON.parse(state)) };
   } catch {
     return undefined;
   }

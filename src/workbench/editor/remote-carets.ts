@@ -3,6 +3,7 @@ import { EditorSelection } from '@codemirror/state';
 import { type EditorView, layer, type LayerMarker, RectangleMarker, ViewPlugin, type ViewUpdate } from '@codemirror/view';
 import type { Awareness } from 'y-protocols/awareness';
 import * as Y from 'yjs';
+import { namedPerson } from '../../core/named-person.ts';
 import { type Actor, actorNamed, sayActor } from '../actor.ts';
 
 export interface RemoteCaret {
@@ -71,12 +72,14 @@ class CaretTracker {
     const carets: RemoteCaret[] = [];
     let wakeIn = Number.POSITIVE_INFINITY;
     for (const [client, state] of awareness.getStates()) {
-      const { user, cursor } = state as { user?: { name?: string; kind?: string }; cursor?: { anchor: unknown; head: unknown } };
+      // From anybody: of any shape.
+      const { cursor } = state as { cursor?: { anchor?: unknown; head?: unknown } | null };
       if (client === awareness.clientID || cursor === undefined || cursor === null) continue;
       const anchor = place(cursor.anchor, text, doc);
       const head = place(cursor.head, text, doc);
       if (anchor === undefined || head === undefined) continue;
-      const actor = actorNamed(user?.name ?? 'Someone', user?.kind ?? 'person');
+      const { name, kind } = namedPerson(state);
+      const actor = actorNamed(name, kind);
       const where = JSON.stringify(cursor);
       let move = this.#moves.get(client);
       if (move?.where !== where) this.#moves.set(client, (move = { where, at: now }));
@@ -110,9 +113,14 @@ class CaretTracker {
   }
 }
 
+/** Undefined also of what is no position, which Yjs throws at. */
 function place(position: unknown, text: Y.Text, doc: Y.Doc): number | undefined {
-  const found = Y.createAbsolutePositionFromRelativePosition(Y.createRelativePositionFromJSON(position), doc);
-  return found?.type === text ? found.index : undefined;
+  try {
+    const found = Y.createAbsolutePositionFromRelativePosition(Y.createRelativePositionFromJSON(position), doc);
+    return found?.type === text ? found.index : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 class Flag implements LayerMarker {
