@@ -7,7 +7,19 @@ import { test } from 'node:test';
 import { accessibilityProblems, git, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { withGitServer } from '../kit/git-server.ts';
-import { change, lines, loanFiles, numbered, openFocused, picture, row, sourceControl, text, toast } from '../kit/source-control.ts';
+import {
+  change,
+  clientOf,
+  lines,
+  loanFiles,
+  numbered,
+  openFocused,
+  picture,
+  row,
+  sourceControl,
+  text,
+  toast,
+} from '../kit/source-control.ts';
 
 test('of two changes in a file one is staged and committed, and the other remains', { skip: noBrowserOrGit }, async () => {
   await withWorkbench(
@@ -66,6 +78,50 @@ test('of two changes in a file one is staged and committed, and the other remain
       await picture(ada, 'commit');
       await ada.getByRole('button', { name: 'Compare a.txt' }).click();
       await diff.locator('.cm-changedLine', { hasText: 'first line 1' }).waitFor();
+    },
+    { git: true },
+  );
+});
+
+test('what others put into names, authors, subjects and lines is text, and what turns or hides a part of it is seen', {
+  skip: noBrowserOrGit,
+}, async () => {
+  const script = '<img src=x onerror=globalThis.ran=1>';
+  const files = { [`${script}.txt`]: `${script}\n`, 'an\u202Etxt.js': 'if (a\u202E\u2066b) {\u200B}\n', 'new\nline b/c.txt': 'x\n' };
+  await withWorkbench(
+    files,
+    async (served) => {
+      const { page, root } = served;
+      const client = clientOf(served);
+      git(root, '-c', `user.name=${script}`, 'commit', '-q', '--amend', '--reset-author', '-m', `${script}\u202E`);
+      git(root, 'branch', 'a<script>globalThis.ran=1</script>');
+      await client.call('checkpoints.create', { title: 'Empty' });
+      for (const name of Object.keys(files)) writeFileSync(path.join(root, name), `more\u202E\n${script}\n`);
+      await client.call('checkpoints.create', { title: script });
+      client.close();
+      const ada = await page({ name: 'Ada' });
+      await sourceControl(ada);
+      await ada.getByTestId('commit').getByRole('button').first().click();
+      const patch = ada.locator('.patch');
+      await patch.getByRole('button', { name: 'an\\u202Etxt.js', exact: true }).waitFor();
+      await patch.locator('.dl.add', { hasText: 'if (a\\u202E\\u2066b) {\\u200B}' }).waitFor();
+      await picture(ada, 'commit-of-markup');
+      await ada.getByTestId('checkpoint').filter({ hasText: script }).getByRole('button').first().click();
+      const kept = ada.getByTestId('checkpoint-view');
+      await kept.locator('.patch h3').nth(2).waitFor();
+      assert.deepEqual(
+        (await kept.locator('.patch h3 .path').allInnerTexts()).sort(),
+        [`${script}.txt`, 'an\\u202Etxt.js', 'new\\u000Aline b/c.txt'].sort(),
+      );
+      await picture(ada, 'checkpoint-of-markup');
+      await kept.locator('.patch h3 .path', { hasText: 'new' }).click();
+      await ada.locator('.cm-content', { hasText: 'more' }).waitFor();
+      await ada.keyboard.press('Control+Shift+f');
+      await ada.keyboard.type('more');
+      await ada.getByTestId('hit').filter({ hasText: 'more\\u202E' }).first().waitFor();
+      await ada.keyboard.press('Control+Shift+y');
+      await ada.getByText('committed').first().waitFor();
+      assert.equal(await ada.evaluate(() => 'ran' in globalThis), false);
     },
     { git: true },
   );

@@ -6,6 +6,7 @@ import { NamedPath } from '../named-path.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { useKeptFocus } from '../use-kept-focus.ts';
 import { useLoaded } from '../use-loaded.ts';
+import { shownName } from '../shown-name.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
 import {
@@ -116,7 +117,7 @@ export function ConflictPane({ path }: { path: string }) {
           <div class="settled">
             {entry !== undefined ? (
               <>
-                <p>Nothing is left to choose in {nameOf(path)}.</p>
+                <p>Nothing is left to choose in {shownName(nameOf(path))}.</p>
                 <button
                   type="button"
                   class="btn pri"

@@ -6,16 +6,21 @@ export interface PatchFile {
   lines: { kind: 'add' | 'del' | 'hunk' | 'same'; text: string }[];
 }
 
-/** A unified patch as lines to show, file by file. Stops at `most` lines. */
-export function patchFiles(patch: string, most: number): { files: PatchFile[]; cut: boolean } {
+/** A unified patch as lines to show, file by file, with the names of these in order. Stops at `most` lines. */
+export function patchFiles(patch: string, names: readonly string[], most: number): { files: PatchFile[]; cut: boolean } {
   const files: PatchFile[] = [];
+  let header: string | undefined;
+  let place = -1;
   let current: PatchFile | undefined;
   let inHunk = false;
   let total = 0;
   for (const line of patch.split('\n')) {
     if (line.startsWith('diff --git ')) {
       inHunk = false;
-      current = { title: / b\/(.*)$/.exec(line)?.[1]?.replace(/"$/, '') ?? line.slice(11), lines: [] };
+      // What a link took the place of comes first, under the same header.
+      if (line !== header) place += 1;
+      header = line;
+      current = { title: names[place] ?? line.slice('diff --git '.length), lines: [] };
       files.push(current);
     } else if (line.startsWith('@@ ')) {
       inHunk = true;

@@ -1,3 +1,4 @@
+import { shownText, shownName } from '../shown-name.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import type { PatchFile } from './patch-lines.ts';
 
@@ -6,11 +7,11 @@ export function PatchList({ files, compare }: { files: readonly PatchFile[]; com
   const workbench = useWorkbench();
   return (
     <>
-      {files.map(({ title, lines }) => (
-        <section key={title} class="patch">
+      {files.map(({ title, lines }, place) => (
+        <section key={place} class="patch">
           <h3 class="row">
             <button type="button" class="path ell" onClick={() => workbench.openFile(title)}>
-              {title}
+              {shownName(title)}
             </button>
             <span class="grow" />
             {compare !== undefined && (
@@ -20,12 +21,12 @@ export function PatchList({ files, compare }: { files: readonly PatchFile[]; com
             )}
           </h3>
           {lines.length === 0 ? (
-            <p class="hint">No lines to show: it is binary, or only its name or mode changed.</p>
+            <p class="hint">No lines to show: it is empty or binary, or only its name or mode changed.</p>
           ) : (
             <pre tabIndex={0} aria-label={title}>
               {lines.map(({ kind, text }, index) => (
                 <div key={index} class={`dl ${kind}`}>
-                  {text === '' ? ' ' : text}
+                  {text === '' ? ' ' : shownText(text)}
                 </div>
               ))}
             </pre>

@@ -27,7 +27,11 @@ export function CheckpointPane({ checkpoint, title }: { checkpoint: number; titl
   useEffect(() => checkpoints.want(), [checkpoints]);
   const load = async (signal: AbortSignal): Promise<void> => {
     const { files, fileCount, patch, truncated } = await workbench.client.call('checkpoints.diff', { id: checkpoint, against }, { signal });
-    const { files: read, cut } = patchFiles(patch, mostLines);
+    const { files: read, cut } = patchFiles(
+      patch,
+      files.map(({ path }) => path),
+      mostLines,
+    );
     if (!signal.aborted) found.value = { files, fileCount, patch: read, cut: cut || truncated };
   };
   const problem = useLoaded(load, { change: () => against === 'now', afterMs: 500 }, [checkpoint, against]);

@@ -1,4 +1,5 @@
 import { Dialog } from '../shell/dialog.tsx';
+import { shownName, shownText } from '../shown-name.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
 import type { Clash, ClashHunk } from './clash.ts';
@@ -43,7 +44,7 @@ function ClashPlace({ hunk, of }: { hunk: ClashHunk; of: Clash['of'] }) {
   return (
     <section class="place" data-testid="clash" aria-label={line === undefined ? path : `${path}, line ${line}`}>
       <h3 class="row place-h">
-        <span class="path ell">{path}</span>
+        <span class="path ell">{shownName(path)}</span>
         {line !== undefined && <span class="faint sm num">line {line}</span>}
       </h3>
       {kind === 'file' && run === null && now === null ? (
@@ -57,7 +58,7 @@ function ClashPlace({ hunk, of }: { hunk: ClashHunk; of: Clash['of'] }) {
             <div key={name} class={`side-${side}`}>
               <h4>{name}</h4>
               <pre tabIndex={0} aria-label={`${name}, ${path}`}>
-                {text === null ? <i class="faint">Not there</i> : text === '' ? <i class="faint">No lines here</i> : text}
+                {text === null ? <i class="faint">Not there</i> : text === '' ? <i class="faint">No lines here</i> : shownText(text)}
               </pre>
             </div>
           ))}

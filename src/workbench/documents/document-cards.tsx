@@ -10,6 +10,7 @@ import { NamedPath } from '../named-path.tsx';
 import { copyText } from '../shell/copy-text.ts';
 import { Icon } from '../shell/icon.tsx';
 import { Revision } from '../shell/revision.tsx';
+import { shownName } from '../shown-name.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { byteSize, longTime } from '../words.ts';
 import type { DocumentSession } from './document-session.ts';
@@ -74,7 +75,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
   const facts = (
     <dl class="kv">
       <dt>Path</dt>
-      <dd class="path">{path}</dd>
+      <dd class="path">{shownName(path)}</dd>
       {size !== undefined && (
         <>
           <dt>Size</dt>
@@ -137,7 +138,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
           </>
         }
       >
-        {nameOf(path)} is {size === undefined ? 'a large file' : byteSize(size)}. Shared editing stops at{' '}
+        {shownName(nameOf(path))} is {size === undefined ? 'a large file' : byteSize(size)}. Shared editing stops at{' '}
         {limit === undefined ? 'a limit' : byteSize(limit)}, so this is a read-only view of the file on disk.
       </Card>
     );
@@ -151,7 +152,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
         facts={
           <dl class="kv">
             <dt>Path</dt>
-            <dd class="path">{path}</dd>
+            <dd class="path">{shownName(path)}</dd>
           </dl>
         }
         buttons={
@@ -206,7 +207,7 @@ export function DeletedCard({ path, session }: { path: string; session: Document
       facts={
         <dl class="kv">
           <dt>Path</dt>
-          <dd class="path">{path}</dd>
+          <dd class="path">{shownName(path)}</dd>
           {last !== undefined && actor !== undefined && (
             <>
               <dt>Deleted</dt>

@@ -275,7 +275,7 @@ function lineChoices(workbench: ReturnType<typeof useWorkbench>, line: number | 
         <>
           <Icon name="jump" />
           <span class="grow">
-            Line {line} of {nameOf(tab.path)}
+            Line {line} of {shownName(nameOf(tab.path))}
           </span>
           <span class="faint sm">1 to {view.state.doc.lines.toLocaleString('en')}</span>
         </>

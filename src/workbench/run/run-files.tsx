@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import type { CodeFile, CodeOutcome } from '../../contract/code.ts';
 import { isPicture } from '../documents/file-kinds.ts';
 import { Icon } from '../shell/icon.tsx';
+import { shownName } from '../shown-name.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { byteSize, count } from '../words.ts';
 
@@ -77,7 +78,7 @@ function FileRow({ file, session, preview }: { file: CodeFile; session: string; 
       <span class="row">
         <Icon name={type === undefined ? 'doc' : 'img'} />
         <span class="ell grow path" dir="auto" title={file.name}>
-          {file.name}
+          {shownName(file.name)}
         </span>
         <span class="xs faint num">{byteSize(file.size)}</span>
         <button

@@ -3,6 +3,7 @@ import { nameOf } from '../file-paths.ts';
 import { copyText } from '../shell/copy-text.ts';
 import { Icon } from '../shell/icon.tsx';
 import { sayKey } from '../shell/keys.ts';
+import { shownName } from '../shown-name.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { runFile, runProblem, stopRun } from './run-actions.ts';
 import { languageProblem, type RunForm } from './run-form.ts';
@@ -27,7 +28,7 @@ export function RunFormView({ path }: { path: string }) {
     >
       <div class="row">
         <span class="ell grow path" dir="auto" title={path}>
-          {nameOf(path)}
+          {shownName(nameOf(path))}
         </span>
         <LanguageChoice path={path} form={form} language={language} />
       </div>

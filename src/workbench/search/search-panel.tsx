@@ -8,6 +8,7 @@ import { Revision } from '../shell/revision.tsx';
 import { Toggle } from '../shell/toggle.tsx';
 import { rowHeightPx, useScroll } from '../use-scroll.ts';
 import { useKeptFocus } from '../use-kept-focus.ts';
+import { shownText } from '../shown-name.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { scrollToShow, virtualWindow } from '../virtual-window.ts';
 import { count } from '../words.ts';
@@ -380,12 +381,12 @@ function ResultRow({
       <span class="faint num">{row.line}</span>
       <code class="ell">
         {row.parts.map(({ text, hit, becomes }, index) => {
-          if (!hit) return text;
-          if (becomes === undefined) return <mark key={index}>{text}</mark>;
+          if (!hit) return shownText(text);
+          if (becomes === undefined) return <mark key={index}>{shownText(text)}</mark>;
           return (
             <span key={index}>
-              {text !== '' && <del>{text}</del>}
-              {becomes !== '' && <ins>{becomes}</ins>}
+              {text !== '' && <del>{shownText(text)}</del>}
+              {becomes !== '' && <ins>{shownText(becomes)}</ins>}
             </span>
           );
         })}

@@ -1,4 +1,5 @@
 import { nameOf } from '../file-paths.ts';
+import { shownName } from '../shown-name.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { Icon } from './icon.tsx';
 import { sayKey } from './keys.ts';
@@ -12,7 +13,7 @@ export function RightHead({ takesFocus }: { takesFocus: boolean }) {
   return (
     <div class="sp-h">
       <h2 class="ell" dir="auto">
-        {path === undefined ? 'History' : `History of ${nameOf(path)}`}
+        {path === undefined ? 'History' : `History of ${shownName(nameOf(path))}`}
       </h2>
       <button
         type="button"

@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { copyText } from './copy-text.ts';
+import { shownName } from '../shown-name.ts';
 import { Icon } from './icon.tsx';
 import type { Toast, Toasts } from './toasts.ts';
 
@@ -45,7 +46,7 @@ function ToastCard({ toast, toasts, leave }: { toast: Toast; toasts: Toasts; lea
     <div class={`toast ${toast.tone}`} role={toast.tone === 'bad' ? 'alert' : 'status'} data-testid="toast">
       <Icon name={toast.tone === 'bad' ? 'err' : 'info'} />
       <div class="grow">
-        <b>{toast.title}</b>
+        <b>{shownName(toast.title)}</b>
         {toast.text !== undefined && <p class="sub">{toast.text}</p>}
         {open.value && <pre class="out">{details}</pre>}
         {(toast.actions.length > 0 || error !== undefined) && (

@@ -2,6 +2,7 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import { newEntry } from '../commands.ts';
 import { nameOf } from '../file-paths.ts';
 import { useFileDrop } from '../files/file-drop.ts';
+import { shownName } from '../shown-name.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { count, longTime } from '../words.ts';
 import { Icon } from './icon.tsx';
@@ -45,7 +46,7 @@ export function Welcome() {
           {recent !== undefined && (
             <button type="button" onClick={() => workbench.openFile(recent)}>
               <Icon name="files" />
-              <span class="grow ell">Continue in {nameOf(recent)}</span>
+              <span class="grow ell">Continue in {shownName(nameOf(recent))}</span>
               <span class="kbd">{sayKey('Ctrl E', apple)}</span>
             </button>
           )}
