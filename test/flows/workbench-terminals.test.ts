@@ -107,6 +107,37 @@ test('two thousand pasted lines arrive once, in order', { skip: noBrowser }, asy
   });
 });
 
+test('a link says where it leads, whatever its text says, and is followed with Ctrl, to the web alone', { skip: noBrowser }, async () => {
+  await withWorkbench({}, async ({ page, url }) => {
+    const ada = await page({ name: 'Ada' });
+    await openTerminal(ada);
+    const program = String.raw`printf '\033]8;;${url}/healthz\007web\055link\033]8;;\007\n\033]8;;javascript:globalThis.ran=1\007java\055link\033]8;;\007\n\033]0;\342\200\256eltit\007'`;
+    await ada.keyboard.type(`${program}\n`);
+    await shows(ada, /java-link/);
+    const screen = ada.locator('.xterm').locator('..');
+    const opened: string[] = [];
+    ada.on('popup', (popup) => void opened.push(popup.url()));
+    const over = async (text: string): Promise<void> => {
+      await ada.mouse.move(1, 1);
+      const box = await ada.locator('.xterm-rows > div', { hasText: new RegExp(`^${text}`) }).boundingBox();
+      await ada.mouse.move((box?.x ?? 0) + 20, (box?.y ?? 0) + 8, { steps: 3 });
+      await ada.mouse.down();
+      await ada.mouse.up();
+    };
+    await over('web-link');
+    await eventually(async () => assert.equal(await screen.getAttribute('title'), `${url}/healthz\nCtrl click to open`));
+    assert.deepEqual(opened, [], 'a click alone selects');
+    await ada.keyboard.down('Control');
+    await over('java-link');
+    await eventually(async () => assert.notEqual(await screen.getAttribute('title'), `${url}/healthz\nCtrl click to open`));
+    await over('web-link');
+    await eventually(() => assert.equal(opened.length, 1));
+    await ada.keyboard.up('Control');
+    assert.equal(await ada.evaluate(() => 'ran' in globalThis), false);
+    await ada.getByRole('tab', { name: '\\u202Eeltit' }).waitFor();
+  });
+});
+
 test('two pages of different sizes show a program as it draws itself, and so they do after a kill of the sidecar (long form)', {
   skip: noBrowser,
 }, async () => {

@@ -3,12 +3,15 @@ import { FitAddon } from '@xterm/addon-fit';
 import { type ILink, type ITheme, Terminal } from '@xterm/xterm';
 import { guardTerminal } from '../../core/guard-terminal.ts';
 import type { WorkbenchClient } from '../client-port.ts';
+import { shownName } from '../shown-name.ts';
+import { apple } from '../use-workbench.ts';
 import { TerminalLink, type TerminalNews, type TerminalSize } from './terminal-link.ts';
 import { tokenColors } from './token-colors.ts';
 
 const scrollback = 10_000;
 const leastContrast = 4.5;
 const limits = { columns: [2, 1000], rows: [1, 500] } as const;
+const toFollow = `${apple ? 'Cmd' : 'Ctrl'} click to open`;
 const webAddress = /https?:\/\/[^\s"'<>`]+[^\s"'<>`.,;:!?)\]}]/g;
 
 export interface TerminalScreenDependencies {
@@ -36,6 +39,13 @@ export class TerminalScreen {
   readonly #box: HTMLElement;
   readonly #mayType: boolean;
   readonly #observer: ResizeObserver;
+  /** Where one leads is said: its text may say something else. */
+  readonly #links = {
+    activate: follow,
+    hover: (_event: MouseEvent, address: string): void =>
+      void (this.#box.title = isWeb(address) ? `${shownName(address)}\n${toFollow}` : ''),
+    leave: (): void => this.#box.removeAttribute('title'),
+  };
   #viewers = 0;
   #frame = 0;
 
@@ -53,7 +63,7 @@ export class TerminalScreen {
       disableStdin: !options.mayType,
       cursorInactiveStyle: options.mayType ? 'outline' : 'none',
       screenReaderMode: options.screenReader,
-      linkHandler: { activate: follow },
+      linkHandler: this.#links,
     });
     guardTerminal(this.#terminal);
     this.#terminal.loadAddon(this.#fit);
@@ -168,14 +178,18 @@ export class TerminalScreen {
     return [...text.matchAll(webAddress)].map(({ 0: address, index }) => ({
       text: address,
       range: { start: { x: columns[index] ?? 1, y: row }, end: { x: columns[index + address.length - 1] ?? 1, y: row } },
-      activate: follow,
+      ...this.#links,
     }));
   }
 }
 
+function isWeb(address: string): boolean {
+  return /^https?:\/\//i.test(address);
+}
+
 /** Only the web, and only when it is meant: a click alone selects. */
 function follow(event: MouseEvent, address: string): void {
-  if ((event.ctrlKey || event.metaKey) && /^https?:\/\//i.test(address)) window.open(address, '_blank', 'noopener,noreferrer');
+  if ((event.ctrlKey || event.metaKey) && isWeb(address)) window.open(address, '_blank', 'noopener,noreferrer');
 }
 
 function within(value: number, [least, most]: readonly [number, number]): number {

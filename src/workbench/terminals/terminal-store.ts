@@ -2,6 +2,7 @@ import { effect, type Signal, signal, untracked } from '@preact/signals';
 import type { ProcessInfo } from '../../contract/processes.ts';
 import type { TerminalInfo } from '../../contract/terminals.ts';
 import type { WorkbenchClient } from '../client-port.ts';
+import { shownName } from '../shown-name.ts';
 import { nameOf } from '../file-paths.ts';
 import type { ProcessStore } from '../processes/process-store.ts';
 import type { Toasts } from '../shell/toasts.ts';
@@ -36,7 +37,7 @@ export class TerminalStore {
   title({ id, title }: Pick<ProcessInfo, 'id' | 'title'>): string {
     const words = this.facts.value.get(id)?.title ?? title;
     // A program that sets no title is called by its name.
-    return /^\/\S+$/.test(words) ? nameOf(words) : words;
+    return shownName(/^\/\S+$/.test(words) ? nameOf(words) : words);
   }
 
   note(id: string, news: TerminalNews): void {
