@@ -3,9 +3,9 @@ import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:f
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
-import { accessibilityProblems, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
+import { accessibilityProblems, noBrowserOrGit, withWorkbench, type Workbenches } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
-import { readOnlyFolder } from '../kit/small-disk.ts';
+import { readOnlyFolder, withSmallDisk } from '../kit/small-disk.ts';
 import { clientOf, loanFiles, openFocused, picture, text, toast } from '../kit/source-control.ts';
 
 const binary = Buffer.from([0, 255, 1, 2, 254]);
@@ -201,6 +201,38 @@ test('a file that could not be written says why, and what can be done; what is t
     await saved(ada).waitFor();
     assert.match(readFileSync(file, 'utf8'), /^mine class Loan/);
     await ada.locator('.cm-focused').waitFor();
+  });
+});
+
+test('that edits are not stored is seen beside what is saved, and said, until they are again', {
+  skip: noBrowserOrGit,
+}, async (context) => {
+  await withSmallDisk(context, 4096, async (disk) => {
+    const look = async ({ page, root }: Workbenches): Promise<void> => {
+      const file = path.join(root, 'models/loan.py');
+      const ada = await page({ name: 'Ada' });
+      const ben = await page({ name: 'Ben', theme: 'light', size: [390, 844] });
+      for (const one of [ada, ben]) await openFocused(one, 'loan.py');
+      await ada.keyboard.type('first ');
+      await saved(ada).waitFor();
+      assert.equal(await ada.getByTestId('unsafe').count(), 0);
+      assert.throws(() => writeFileSync(path.join(disk, 'filler'), Buffer.alloc(8_000_000)), { code: 'ENOSPC' });
+      // More than a page of the log that is there already.
+      await ada.keyboard.insertText(`# ${'second '.repeat(2000)}\n`);
+      for (const one of [ada, ben]) {
+        await one.getByTestId('unsafe').filter({ hasText: 'Edits not stored' }).waitFor();
+        await one.getByRole('status').filter({ hasText: "Edits can't be stored: " }).waitFor({ state: 'attached' });
+        assert.deepEqual(await accessibilityProblems(one), []);
+      }
+      await eventually(() => assert.match(readFileSync(file, 'utf8'), /^first # second [^]*class Loan/));
+      await saved(ada).waitFor();
+      await picture(ada, 'unsafe-dark');
+      await picture(ben, 'unsafe-phone');
+      rmSync(path.join(disk, 'filler'));
+      await ada.keyboard.type('third ');
+      for (const one of [ada, ben]) await one.getByTestId('unsafe').waitFor({ state: 'detached' });
+    };
+    await withWorkbench(loanFiles, look, { state: path.join(disk, 'state') });
   });
 });
 

@@ -62,7 +62,7 @@ export interface Workbenches extends ServedFolder {
 export async function withWorkbench(
   files: Record<string, string>,
   run: (workbenches: Workbenches) => Promise<void>,
-  options: { git?: boolean; env?: Readonly<Record<string, string>> } = {},
+  options: { git?: boolean; env?: Readonly<Record<string, string>>; state?: string } = {},
 ): Promise<void> {
   await buildPages();
   const scratch = mkdtempSync(path.join(tmpdir(), 'outrigger-page-'));
@@ -77,7 +77,7 @@ export async function withWorkbench(
     git(root, 'add', '-A');
     git(root, 'commit', '-q', '-m', 'The first loans');
   }
-  const served = new Served(root, path.join(scratch, 'state'), options.env ?? {});
+  const served = new Served(root, options.state ?? path.join(scratch, 'state'), options.env ?? {});
   const people = new People();
   try {
     await served.start(0);

@@ -4,7 +4,7 @@ import { ClashBanner } from '../documents/clash-banner.tsx';
 import type { DocumentSession } from '../documents/document-session.ts';
 import { FailedBanner } from '../documents/failed-banner.tsx';
 import { isDrawing } from '../documents/file-kinds.ts';
-import { saveWords } from '../documents/save-state.ts';
+import { isStuck, saveWords } from '../documents/save-state.ts';
 import { RunButton } from '../run/run-button.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { Meanwhile } from '../shell/meanwhile.tsx';
@@ -212,6 +212,8 @@ function useFollow(session: DocumentSession, open: boolean): number | undefined 
   return caret?.color;
 }
 
+const meanwhile = 'The file is written as always. What it does not hold yet would be lost if Outrigger was killed.';
+
 function Crumbs({ session }: { session: DocumentSession }) {
   const workbench = useWorkbench();
   const { facts, link, saved } = workbench;
@@ -234,7 +236,9 @@ function Crumbs({ session }: { session: DocumentSession }) {
   };
   // Before it is here nobody knows.
   const [state, revision] = session.state.value.name === 'opening' && session.edits.value === 0 ? [] : words.split(' · ');
-  const isBad = info?.state === 'failed' || info?.state === 'conflict' || (session.readOnly.value && !session.settled);
+  const isBad = isStuck(info?.state) || (session.readOnly.value && !session.settled);
+  // The file has it; what is typed next, nobody would find again after a crash.
+  const isUnsafe = info?.problem !== undefined && !isStuck(info.state);
   return (
     <div class="crumb">
       <nav class="row grow" aria-label="Where you are">
@@ -275,8 +279,14 @@ function Crumbs({ session }: { session: DocumentSession }) {
         </button>
       )}
       <span class="unseen" role="status">
-        {said}
+        {said ?? (isUnsafe ? info.problem : undefined)}
       </span>
+      {isUnsafe && (
+        <span class="xs warn row" data-testid="unsafe" title={`${info.problem}\n${meanwhile}`}>
+          <Icon name="warn" small />
+          Edits not stored
+        </span>
+      )}
       <span
         key={count}
         class={`xs saved${said !== undefined ? ' pulse' : ''}${isBad ? ' bad' : ' faint'}`}
