@@ -428,7 +428,7 @@ export const limitParts = [
       ]),
       constant(
         'what an open document may grow to, times `documents.maxBytes`',
-        'src/services/documents/opening.ts',
+        'src/services/documents/sizes.ts',
         'GROWS_TO',
         'times',
         'close 4415; what came before is saved, and there after a crash',
@@ -439,7 +439,7 @@ export const limitParts = [
       ),
       constant(
         'all that is in an open document, times that',
-        'src/services/documents/opening.ts',
+        'src/services/documents/sizes.ts',
         'BYTES_OF_A_UNIT',
         'times',
         'likewise, at twice as much at the latest; it begins anew when it is opened again and nothing in it is unsaved',

@@ -7,10 +7,11 @@ import { Taking, type TakingCounts } from './documents-fuzz-taking.ts';
 import { FuzzWorld, SAVE_IDLE_MS, sleep } from './documents-fuzz-world.ts';
 
 /*
- * Stock clients of y-websocket and of Hocuspocus, programs that write the files, take them away, bring them back and put others in their place, calls that do, renames, restarts, kills
- * and lost states, in random order. Every insertion is a word of its own; at rest each word that nobody removed stands there exactly once, every client has the
- * same text, and the file holds it, with its own line ends and byte order mark. A file that was taken away is not there until somebody types in it, or brings it
- * back; until then those who have it open have what it held.
+ * Stock clients of y-websocket and of Hocuspocus, programs that write the files, take them away, bring them back and put others in
+ * their place, calls that do, renames, restarts, kills and lost states, in random order. Every insertion is a word of its own; at
+ * rest each word that nobody removed stands there exactly once, every client has the same text, and the file holds it, with its own
+ * line ends and byte order mark. A file that was taken away is not there until somebody types in it, or brings it back; until then
+ * those who have it open have what it held.
  */
 
 export interface FuzzPlan {

@@ -18,12 +18,13 @@ import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
 import { heal } from './healing.ts';
 import { applyTextEdits, hashText, ownDoc, setSavedMark } from './lineage.ts';
 import { unionTexts } from './merge.ts';
-import { GROWS_TO, mostBytes, mostState, type Opened, openDocument } from './opening.ts';
+import { type Opened, openDocument } from './opening.ts';
 import type { Pulse } from './pulse.ts';
 import type { ReplacedFiles, Replacing } from './replaced-files.ts';
 import { Room } from './room.ts';
 import type { SavePace } from './save-pace.ts';
 import { SaveTimer } from './save-timer.ts';
+import { GROWS_TO, mostBytes, mostState } from './sizes.ts';
 
 const SAVE_ATTEMPTS = 6;
 const MISSED_AT_ONCE = 1000;
