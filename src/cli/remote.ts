@@ -13,7 +13,7 @@ import { connectTo, explained, findSidecar, servedFolder, stateFolders, type Tar
 import { folderProblem, requireFile } from './local-paths.ts';
 import { withProgress } from './progress.ts';
 import { readMainToken } from '../sidecar/callers.ts';
-import { columns, shellWord, type Terminal } from './terminal.ts';
+import { columns, shellWord, shown, type Terminal } from './terminal.ts';
 
 /** After Ctrl-C. */
 const CLOSE_WITHIN_MS = 1000;
@@ -162,7 +162,7 @@ export async function runList(wirePath: string, flags: RemoteFlags & { recursive
           rows.push([
             entry.kind === 'file' ? String(entry.size) : '-',
             isoTime(entry.modified)?.slice(0, 19).replace('T', ' ') ?? '-',
-            printable(entry.path) + (entry.kind === 'directory' ? '/' : ''),
+            shown(entry.path) + (entry.kind === 'directory' ? '/' : ''),
           ]);
       }
       await stream.end;
@@ -212,7 +212,7 @@ export async function runPut(
         body,
       );
       if (flags.json === true) terminal.out(`${JSON.stringify(written)}\n`);
-      else terminal.err(`${written.changed ? 'wrote' : 'unchanged'} ${printable(wirePath)}, ${written.size} bytes, r${written.revision}\n`);
+      else terminal.err(`${written.changed ? 'wrote' : 'unchanged'} ${shown(wirePath)}, ${written.size} bytes, r${written.revision}\n`);
     },
     wirePath,
   );
@@ -247,7 +247,7 @@ export async function runWatch(flags: RemoteFlags & { cursor?: string }, termina
         else if (item.type === 'change') {
           const who = item.cause.who?.map(({ name }) => name).join(', ') ?? item.cause.kind;
           await writeText(
-            `r${item.revision}  ${item.what.padEnd(7)}  ${printable(item.from === undefined ? item.path : `${item.from} → ${item.path}`)}  ${terminal.dim(who)}\n`,
+            `r${item.revision}  ${item.what.padEnd(7)}  ${shown(item.from === undefined ? item.path : `${item.from} → ${item.path}`)}  ${terminal.dim(shown(who))}\n`,
           );
         } else if (item.type === 'resync') terminal.err(`resync: ${item.reason}\n`);
       }
@@ -314,9 +314,9 @@ export async function runToken(named: string | undefined, flags: TokenFlags, ter
         columns(
           tokens.map((token) => [
             token.id,
-            token.name,
+            shown(token.name),
             token.access,
-            token.paths?.join(',') ?? 'all',
+            shown(token.paths?.join(',') ?? 'all'),
             token.revoked ? 'revoked' : token.expires === null ? 'holds' : `until ${new Date(token.expires).toISOString()}`,
           ]),
         ),
@@ -362,11 +362,6 @@ function parseInput(text: string): unknown {
   } catch (error) {
     throw new OutriggerError('BAD_INPUT', `The input is not JSON: ${(error as Error).message}`);
   }
-}
-
-/** Names may hold anything but NUL and a slash; a terminal must not obey them. */
-function printable(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => JSON.stringify(character).slice(1, -1));
 }
 
 async function readStdin(terminal: Terminal): Promise<Uint8Array> {

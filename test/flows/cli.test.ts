@@ -658,6 +658,28 @@ test('a token is limited to the paths that are named, also where a comma too man
   assert.match((await run(['token', '--list'])).out, /  limited +read +sub,sub\/deep /);
 });
 
+test('names of files and tokens are printed so that no terminal obeys them', async () => {
+  const name = 'a\u001b[2Jb\nc\u202Ed';
+  const seen = String.raw`a\u001b[2Jb\u000ac\u202ed`;
+  const made = await run(['token', '--create', name, '--access', 'write', '--paths', `sub/${name}`]);
+  assert.equal(made.code, 0, made.err);
+  assert.ok((await run(['token', '--list'])).out.includes(`  ${seen}  write  sub/${seen}  holds\n`));
+  const watch = start(['watch']);
+  let out = '';
+  watch.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text));
+  let changes = 0;
+  await eventually(async () => {
+    const put = await run(['put', `sub/${name}/file`], String(changes++), { OUTRIGGER_TOKEN: made.out.trim() });
+    assert.equal(put.code, 0, put.err);
+    assert.ok(out.includes(`  sub/${seen}/file  ${seen}\n`), out);
+  }, 20_000);
+  const exited = once(watch, 'exit');
+  watch.kill('SIGINT');
+  await exited;
+  assert.ok((await run(['ls', 'sub'])).out.includes(`  sub/${seen}/\n`));
+  fs.rmSync(path.join(root, 'sub', name), { recursive: true });
+});
+
 test('--version and --help answer on stdout with 0', async () => {
   const { version } = JSON.parse(fs.readFileSync(path.join(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string };
   assert.deepEqual(await run(['--version']), { code: 0, out: `${version}\n`, err: '' });
