@@ -8,7 +8,7 @@ import { isLoopback } from '../core/loopback.ts';
 import { type OperationName, operations } from '../contract/operations.ts';
 import { readHub } from '../hub/hub-folder.ts';
 import { registerAgentCom } from '../adapters/agentcom/agentcom.ts';
-import { processEnvironment, readSurroundings, type Surroundings } from '../config/load.ts';
+import { processEnvironment, readSurroundings, type Surroundings, tokenProblem } from '../config/load.ts';
 import { type Hub, hubDefaults, type HubOptions, type HubParts, startHub } from '../hub/hub.ts';
 import { registerHubPages } from '../hub/pages.ts';
 import { createLog, type LogLevel } from '../sidecar/log.ts';
@@ -27,7 +27,6 @@ const signals: readonly NodeJS.Signals[] = [
   ...(process.platform === 'win32' ? (['SIGBREAK'] as const) : []),
 ];
 const TOKEN_VARIABLE = 'OUTRIGGER_HUB_TOKEN';
-const MIN_TOKEN_LENGTH = 16;
 const WAIT_LOOK_MS = 200;
 /** In a shorter one a link whose connection was lost is not back in time. */
 const MIN_LEASE_MS = 3000;
@@ -111,8 +110,8 @@ function hubOptions(flags: HubFlags): HubOptions {
   const env = processEnvironment();
   const surroundings = readSurroundings(env);
   const token = env[TOKEN_VARIABLE];
-  if (token !== undefined && token.length < MIN_TOKEN_LENGTH)
-    throw new UnavailableError(`${TOKEN_VARIABLE} must be at least ${MIN_TOKEN_LENGTH} characters long.`);
+  const problem = token === undefined ? undefined : tokenProblem(token);
+  if (problem !== undefined) throw new UnavailableError(`${TOKEN_VARIABLE} ${problem}`);
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new UsageError(`--port ${port} is no port.`);
   const lease = milliseconds('--lease-ms', leaseMs);
   if (lease < MIN_LEASE_MS)

@@ -113,6 +113,14 @@ test('every problem is told at once, with what was given, what is allowed, and t
   });
 });
 
+test('a token is one that a header can carry, whole', () => {
+  const says = /^The token may hold letters, digits and signs of ASCII, no space and no comma/;
+  for (const token of ['correct horse battery staple', 'schlüssel-für-den-ordner', 'one,two,three,four,five', `${'x'.repeat(20)}\n`])
+    assert.match(problemsOf({ env: { OUTRIGGER_TOKEN: token } }).join(), says, token);
+  withFile('a b c d e f g h i j\n', (tokenFile) => assert.match(problemsOf({ flags: { tokenFile } }).join(), says));
+  assert.deepEqual(problemsOf({ env: { OUTRIGGER_TOKEN: "!#$%&'()*+-./09:;<=>?@AZ[]^_`az{|}~" } }), []);
+});
+
 test('a config file that is named must be there and hold one object', () => {
   assert.match(problemsOf({ file: '/nowhere/config.json' }).join(), /can't be read/);
   assert.match(problemsOf({ env: { OUTRIGGER_CONFIG: '/nowhere/config.json' } }).join(), /can't be read/);

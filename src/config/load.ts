@@ -100,10 +100,19 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
     if (values[other] !== undefined && values[other] !== 0 && values[one] === values[other])
       problems.push(`${one} and ${other} are both ${values[other]}; give each its own, or leave ${other} out.`);
   }
-  if (typeof values.token === 'string' && values.token !== '' && values.token.length < 16)
-    problems.push('The token must be at least 16 characters long.');
+  const { token } = values;
+  const problem = typeof token === 'string' && token !== '' ? tokenProblem(token) : undefined;
+  if (problem !== undefined) problems.push(`The token ${problem}`);
   if (problems.length > 0) throw new ConfigError(problems);
   return { config: Object.freeze(values) as Config, sources: sources as Record<OptionKey, OptionSource>, surroundings };
+}
+
+/** Why nobody could come in with it, for who chooses it: headers hold ASCII alone, and it ends there at a space or a comma. */
+export function tokenProblem(token: string): string | undefined {
+  if (token.length < 16) return 'must be at least 16 characters long.';
+  return /^[!-+\--~]+$/.test(token)
+    ? undefined
+    : 'may hold letters, digits and signs of ASCII, no space and no comma: a header takes no others.';
 }
 
 /** Options of listeners that would take a port from each other. */
