@@ -218,7 +218,7 @@ export const errorTable = {
     code: 'failed_precondition',
     status: 415,
     retryable: false,
-    hint: 'Symbols are known for TypeScript and JavaScript; docs/search.md says how to add a language.',
+    hint: 'Symbols are known for TypeScript, JavaScript and Python; docs/search.md says how to add a language.',
   },
   // processes, git
   TOOL_MISSING: {

@@ -317,7 +317,10 @@ test('symbols and outlines are those of the text as it is, unsaved typing includ
     const python = await client.call('files.outline', { path: 'src/deep/er/file.py' });
     assert.equal(python.language, 'python');
     assert.deepEqual(python.symbols, [{ name: 'needle', kind: 'function', line: 1, column: 5, endLine: 2, depth: 0, exported: true }]);
-    await assert.rejects(client.call('files.outline', { path: 'crlf.txt' }), (error: OutriggerError) => error.reason === 'NO_LANGUAGE');
+    await assert.rejects(client.call('files.outline', { path: 'crlf.txt' }), {
+      reason: 'NO_LANGUAGE',
+      hint: /TypeScript, JavaScript and Python;/,
+    });
   }));
 
 test('a file that is nested too deeply for the parser ends nothing: its outline is refused, and symbols of others are found', () =>
