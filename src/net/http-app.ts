@@ -73,6 +73,8 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
     reply.header('x-content-type-options', 'nosniff');
     reply.header('referrer-policy', 'no-referrer');
     reply.header('content-security-policy', "frame-ancestors 'self'");
+    if (headers.host === undefined && request.raw.httpVersion === '1.1')
+      return done(new OutriggerError('BAD_INPUT', 'A request of HTTP/1.1 names its Host.'));
     const host = hostProblem(headers, policy());
     if (host !== undefined) return done(new OutriggerError('BAD_HOST', host));
     const origin = judgeOrigin(request.method, headers, policy());

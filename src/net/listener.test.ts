@@ -118,6 +118,9 @@ test('what makes no sense is answered, but not in the middle of the answer to wh
     const alone = await rawSocket(port, 'no sense\r\n\r\n');
     await alone.closed;
     assert.match(alone.received, /^HTTP\/1\.1 400 /);
+    const homeless = await rawSocket(port, 'GET /slow HTTP/1.1\r\nConnection: close\r\n\r\n');
+    await homeless.closed;
+    assert.match(homeless.received, /^HTTP\/1\.1 400 .*"message":"A request of HTTP\/1\.1 names its Host\."/s);
     const behind = await rawSocket(port, 'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await eventually(() => behind.received.includes('begun'));
     behind.socket.write('no sense\r\n\r\n');

@@ -55,6 +55,8 @@ export class Listener {
         // Longer than the usual 60 s of a proxy or the 75 s of a pool in front, which would else reuse a connection that is being closed here.
         keepAliveTimeout: Math.min(80_000, idleTimeoutMs),
         maxHeaderSize: maxHeaderBytes,
+        // Node would answer with nothing in it.
+        requireHostHeader: false,
         noDelay: true,
         // Other upgrades (h2c) are offers that HTTP/1.1 may pass over. Older Nodes ignore this and the router answers 426.
         shouldUpgradeCallback: (request: IncomingMessage) =>
