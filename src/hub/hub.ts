@@ -8,7 +8,7 @@ import { closeCodes } from '../contract/wire.ts';
 import type { PeerCall, PeerCallOptions } from '../core/peer.ts';
 import type { Authenticate } from '../net/authenticate.ts';
 import { answerGet } from '../net/answer-get.ts';
-import { createHttpApp } from '../net/http-app.ts';
+import { createHttpApp, refuseRequests } from '../net/http-app.ts';
 import { Listener, notListening } from '../net/listener.ts';
 import { hostProblem, type OriginPolicy } from '../net/origin.ts';
 import { nodeTimers } from '../net/timers.ts';
@@ -244,6 +244,7 @@ async function open(dependencies: HubDependencies, options: HubOptions, opened: 
   router.exact(AGENT_PATH, agents);
   const rpc = createWebSocketRpc({ dispatch, sockets, authenticate }, named);
   router.exact('/rpc', rpc.upgrade);
+  for (const path of [AGENT_PATH, '/rpc']) refuseRequests(app, path);
   let url = '';
   answerGet(app, '/healthz', (_request, reply) =>
     reply

@@ -159,6 +159,19 @@ export function refuseOtherMethods(app: FastifyInstance, pattern: string, allowe
   });
 }
 
+/** Says of an address that takes WebSockets alone that it does. */
+export function refuseRequests(app: FastifyInstance, pattern: string): void {
+  app.route({
+    method: methods,
+    url: pattern,
+    onRequest: (request, reply, done) => {
+      reply.header('upgrade', 'websocket');
+      done(new OutriggerError('UPGRADE_REQUIRED', `${pathOf(request)} takes WebSocket connections only.`));
+    },
+    handler: () => undefined,
+  });
+}
+
 /** The error for a method that is not among the allowed ones; the answer says which are. */
 export function refusedMethod(request: FastifyRequest, reply: FastifyReply, allowed: readonly string[]): OutriggerError {
   const allow = allowed.join(', ');

@@ -6,7 +6,7 @@ import { closeCodes } from '../contract/wire.ts';
 import type { CodeApi } from '../adapters/code-api/code-api.ts';
 import type { Config } from '../config/options.ts';
 import type { Authenticate } from '../net/authenticate.ts';
-import { createHttpApp } from '../net/http-app.ts';
+import { createHttpApp, refuseRequests } from '../net/http-app.ts';
 import { Listener, notListening, urlHost } from '../net/listener.ts';
 import type { OriginPolicy } from '../net/origin.ts';
 import { UpgradeRouter } from '../net/upgrade.ts';
@@ -101,6 +101,7 @@ export async function openDoors(dependencies: DoorsDependencies, config: Config)
   const router = new UpgradeRouter({ policy, onError: (error, where) => log('error', 'upgrade.failed', { path: where, error }) });
   const rpc = createWebSocketRpc({ dispatch, sockets, ...access }, { ...named, limits: { maxFrameLength: config['limits.frameBytes'] } });
   router.exact('/rpc', rpc.upgrade);
+  refuseRequests(app, '/rpc');
   const socketRouters = [router];
   if (config.wsPort !== undefined)
     socketRouters.push(new UpgradeRouter({ policy, onError: (error, where) => log('error', 'upgrade.failed', { path: where, error }) }));
@@ -125,6 +126,7 @@ export async function openDoors(dependencies: DoorsDependencies, config: Config)
   if (config.components.includes('documents')) {
     const { routeYWebsocket } = await import('../adapters/y-websocket/y-websocket.ts');
     const options = { ...named, maxMessageBytes: config['limits.documentFrameBytes'] };
+    refuseRequests(app, '/collab');
     for (const one of socketRouters) {
       routeYWebsocket(one, { dispatch, sockets, ...access }, options);
       // Read when somebody comes: few do.

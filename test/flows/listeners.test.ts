@@ -85,6 +85,8 @@ const table: Asked[] = [
     expect: 403,
     says: 'a form of another site',
   },
+  { listener: 'main', method: 'GET', path: '/rpc', token: false, expect: 426, says: 'plain HTTP where RPC is spoken' },
+  { listener: 'main', method: 'POST', path: '/collab', expect: 426, says: 'plain HTTP where documents are' },
   { listener: 'sockets', method: 'GET', path: '/', expect: 426, says: 'plain HTTP on the socket port' },
   { listener: 'sockets', method: 'GET', path: '/api/files.list', expect: 426, says: 'no operations on the socket port' },
   { listener: 'sockets', method: 'GET', path: '/', upgrade: true, expect: 'open', says: 'Platxa frames on the socket port' },
