@@ -11,6 +11,8 @@ const IDLE_SHARE = 0.01;
 const WORTH_MS = 100;
 /** Collecting stops everything: about 3 ms a megabyte. */
 const MAX_HEAP_BYTES = 64 * 1024 * 1024;
+/** Others take the flag back once each time. */
+const TRIES = 10;
 
 type Collect = (options: { type: 'major'; execution: 'sync'; flavor: 'regular' | 'last-resort' }) => void;
 
@@ -66,12 +68,18 @@ export function giveBackWhenIdle({
   return () => clearInterval(timer);
 }
 
-/** The one way to V8's thorough collection is a flag that shows it, as `gc`, to contexts made from then on. */
+/**
+ * The one way to V8's thorough collection is a flag that shows it, as `gc`, to contexts made from then on. It is one of the whole process: another
+ * thread that does the same may take it back before the context is made, and the next try comes after that.
+ */
 function collector(flavor: 'regular' | 'last-resort'): () => void {
   return () => {
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as Collect;
-    setFlagsFromString('--no-expose-gc');
-    collect({ type: 'major', execution: 'sync', flavor });
+    let collect: Collect | undefined;
+    for (let tries = 0; collect === undefined && tries < TRIES; tries++) {
+      setFlagsFromString('--expose-gc');
+      collect = runInNewContext('globalThis.gc') as Collect | undefined;
+      setFlagsFromString('--no-expose-gc');
+    }
+    collect?.({ type: 'major', execution: 'sync', flavor });
   };
 }
