@@ -6,6 +6,7 @@ import { PassThrough } from 'node:stream';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { authenticatedMessage, readAddressed, readToken, syncStatusMessage, types } from '../src/adapters/hocuspocus/messages.ts';
+import { exitCodes } from '../src/cli/exit-codes.ts';
 import { optionKeys } from '../src/config/options.ts';
 import { createJsonCodec } from '../src/core/json-codec.ts';
 import { nodeBase64 } from '../src/net/base64.ts';
@@ -144,6 +145,11 @@ test('every command of README and CONTRIBUTING is one of package.json or of the 
         assert.ok(new RegExp(`${flag}(?![\\w-])`).test(text), `"${line}": ${name} has no ${flag}`);
     } else assert.match(program, /^(git|docker|\.ci\/run)$/, `"${line}" is no command of ours`);
   }
+});
+
+test('the exit codes of README are those of the command line', () => {
+  const [sentence = ''] = /It exits with [^.]+\./.exec(readFileSync(path.join(repository, 'README.md'), 'utf8')) ?? [];
+  assert.deepEqual((sentence.match(/\d+/g) ?? []).map(Number), Object.values(exitCodes));
 });
 
 test('no single quote keeps a shell from filling in what a command names', () => {
