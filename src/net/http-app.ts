@@ -92,7 +92,7 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
         return;
       }
     }
-    const problem = bodyProblem(headers, options.takesGzip === true);
+    const problem = queryProblem(request.url) ?? bodyProblem(headers, options.takesGzip === true);
     if (problem !== undefined) return done(new OutriggerError('BAD_INPUT', problem));
     if (!methods.includes(request.method)) return done(unknownMethod(request.method));
     const { expect } = headers;
@@ -128,6 +128,17 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
     sendError(reply, nothingAt(request), request.id);
   });
   return app;
+}
+
+/** Why a query would be taken for what it does not say: what can't be decoded would be left as it is, percent signs and all. */
+function queryProblem(url: string): string | undefined {
+  const cut = url.indexOf('?');
+  try {
+    if (cut >= 0) decodeURIComponent(url.slice(cut + 1));
+    return undefined;
+  } catch {
+    return 'The query is not percent-encoded UTF-8.';
+  }
 }
 
 /** Why a body would not be what it is for: a part of it would be stored as the whole (RFC 9110 section 14.5), compressed bytes as those that were meant. */

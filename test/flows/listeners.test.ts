@@ -155,6 +155,9 @@ test('bytes that are no UTF-8 are refused at every door, and nothing is written 
         { method: 'POST', address: `${sidecar.runnerUrl}/execute`, body: broken('{"code":"', '"}') },
         { method: 'POST', address: `${url}/v1/exec`, body: broken('{"lang":"py","code":"', '"}') },
         { method: 'POST', address: `${sidecar.e2bUrl}/filesystem.Filesystem/MakeDir`, body: broken('{"path":"', '"}') },
+        { method: 'PUT', address: `${url}/api/files/new%ff.txt`, body: Buffer.from('x') },
+        { method: 'POST', address: `${url}/api/files.upload?path=new%ff.txt`, body: Buffer.from('x') },
+        { method: 'POST', address: `${sidecar.e2bUrl}/files?path=new%ff.txt`, body: Buffer.from('x') },
       ];
       for (const { method, address, body } of doors) {
         const headers = {
