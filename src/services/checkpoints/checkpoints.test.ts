@@ -232,3 +232,37 @@ test('a clock that is set ahead drops no checkpoint of this life before its time
     assert.deepEqual(titles(next), ['fifth'], 'of an earlier life the clock alone counts');
   }),
 );
+
+test(
+  'what was restored or taken back is answered as done, with its undo, where the disk is full right after it',
+  { skip: requireTool('git') },
+  () =>
+    withWorkspace(async (harness) => {
+      const { put, root } = harness;
+      const file = path.join(root, 'a.txt');
+      put('a.txt', 'first\n');
+      const processes = new Processes({ env: process.env });
+      let isFull = false;
+      const checkpoints = bootOn(harness, (request) => {
+        // As from the moment at which the files were written.
+        const isAfter = isFull && fs.readFileSync(file, 'utf8') === 'first\n';
+        if (isAfter) return processes.run({ ...request, argv: ['sh', '-c', 'echo "fatal: No space left on device" >&2; exit 128'] });
+        return processes.run(request);
+      });
+      const asking = { cause, signal: new AbortController().signal };
+      const { row } = await checkpoints.create({ title: 'first' }, asking);
+      await harness.workspace.write('a.txt', Buffer.from('second\n'), { cause });
+      isFull = true;
+      const restored = await checkpoints.restore({ id: row.id, paths: undefined, dryRun: false }, asking);
+      isFull = false;
+      assert.deepEqual([restored.changed, fs.readFileSync(file, 'utf8')], [true, 'first\n']);
+      const undone = await checkpoints.revert({ run: restored.undo ?? '', shared: 'ask', dryRun: false }, asking);
+      assert.deepEqual([undone.changed, fs.readFileSync(file, 'utf8')], [true, 'second\n']);
+      isFull = true;
+      const again = await checkpoints.revert({ run: undone.undo ?? '', shared: 'ask', dryRun: false }, asking);
+      isFull = false;
+      assert.deepEqual([again.changed, fs.readFileSync(file, 'utf8')], [true, 'first\n']);
+      assert.match((await checkpoints.revert({ run: undone.undo ?? '', shared: 'ask', dryRun: false }, asking)).text, /already/);
+      await checkpoints.stop();
+    }),
+);

@@ -40,6 +40,7 @@ export interface RestoringDependencies {
   snapshot: (signal: AbortSignal, modesSince: number) => Promise<Snapshot>;
   prune: (signal: AbortSignal) => Promise<void>;
   now: () => number;
+  log: (event: string, facts: Record<string, unknown>) => void;
 }
 
 export interface RestoringOptions {
@@ -121,7 +122,8 @@ export class Restoring {
       cause,
       signal,
     });
-    if (outcome.undo !== null) this.#markReverted(run, outcome.undo, input.shared === 'keep' && outcome.shared.length > 0);
+    const { undo, shared } = outcome;
+    if (undo !== null) await this.#noted(undo, () => this.#markReverted(run, undo, input.shared === 'keep' && shared.length > 0));
     return outcome;
   }
 
@@ -298,13 +300,25 @@ export class Restoring {
     const { revision } = workspace.journal;
     // It is done: whoever asked may be gone.
     const { stopped: goesOn } = this.#options;
-    const row = rows.run(run);
-    if (row !== undefined) await ends.finish(row, await snapshot(goesOn, 0), () => hands.end(run), goesOn);
-    await prune(goesOn);
+    await this.#noted(run, async () => {
+      const row = rows.run(run);
+      if (row !== undefined) await ends.finish(row, await snapshot(goesOn, 0), () => hands.end(run), goesOn);
+      await prune(goesOn);
+    });
     const files = plan.done.filter(({ did }) => did !== 'skipped').length;
     const left = plan.done.length - files;
     const text = `${title}: ${files} ${files === 1 ? 'file' : 'files'} changed${left === 0 ? '' : `, ${left} left as they are`}.`;
     return { changed: true, text, files: plan.done, shared: plan.clashes, revision, before, undo: run };
+  }
+
+  /** The files are written: where no more can be kept of that, it is answered all the same, with the way back. Who takes it gives the run its end. */
+  async #noted(run: string, note: () => void | Promise<void>): Promise<void> {
+    try {
+      await note();
+    } catch (error) {
+      if (!(error instanceof OutriggerError)) throw error;
+      this.#dependencies.log('checkpoints.not-noted', { run, reason: error.reason, message: error.message });
+    }
   }
 
   #markReverted(run: RunRow, by: string, partly: boolean): void {
