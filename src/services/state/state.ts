@@ -536,6 +536,7 @@ function prepareDatabase(database: DatabaseSync): void {
       revision INTEGER PRIMARY KEY, path TEXT NOT NULL, kind TEXT NOT NULL, what TEXT NOT NULL, origin TEXT,
       before TEXT, after TEXT, size INTEGER, cause TEXT NOT NULL, at INTEGER NOT NULL, note TEXT) STRICT;
     CREATE INDEX IF NOT EXISTS moves ON changes(origin) WHERE origin IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS arrivals ON changes(path) WHERE origin IS NOT NULL;
     CREATE INDEX IF NOT EXISTS paths ON changes(path);
     CREATE INDEX IF NOT EXISTS removals ON changes(path) WHERE what = 'removed';
     CREATE TABLE IF NOT EXISTS known(path TEXT PRIMARY KEY, hash TEXT, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;

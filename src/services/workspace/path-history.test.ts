@@ -113,3 +113,23 @@ test('a file that was moved a hundred times is followed no further', () =>
     assert.deepEqual([steps.length, steps.at(-1)], [100, 'moved 2']);
     assert.equal(stepsOf(past, '101', { before: 3 }).length, 0);
   }));
+
+test('a file is followed through a folder that was moved to and fro eighty thousand times, and nobody waits for that', () =>
+  withWorkspace(async ({ workspace, state }) => {
+    const past = new PathHistory({ state });
+    await workspace.write('é𝒙/f', Buffer.from('1'), request);
+    await workspace.write('other/f', Buffer.from('1'), request);
+    const { revision } = workspace.journal;
+    state.transaction(() => {
+      const move = state.statement(
+        "INSERT INTO changes(revision, path, kind, what, origin, cause, at) VALUES(?, ?, 'directory', 'moved', ?, '{}', 0)",
+      );
+      for (let n = 1; n <= 80_000; n++) move.run(revision + n, n % 2 === 0 ? 'é𝒙' : 'é𝒚', n % 2 === 0 ? 'é𝒚' : 'é𝒙');
+    });
+    const began = performance.now();
+    assert.deepEqual(stepsOf(past, 'é𝒙/f'), [], 'no further than a hundred moves');
+    assert.deepEqual(stepsOf(past, 'other/f'), ['created other/f']);
+    assert.deepEqual(stepsOf(past, 'é𝒙/f', { before: revision + 80_000 - 100 }), []);
+    const tookMs = performance.now() - began;
+    assert.ok(tookMs < 1000, `${tookMs} ms`);
+  }));

@@ -18,12 +18,16 @@ interface Time {
   to: number;
 }
 
-/** The last move that brought a file to a path, itself or with a folder above it. By the index of moves: of a hundred thousand changes they are few. */
-const LAST_ARRIVAL = `SELECT revision, path, origin FROM changes INDEXED BY moves WHERE origin IS NOT NULL AND revision < ?
-  AND ((kind <> 'directory' AND path = ?) OR (kind = 'directory' AND substr(?, 1, length(path) + 1) = path || '/')) ORDER BY revision DESC LIMIT 1`;
-/** And the last that took one from it. */
-const LAST_DEPARTURE = `SELECT max(revision) AS revision FROM changes INDEXED BY moves WHERE origin IS NOT NULL AND revision < ?
-  AND ((kind <> 'directory' AND origin = ?) OR (kind = 'directory' AND substr(?, 1, length(origin) + 1) = origin || '/'))`;
+/** A path, and the lengths of it and of the folders above it, in characters. */
+const NAMES = 'json_each(?2) AS length';
+/** The last move that brought a file to a path, itself or with a folder above it. By the index of arrivals: of a hundred thousand moves each name looks at its own. */
+const LAST_ARRIVAL = `SELECT revision, path, origin FROM changes WHERE revision = (SELECT max((
+  SELECT revision FROM changes WHERE path = substr(?1, 1, length.value) AND origin IS NOT NULL AND revision < ?3
+  AND (kind = 'directory') = (length.key > 0) ORDER BY revision DESC LIMIT 1)) FROM ${NAMES})`;
+/** And the last that took one from it since. */
+const LAST_DEPARTURE = `SELECT max((
+  SELECT revision FROM changes WHERE origin = substr(?1, 1, length.value) AND revision > ?4 AND revision < ?3
+  AND (kind = 'directory') = (length.key > 0) ORDER BY revision DESC LIMIT 1)) AS revision FROM ${NAMES}`;
 const CHANGES =
   "SELECT * FROM changes WHERE path = ? AND revision >= ? AND revision < ? AND kind <> 'directory' ORDER BY revision DESC LIMIT ?";
 
@@ -62,12 +66,13 @@ export class PathHistory {
     let name = path;
     let to = Number.MAX_SAFE_INTEGER;
     for (let moves = 0; moves < MAX_MOVES && visible(name); moves++) {
-      const arrival = this.#state.statement(LAST_ARRIVAL).get(to, name, name) as Arrival | undefined;
-      const departure = this.#state.statement(LAST_DEPARTURE).get(to, name, name) as { revision: number | null };
-      const left = departure.revision ?? 0;
+      const lengths = JSON.stringify(lengthsOf(name));
+      const arrival = this.#state.statement(LAST_ARRIVAL).get(name, lengths, to) as Arrival | undefined;
+      const departure = this.#state.statement(LAST_DEPARTURE).get(name, lengths, to, arrival?.revision ?? 0) as { revision: number | null };
+      const left = departure.revision;
       // What was there before was moved on.
-      if (arrival === undefined || left > arrival.revision) {
-        yield { name, from: left + 1, to };
+      if (arrival === undefined || left !== null) {
+        yield { name, from: (left ?? 0) + 1, to };
         return;
       }
       yield { name, from: arrival.revision, to };
@@ -75,4 +80,15 @@ export class PathHistory {
       to = arrival.revision;
     }
   }
+}
+
+/** Of a path and the folders above it, the longest first, in characters as SQLite counts them. */
+function lengthsOf(path: string): number[] {
+  const lengths: number[] = [];
+  let length = 0;
+  for (const character of path) {
+    if (character === '/') lengths.push(length);
+    length++;
+  }
+  return [...lengths, length].reverse();
 }
