@@ -539,3 +539,25 @@ function follow({ journal }: Opened, follower: { cursor: string; seen: number })
   }
   assert.equal(follower.seen, journal.revision);
 }
+
+test('where two thousand files went is known at once, whatever was told between them and the folder that left later', () =>
+  withFolder((open) => {
+    const { journal, state } = open();
+    const paths = Array.from({ length: 2000 }, (_, n) => `d/f${n}`);
+    journal.record(paths.map((at) => draft(at)));
+    journal.record(paths.map((at): ChangeDraft => ({ ...draft(at), what: 'removed', after: null })));
+    const { revision } = journal;
+    state.transaction(() => {
+      const change = state.statement(
+        "INSERT INTO changes(revision, path, kind, what, cause, at) VALUES(?, 'b', 'file', 'changed', '{}', 1)",
+      );
+      for (let n = 1; n <= 90_000; n++) change.run(revision + n);
+      state
+        .statement("INSERT INTO changes(revision, path, kind, what, origin, cause, at) VALUES(?, 'e', 'directory', 'moved', 'd', '{}', 1)")
+        .run(revision + 90_001);
+    });
+    const began = performance.now();
+    assert.deepEqual(new Set(paths.map((at) => journal.movedTo(at))), new Set([undefined]));
+    const tookMs = performance.now() - began;
+    assert.ok(tookMs < 2000, `${tookMs} ms`);
+  }));

@@ -34,9 +34,10 @@ const FIRST_LEFT = {
   removal: "SELECT revision FROM changes WHERE path = ? AND what = 'removed' AND revision > ? ORDER BY revision LIMIT 1",
 };
 /** Whether something came to a path in between, itself or with a folder above it. */
-const ARRIVED = `SELECT 1 FROM changes WHERE revision > ? AND revision < ? AND (
-  (path = ? AND what <> 'removed') OR (what = 'moved' AND kind = 'directory' AND substr(?, 1, length(path) + 1) = path || '/')
-) LIMIT 1`;
+const ARRIVED = {
+  itself: "SELECT 1 FROM changes WHERE path = ? AND revision > ? AND revision < ? AND what <> 'removed' LIMIT 1",
+  along: "SELECT 1 FROM changes WHERE path = ? AND revision > ? AND revision < ? AND origin IS NOT NULL AND kind = 'directory' LIMIT 1",
+};
 /** Below a folder, but not below one that left it as a whole. */
 const LEFT_SINCE = `SELECT known.path, changes.kind FROM known JOIN changes USING (revision)
   WHERE known.path > ? AND known.path < ? AND known.hash = ? AND known.revision > coalesce((SELECT revision FROM known WHERE path = ?), -1)
@@ -236,7 +237,10 @@ export class Journal {
   }
 
   #arrived(path: string, after: number, before: number): boolean {
-    return this.#state.statement(ARRIVED).get(after, before, path, path) !== undefined;
+    if (this.#state.statement(ARRIVED.itself).get(path, after, before) !== undefined) return true;
+    for (let folder = parentPath(path); folder !== ''; folder = parentPath(folder))
+      if (this.#state.statement(ARRIVED.along).get(folder, after, before) !== undefined) return true;
+    return false;
   }
 
   /** Remembers content that was seen without a change to announce (a first read, a silent echo). */
