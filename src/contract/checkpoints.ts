@@ -63,8 +63,16 @@ const outcome = once(() =>
   }),
 );
 
-const common = ['TOOL_MISSING', 'GIT_FAILED', 'PROCESS_TIMEOUT', 'NO_CHECKPOINT', 'CHECKPOINT_LOST', 'DISK_FULL'] as const;
-const changing = ['BUSY_FILE', 'INPUT_TOO_LARGE', 'OUTPUT_TOO_LARGE', 'FILE_PERMISSION', 'READ_ONLY'] as const;
+const common = [
+  'TOOL_MISSING',
+  'GIT_FAILED',
+  'PROCESS_TIMEOUT',
+  'NO_CHECKPOINT',
+  'CHECKPOINT_LOST',
+  'DISK_FULL',
+  'INPUT_TOO_LARGE',
+] as const;
+const changing = ['BUSY_FILE', 'OUTPUT_TOO_LARGE', 'FILE_PERMISSION', 'READ_ONLY'] as const;
 
 export const checkpoints = {
   'checkpoints.list': operation({

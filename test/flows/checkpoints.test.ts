@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { operations } from '../../src/contract/operations.ts';
 import { agent, gitIn, goesThere, plain, putIn, withCheckpoints } from '../kit/checkpoint-runs.ts';
 import { eventually } from '../kit/eventually.ts';
 import { Random } from '../kit/random.ts';
@@ -580,6 +581,11 @@ test('of ten thousand files that are too large a checkpoint says the names, and 
     async ({ client, root, remove }) => {
       linksIn(root, 'many', 'big.bin', 10_000);
       await fails('INPUT_TOO_LARGE', () => client.call('checkpoints.create', { title: 'one' }), /10000 files are too large/);
+      for (const name of ['checkpoints.create', 'checkpoints.diff'] as const)
+        assert.ok(
+          operations[name].errors.some((reason) => reason === 'INPUT_TOO_LARGE'),
+          name,
+        );
       assert.deepEqual((await client.call('checkpoints.list', {})).checkpoints, []);
       remove('many/0.txt');
       assert.equal((await client.call('checkpoints.create', { title: 'one' })).omitted, 10_000);
