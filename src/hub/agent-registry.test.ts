@@ -127,7 +127,7 @@ test('where an enrolment token can not be spent, nobody is enrolled by it, and i
     assert.equal(registry.ownerOf(registry.enrolled(token, 'a')), 'a');
     assert.throws(
       () => registry.enrolled(token, 'b'),
-      (error) => (error as OutriggerError).reason === 'BAD_TOKEN',
+      (error) => (error as OutriggerError).reason === 'BAD_TOKEN' && /outrigger hub enrol/.test((error as OutriggerError).hint),
     );
     registry.close();
   }));

@@ -78,7 +78,9 @@ export class AgentRegistry {
       | { agent: string | null; expires: number }
       | undefined;
     if (row === undefined || row.expires <= this.#now() || (row.agent !== null && row.agent !== agent))
-      throw new OutriggerError('BAD_TOKEN', 'That enrolment token does not hold, or is for another agent.');
+      throw new OutriggerError('BAD_TOKEN', 'That enrolment token does not hold, or is for another agent.', {
+        hint: '`outrigger hub enrol` prints a new one.',
+      });
     return inTransaction(this.#database, () => {
       const secret = this.register(agent);
       this.#sql('DELETE FROM enrolments WHERE hash = ?').run(hashSecret(token));

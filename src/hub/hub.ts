@@ -199,7 +199,9 @@ async function open(dependencies: HubDependencies, options: HubOptions, opened: 
     if (given === undefined || given === '') throw new OutriggerError('NO_TOKEN', 'The hub needs a token.');
     if (credentials.from === 'cookie') {
       if (sameSecret(given, cookieFor(token))) return owner;
-      throw new OutriggerError('BAD_TOKEN', 'The login of this page does not hold any more.');
+      throw new OutriggerError('BAD_TOKEN', 'The login of this page does not hold any more.', {
+        hint: 'Log in again with the token of the hub.',
+      });
     }
     if (sameSecret(given, token)) return owner;
     const holder = registry.holderOf(given);
@@ -208,7 +210,8 @@ async function open(dependencies: HubDependencies, options: HubOptions, opened: 
       const { agent, ended } = holder;
       return { id: `agent ${agent}`, name: agent, kind: 'agent', access: 'write', ended };
     }
-    throw new OutriggerError('BAD_TOKEN', 'That token does not hold here.');
+    const hint = 'The hub prints its token at its start; an agent has the secret that it was registered with.';
+    throw new OutriggerError('BAD_TOKEN', 'That token does not hold here.', { hint });
   };
 
   const policy = (): OriginPolicy => ({

@@ -58,6 +58,8 @@ test('the token of the owner opens the page, once in the address; nothing else d
     const policy = (await fetch(running.url)).headers.get('content-security-policy') ?? '';
     assert.match(policy, /^default-src 'self'; script-src 'self' 'sha256-[^']+';/);
     assert.equal((await fetch(`${running.url}/metrics`)).status, 401);
+    const wrong = await fetch(`${running.url}/metrics`, { headers: { authorization: 'Bearer wrong' } });
+    assert.match(await wrong.text(), /BAD_TOKEN.*The hub prints its token at its start/);
     const metrics = await fetch(`${running.url}/metrics`, { headers: { authorization: `Bearer ${running.hub.token}` } });
     assert.match(await metrics.text(), /^outrigger_hub_agents\{state="online"\} 0$/m);
 
