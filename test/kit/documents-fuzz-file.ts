@@ -159,8 +159,10 @@ export class FuzzFile {
     if (this.isTouched) this.#doubt(this.present);
     else for (const word of [...this.present]) this.removed(word, true);
     for (const word of words) {
+      // Of both texts, and removed from this one before that was saved: it goes from the other as well, and stays where it was saved.
+      const isSure = isCertain && !(this.isTouched && this.removedLately.has(word));
       for (const set of [this.absent, this.removedLately, this.unsure]) set.delete(word);
-      (isCertain ? this.present : this.unsure).add(word);
+      (isSure ? this.present : this.unsure).add(word);
     }
     this.madeAnew();
   }
