@@ -491,10 +491,11 @@ test('a secret that is tracked under another name on the other side takes no cha
   withScratchFolder('secrets-git', (_folder, root) => {
     const world = prepare(root, 'untracked');
     const { git, put } = world;
-    const text = (last: string): string => `${long}${last}\n`;
+    // One line, as a token is.
+    const text = (last: string): string => `${long.replaceAll(/\s/g, '-')}${last}\n`;
     git('checkout', '-qf', '-B', 'ours', 'base');
     fs.rmSync(path.join(root, SECRET), { force: true });
-    put('old.token', text('the same'));
+    put('old.token', text('the-same'));
     git('add', 'old.token');
     git('commit', '-qm', 'old');
     git('checkout', '-qb', 'changed');
@@ -515,7 +516,7 @@ test('a secret that is tracked under another name on the other side takes no cha
           git('reset', '-q', '--hard', start);
           const { reason } = await answerTo(write, step);
           assert.ok(reason === undefined || reason === 'ACCESS_DENIED', reason);
-          assert.equal(running.file(SECRET), text('the same'), JSON.stringify(step));
+          assert.equal(running.file(SECRET), text('the-same'), JSON.stringify(step));
         }
       },
       { workspace: root, config: config(root) },
