@@ -242,6 +242,11 @@ export class Document {
     if (!(await this.#isAsLeft())) await this.#lookInTurn();
   }
 
+  /** Resolves when it has taken in what it was told of its file by now. */
+  async settled(): Promise<void> {
+    await this.#exclusive(() => Promise.resolve());
+  }
+
   /** See LiveText.seen. */
   seen(content: string | null | undefined): void {
     if (content !== this.#savedContent && content !== this.#underWay?.hash) void this.#lookInTurn();

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as Y from 'yjs';
 import { FakeChannel } from '../../../test/kit/byte-channel.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
@@ -184,6 +185,32 @@ test('a file that is not there may have been moved a moment ago: what was typed 
     try {
       await documents.flush('');
       assert.deepEqual([fs.existsSync(at('a.txt')), read('b.txt')], [false, 'typed one\n']);
+    } finally {
+      await documents.stop();
+    }
+  }));
+
+test('who opens a document that nobody is in has what a call wrote into its file just before', () =>
+  withWorkspace(async ({ workspace, state, put }) => {
+    put('a.txt', 'one\n');
+    const onBusyDisk = new Proxy(workspace, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name);
+        if (typeof value !== 'function') return value;
+        return name === 'read' ? (...args: unknown[]) => sleep(20).then(() => value.apply(target, args) as unknown) : value.bind(target);
+      },
+    });
+    const documents = documentsOf({ workspace: onBusyDisk, state });
+    await documents.start();
+    try {
+      (await personIn(documents, 'a.txt')).channel.leave();
+      for (const text of ['two\n', 'three\n', 'four\n']) {
+        // As a batch does, which goes to the file itself.
+        await workspace.write('a.txt', Buffer.from(text), { cause });
+        const { channel, ydoc } = await personIn(documents, 'a.txt');
+        assert.equal(ydoc.getText('content').toString(), text);
+        channel.leave();
+      }
     } finally {
       await documents.stop();
     }

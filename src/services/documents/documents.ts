@@ -129,7 +129,7 @@ export class Documents implements LiveText {
   async join(wirePath: string, channel: ByteChannel, asking: Asking): Promise<DocumentInfo> {
     const { caller } = asking;
     this.#throwIfMovedAway(wirePath, asking);
-    const document = await this.#get(wirePath, this.#mayWrite(wirePath, caller));
+    const document = await this.#getSettled(wirePath, this.#mayWrite(wirePath, caller));
     throwOutOfScope(wirePath, document, asking);
     this.#throwBeyondShare(document, caller);
     // What was found may lie elsewhere than what was asked for.
@@ -154,7 +154,7 @@ export class Documents implements LiveText {
   /** How a file would open, without opening it for good. */
   async look(wirePath: string, asking: Asking): Promise<DocumentInfo> {
     this.#throwIfMovedAway(wirePath, asking);
-    const document = await this.#get(wirePath, false);
+    const document = await this.#getSettled(wirePath, false);
     if (document.room.size === 0) this.#idle(document);
     throwOutOfScope(wirePath, document, asking);
     this.#throwBeyondShare(document, asking.caller);
@@ -352,6 +352,14 @@ export class Documents implements LiveText {
       this.#opening.set(wirePath, opening);
     }
     return opening;
+  }
+
+  /** Of one that nobody is in: with what a call that has ended wrote into its file. Who is in one hears of it as it comes. */
+  async #getSettled(wirePath: string, create: boolean): Promise<Document> {
+    const document = await this.#get(wirePath, create);
+    if (document.room.size > 0) return document;
+    await document.settled();
+    return this.#open.get(document.path) === document ? document : this.#get(wirePath, create);
   }
 
   async #openFile(wirePath: string, create: boolean): Promise<Document> {
