@@ -130,6 +130,28 @@ test('an agent is enrolled by one command on its machine, and the page sees it c
   }),
 );
 
+test('the late report of an agent with a long name makes the panel of a phone no wider', { skip: noBrowser }, () =>
+  withFleetPage(async (running, open) => {
+    const page = await open({ size: [390, 844] });
+    const name = `long-${'n'.repeat(100)}`;
+    const before = await running.agent(name, { features: all, credit: 2 });
+    await queue(running, 'Make the report', { backoffMs: 0 });
+    const first = await accepted(before);
+    before.end();
+    const again = await running.agent(name, { features: all, credit: 2 });
+    const second = await accepted(again);
+    assert.equal(second.task_id, first.task_id);
+    again.send({ type: 'task_complete', ...first, result: { output: 'from before' } });
+    await page.getByRole('button', { name: 'Make the report' }).last().click();
+    await shows(panel(page).getByTestId('late'), 'from before');
+    const beyond = await panel(page)
+      .locator('.scroll')
+      .first()
+      .evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth);
+    assert.equal(beyond, 0);
+  }),
+);
+
 test('what agents do is seen as they do it: progress, log, results, failures, and reports that come too late', { skip: noBrowser }, () =>
   withFleetPage(async (running, open) => {
     const page = await open();
