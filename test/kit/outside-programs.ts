@@ -33,11 +33,15 @@ interface FileModel {
   touched: Set<string>;
   /** What a program read before it took the file away. */
   taken: string | undefined;
+  /** What a program wrote into a file that a save may have replaced is in the document by then. By the monotonic clock. */
+  lateUntilMs: number;
 }
 
 const names = ['a.txt', 'd/b.txt', 'd/c.txt', 'e/m.txt'];
 const branches = ['main', 'other'];
 export const tooLarge = 100_000;
+/** A file that a save replaced is looked at five times a second, and may be begun only for a second. */
+const LATE_MS = 2000;
 
 export class OutsidePrograms {
   readonly steps: Record<string, number> = {};
@@ -65,6 +69,7 @@ export class OutsidePrograms {
         unsure: new Set(),
         touched: new Set(),
         taken: undefined,
+        lateUntilMs: 0,
       });
     }
     this.#git('init -q -b main', 'add .', 'commit -qm one', 'checkout -qb other', 'rm -q d/c.txt');
@@ -149,8 +154,11 @@ export class OutsidePrograms {
     }
     for (let line = 0; line < 10; line++)
       if (text.split(`${line} of `).length > 2) this.#fail(file, `line ${line} stands there more than once`, last);
-    file.present = new Set(counts.keys());
-    for (const set of [file.absent, file.unsure, file.touched]) set.clear();
+    // A file that is gone may be made anew of what a program had in it last, which the document never saw; and what one wrote late may be still to come.
+    const isInDoubt = this.#read(file.path) === undefined || performance.now() < file.lateUntilMs;
+    file.unsure = new Set(isInDoubt ? [...file.absent, ...file.unsure] : []);
+    file.present = new Set([...counts.keys()].filter((word) => !file.unsure.has(word)));
+    for (const set of [file.absent, file.touched]) set.clear();
   }
 
   // ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -263,6 +271,7 @@ export class OutsidePrograms {
         const word = this.#newWord();
         fs.writeSync(descriptor, `${word}${eol}`);
         this.#changed(file, word, true);
+        file.lateUntilMs = performance.now() + LATE_MS;
         return fs.closeSync(descriptor);
       }
       case 'opens, then writes': {
@@ -278,6 +287,7 @@ export class OutsidePrograms {
           },
           before,
         );
+        file.lateUntilMs = performance.now() + LATE_MS;
         return fs.closeSync(descriptor);
       }
       case 'removes, then makes':
