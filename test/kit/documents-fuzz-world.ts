@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { hashText, savedMark } from '../../src/services/documents/lineage.ts';
 import type { Faults } from '../../src/sidecar/sidecar.ts';
 import { type Client, destroy, type FuzzFile } from './documents-fuzz-file.ts';
 import { Links } from './documents-fuzz-link.ts';
@@ -220,7 +221,7 @@ export class FuzzWorld {
       `disk: ${file.isThere ? JSON.stringify(file.read()) : '(missing)'}`,
       ...file.clients.map(
         (client) =>
-          `client ${client.ydoc.clientID} ${client.link.constructor.name} synced ${client.link.isSynced}: ${JSON.stringify(client.text.toString())}`,
+          `client ${client.ydoc.clientID} ${client.link.constructor.name} synced ${client.link.isSynced}, ${savedMark(client.ydoc) === hashText(client.text.toString()) ? '' : 'not '}known as saved: ${JSON.stringify(client.text.toString())}`,
       ),
       (this.#sidecar?.log() ?? '')
         .split('\n')

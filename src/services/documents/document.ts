@@ -175,7 +175,9 @@ export class Document {
   #begin({ isNew, found }: Opened, missed: readonly Change[]): void {
     if (isNew) this.#bases.set(hashText(this.#savedText), this.#savedText);
     if (this.#textNow() !== this.#savedText) this.#touch();
-    if (found !== undefined) this.#takeDisk(found.disk, { apart: found.apart });
+    // A kill may have come between the save and its mark.
+    if (found === undefined) setSavedMark(this.#ydoc, this.#savedText, MARK);
+    else this.#takeDisk(found.disk, { apart: found.apart });
     for (const change of missed) {
       if (change.kind === 'directory') {
         if (change.what === 'moved' && isAtOrBelow(this.path, change.path)) this.refresh();

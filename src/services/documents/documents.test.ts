@@ -20,7 +20,7 @@ import type { ChangeDraft } from '../workspace/journal.ts';
 import { fileOperations } from '../workspace/operations.ts';
 import { DocumentStore } from './document-store.ts';
 import { type Asking, Documents } from './documents.ts';
-import { firstState } from './lineage.ts';
+import { firstState, hashText, savedMark } from './lineage.ts';
 import { readMessage, step1Message, step2Message, updateMessage } from './sync-protocol.ts';
 
 const MiB = 1024 * 1024;
@@ -580,6 +580,37 @@ for (const { what, isBegunAnew, isOver } of [
         await killed.stop();
       }
     }));
+
+test('who comes after a kill that cut short the end of a save is told that all is saved', () =>
+  withWorkspace(async ({ workspace, state, put, read }) => {
+    put('a.txt', 'one\n');
+    const killed = documentsOf({ workspace, state });
+    await killed.start();
+    const { channel, ydoc } = await personIn(killed, 'a.txt');
+    ydoc.getText('content').insert(0, 'typed ');
+    channel.say(step1Message(Y.encodeStateVector(ydoc)));
+    const write = workspace.write.bind(workspace);
+    const over = Promise.withResolvers<void>();
+    workspace.write = async (...args) => {
+      const written = await write(...args);
+      await over.promise;
+      return written;
+    };
+    void killed.flush('');
+    await eventually(() => assert.equal(read('a.txt'), 'typed one\n'));
+    workspace.write = write;
+    const next = documentsOf({ workspace, state });
+    await next.start();
+    try {
+      const { ydoc: copy } = await personIn(next, 'a.txt');
+      assert.deepEqual([copy.getText('content').toString(), savedMark(copy)], ['typed one\n', hashText('typed one\n')]);
+      assert.deepEqual(next.read('a.txt'), { raw: 'typed one\n', unsaved: false });
+    } finally {
+      await next.stop();
+      over.resolve();
+      await killed.stop();
+    }
+  }));
 
 test('what is typed while the log has no room, and saved, stands there once after a kill, also when who typed it comes back', (context) =>
   withSmallDisk(context, 4096, (disk) =>
