@@ -177,8 +177,8 @@ test('what a full disk does not let be stored of moves holds all the same, is st
     query('ON');
     store.rename(a, 'kept');
     store.rename(b, 'a');
-    store.renameBelow('kept', 'b', () => false);
-    store.renameBelow('f', 'e', () => false);
+    store.renameBelow('kept', 'b');
+    store.renameBelow('f', 'e');
     store.forget(c);
     store.append(a, { type: 'update', update: firstState('typed', 'content') });
     assert.deepEqual(ids(store), [b, a, undefined, d]);

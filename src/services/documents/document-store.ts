@@ -276,14 +276,12 @@ export class DocumentStore {
     this.commit();
   }
 
-  /** Rows of documents that are not open follow their file; where one `isOpen` at the new place, that stays. */
-  renameBelow(from: string, to: string, isOpen: (path: string) => boolean): void {
-    for (const [id, path] of this.#atOrBelow(from)) {
-      const target = to + path.slice(from.length);
-      if (isOpen(target)) this.#drop(id);
-      else this.#place(id, target);
-    }
+  /** Rows of documents that are not open follow their file. Gives the places where they are by now; what was stored of others there is forgotten. */
+  renameBelow(from: string, to: string): string[] {
+    const places = this.#atOrBelow(from).map(([id, path]) => [id, to + path.slice(from.length)] as const);
+    for (const [id, place] of places) this.#place(id, place);
     this.commit();
+    return places.map(([, place]) => place);
   }
 
   forget(id: number): void {

@@ -28,6 +28,8 @@ import { GROWS_TO, mostBytes, mostState } from './sizes.ts';
 
 const SAVE_ATTEMPTS = 6;
 const MISSED_AT_ONCE = 1000;
+/** Of earlier lives, the last. */
+const MOST_BASES = 4;
 
 /** Origins of the document's own transactions. */
 const FROM_DISK = 'disk';
@@ -173,7 +175,7 @@ export class Document {
   }
 
   #begin({ isNew, found }: Opened, missed: readonly Change[]): void {
-    if (isNew) this.#bases.set(hashText(this.#savedText), this.#savedText);
+    if (isNew) this.wasAlso(this.#savedText);
     if (this.#textNow() !== this.#savedText) this.#touch();
     // A kill may have come between the save and its mark.
     if (found === undefined) setSavedMark(this.#ydoc, this.#savedText, MARK);
@@ -192,6 +194,11 @@ export class Document {
   /** Where the path leads when links are followed. */
   get target(): string {
     return this.#place.target;
+  }
+
+  /** The text that its file holds, as far as it is known. */
+  get savedText(): string {
+    return this.#savedText;
   }
 
   /** Another file is behind the path by now. */
@@ -353,6 +360,13 @@ export class Document {
   /** Looks at the file again. */
   refresh(): void {
     void this.#exclusive(() => this.#reconcile());
+  }
+
+  /** Clients who come back may have seen `text` last. */
+  wasAlso(text: string): void {
+    this.#bases.set(hashText(text), text);
+    const [oldest] = this.#bases.keys();
+    if (this.#bases.size > MOST_BASES && oldest !== undefined) this.#bases.delete(oldest);
   }
 
   /** Where it was moved to is the backup of an editor. */

@@ -947,6 +947,46 @@ test('what is saved into the backup of an editor stands in its new file, also wh
     }
   }));
 
+for (const isOpen of [true, false])
+  test(`a file that is moved onto one that people are in takes its own people along, and theirs come to it, ${isOpen ? '' : 'also where it is not '}open`, () =>
+    withWorkspace(async ({ workspace, state, put, read }) => {
+      put('a.txt', 'one two three\n');
+      put('b.txt', 'of b\nmore of b\n');
+      const before = documentsOf({ workspace, state });
+      await before.start();
+      const [one, other] = [await personIn(before, 'a.txt'), await personIn(before, 'b.txt')];
+      await before.stop();
+      put('a.txt', 'one two three\nby a program\n');
+      const documents = documentsOf({ workspace, state }, 'content', () => {});
+      await documents.start();
+      /** Goes on in the room of that name with all that they have, and hears what is new. */
+      const comeBack = async (ydoc: Y.Doc, name: string): Promise<FakeChannel> => {
+        const channel = new FakeChannel();
+        await documents.join(name, channel, asking);
+        channel.say(step1Message(Y.encodeStateVector(ydoc)));
+        for (let answers = 0; answers < 2; answers++) channel.say(step2Message(Y.encodeStateAsUpdate(ydoc)));
+        return channel;
+      };
+      try {
+        if (isOpen) await comeBack(one.ydoc, 'a.txt');
+        const gone = await comeBack(other.ydoc, 'b.txt');
+        await workspace.move('a.txt', 'b.txt', { overwrite: true, parents: false, cause });
+        assert.deepEqual(gone.closes, [4500]);
+        // What they did meanwhile: one took something out, the other put something in.
+        one.ydoc.getText('content').delete('one '.length, 'two '.length);
+        other.ydoc.getText('content').insert('of b'.length, ' typed ');
+        const channel = await comeBack(one.ydoc, 'b.txt');
+        await comeBack(other.ydoc, 'b.txt');
+        await documents.flush('');
+        const text = read('b.txt');
+        assert.deepEqual(text.split(/\s+/).sort(), ['', 'a', 'by', 'one', 'program', 'three', 'typed'], text);
+        Y.applyUpdate(one.ydoc, Y.encodeStateAsUpdate(heardBy(channel)));
+        assert.equal(one.ydoc.getText('content').toString(), text);
+      } finally {
+        await documents.stop();
+      }
+    }));
+
 test('what is put into a document beside its text has an end, after which it begins anew; what is written over takes no room', () =>
   withWorkspace(async (harness) => {
     harness.put('a.txt', 'one\n');

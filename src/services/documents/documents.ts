@@ -91,7 +91,7 @@ export class Documents implements LiveText {
       try {
         // Its file was moved by what the workspace finished at the start, before there was anybody to tell.
         const moved = this.#placeOf(unfinished);
-        if (moved !== unfinished) this.#store.renameBelow(unfinished, moved, (target) => this.#open.has(target));
+        if (moved !== unfinished) this.#followFile(unfinished, moved);
         const document = await this.#get(moved, true);
         await document.save();
         this.#idle(document);
@@ -467,7 +467,10 @@ export class Documents implements LiveText {
       if (wirePath !== from && !inside) continue;
       const target = to + wirePath.slice(from.length);
       const replaced = this.#open.get(target);
-      if (replaced !== undefined && replaced !== document) this.#drop(replaced, 'Another file was moved here.');
+      if (replaced !== undefined && replaced !== document) {
+        this.#drop(replaced, 'Another file was moved here.');
+        document.wasAlso(replaced.savedText);
+      }
       this.#open.delete(wirePath);
       this.#open.set(target, document);
       if (this.#aliases.size < MAX_ALIASES) this.#aliases.set(wirePath, document);
@@ -475,8 +478,29 @@ export class Documents implements LiveText {
       moved.add(document);
       document.moved(target);
     }
-    this.#store.renameBelow(from, to, (target) => this.#open.has(target));
+    for (const replaced of this.#followFile(from, to)) void this.#openFor(replaced);
     return moved;
+  }
+
+  /** Of documents that are not open, what is stored goes along. Gives those that were open where it is by now, which make way. */
+  #followFile(from: string, to: string): Document[] {
+    return this.#store.renameBelow(from, to).flatMap((place) => {
+      const replaced = this.#open.get(place);
+      if (replaced === undefined) return [];
+      this.#drop(replaced, 'Another file was moved here.');
+      return [replaced];
+    });
+  }
+
+  /** Opens the one that is in its place by now, for those who come back from it with what they typed. */
+  async #openFor(replaced: Document): Promise<void> {
+    try {
+      const document = await this.#get(replaced.path, false);
+      document.wasAlso(replaced.savedText);
+      if (document.room.size === 0) this.#idle(document);
+    } catch (error) {
+      this.#dependencies.log('documents.not-opened', { path: replaced.path, error });
+    }
   }
 
   #drop(document: Document, reason: string): void {
