@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { applyEdits, diffText, merge3, rebaseEdits, type TextEdit, toDelta } from './text-diff.ts';
+import { applyEdits, diffText, rebaseEdits, type TextEdit, toDelta } from './text-diff.ts';
 import { threadMs } from '../../test/kit/loop-hold.ts';
 import { testSeed } from '../../test/kit/seed.ts';
 
@@ -90,13 +90,6 @@ test('typical changes become the edits a person would name', () => {
     ['nothing in common', 'alpha\nbeta\n', '1234\n5678\n90\n', [{ at: 0, remove: 10, insert: '1234\n5678\n90' }]],
   ];
   for (const [name, before, after, edits] of table) assert.deepEqual(checkDiff(before, after, name), edits, name);
-});
-
-test('two sides that put words beside each other leave every word whole', () => {
-  const base = 'line W89w W90w   W88w  1 of\nline 2 of\n';
-  const ours = 'line W89w    W88w  1 of\nline W91w  2 of\n';
-  const theirs = 'line W89w W92w  W90w   W88w  1 of\nline 2 of\n';
-  assert.deepEqual(merge3(base, ours, theirs).match(/W\d+w/g), ['W89w', 'W92w', 'W88w', 'W91w']);
 });
 
 test(`a word that both texts have once stays where it is, whatever came and went beside it (SEED=${seed})`, () => {
@@ -281,63 +274,6 @@ test(`edits that meet lose no insertion and remove exactly what either side remo
     for (const text of marks) assert.ok(merged.includes(text), hint);
     assert.equal(merged.length, survivors.length + marks.join('').length, hint);
   }
-});
-
-test('the same formatter on both sides, and an edit on one of them, does not double text', () => {
-  const base = 'function f( a,b ) {\nreturn a+b\n}\nlet x = 1\n';
-  const formatted = 'function f(a, b) {\n  return a + b;\n}\nlet x = 1;\n';
-  assert.equal(merge3(base, formatted, formatted), formatted);
-  const edited = formatted.replace('let x', '// one\nlet y');
-  assert.equal(merge3(base, edited, formatted), edited);
-  assert.equal(merge3(base, formatted, edited), edited);
-  const added = formatted.replace('function', '// adds\nfunction');
-  assert.equal(merge3(base, edited, added), edited.replace('function', '// adds\nfunction'));
-});
-
-test(`a three-way merge never throws and keeps each side's own lines (SEED=${seed})`, () => {
-  const random = randomFrom(seed + 4);
-  for (let round = 0; round < 2500; round++) {
-    const lines = Array.from(
-      { length: below(random, 40) },
-      () => ['{', '}', '', 'return 😀;', `line ${below(random, 30)}`][below(random, 5)] as string,
-    );
-    const marks: string[] = [];
-    const change = (who: string): string => {
-      const changed = lines.slice();
-      for (let count = below(random, 8); count > 0; count--) {
-        const at = below(random, changed.length + 1);
-        const what = below(random, 5);
-        const mark = `${who}-${marks.length}-${below(random, 1e9)}`;
-        // A side does not touch its own marks again.
-        const free = changed[at] !== undefined && !changed[at].includes(who);
-        if (what === 0 && free) changed.splice(at, 1);
-        else if (what === 1 && free) changed[at] += [';', ' // why', '😁', ' line 3'][below(random, 4)] as string;
-        else if (what === 2 && free) changed[at] = `  ${changed[at] as string}`;
-        else if (what === 3) changed.splice(at, 0, '}');
-        else {
-          changed.splice(at, 0, mark);
-          marks.push(mark);
-        }
-      }
-      return changed.join('\n');
-    };
-    const base = lines.join('\n');
-    const [ours, theirs] = [change('ours'), change('theirs')];
-    const merged = merge3(base, ours, theirs);
-    const hint = `SEED=${seed} round ${round}: ${JSON.stringify({ base, ours, theirs, merged })}`;
-    for (const mark of marks) assert.equal(merged.split(mark).length, 2, `${mark} must be there once. ${hint}`);
-    assert.equal(merge3(base, ours, ours), ours, hint);
-    assert.equal(merge3(base, ours, base), ours, hint);
-    assert.equal(merge3(base, base, theirs), theirs, hint);
-  }
-});
-
-test('lines of one side keep their last word whole where the other side replaced what it ended like', () => {
-  const base = 'line 25\nline 9';
-  const theirs = 'line 9 line 3\nabove\nmark-66318359';
-  const merged = merge3(base, 'line 25\nother-900842617', theirs);
-  assert.equal(merged.split('mark-66318359').length, 2, merged);
-  assert.equal(merge3(base, base, theirs), theirs);
 });
 
 test('a megabyte takes no cliff, whatever it holds (long form)', () => {

@@ -65,6 +65,7 @@ export function applyEdits(text: string, edits: readonly TextEdit[]): string {
  * `theirs` (base → disk) in the coordinates of the live text, where `ours` (base → live) already happened. Edits that don't meet are all kept; where they
  * meet, what either side removed is gone and both insertions stay, ours first where they stand at one place. What both sides did alike (the same edit; the same inserted lines at the
  * same place) is not done again. With `base`, places where both sides reached the same text by different edits are recognised too.
+ * Those that came to touch, as ours took away what was between them, are still apart.
  */
 export function rebaseEdits(theirs: readonly TextEdit[], ours: readonly TextEdit[], base?: string): TextEdit[] {
   const live = joinTouching(ours);
@@ -105,14 +106,7 @@ export function rebaseEdits(theirs: readonly TextEdit[], ours: readonly TextEdit
     if (from < end) moved.push({ at: from + ownShift, remove: end - from, insert: pending ?? '' });
     else if (pending) moved.push({ at: from + ownShift, remove: 0, insert: pending });
   }
-  return joinTouching(moved);
-}
-
-/** Both sides' changes of `base` in one text; never throws, for any three texts. */
-export function merge3(base: string, ours: string, theirs: string): string {
-  if (ours === theirs || theirs === base) return ours;
-  if (ours === base) return theirs;
-  return applyEdits(ours, rebaseEdits(diffText(base, theirs), diffText(base, ours), base));
+  return moved;
 }
 
 /** The same edits as one Yjs delta, for `Y.Text.applyDelta(delta)`; with `sanitize: false` yjs 13 drops a line break at the very end. */
@@ -513,7 +507,7 @@ const newlineCode = 10;
 const maxWidened = 64;
 
 /** Letters of alphabets that write words, digits and underscore. NaN (no character) is none. */
-function isWord(code: number): boolean {
+export function isWord(code: number): boolean {
   return (
     (code >= 48 && code <= 57) ||
     (code >= 65 && code <= 90) ||
@@ -523,7 +517,7 @@ function isWord(code: number): boolean {
   );
 }
 
-function joinTouching(edits: readonly TextEdit[]): TextEdit[] {
+export function joinTouching(edits: readonly TextEdit[]): TextEdit[] {
   const joined: TextEdit[] = [];
   let end = 0;
   for (const edit of edits) {

@@ -3,8 +3,9 @@ import * as Y from 'yjs';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change } from '../../contract/events.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
-import { diffText, rebaseEdits, type TextEdit } from '../../core/text-diff.ts';
+import { diffText, type TextEdit } from '../../core/text-diff.ts';
 import { isSameFormat } from '../../core/text-format.ts';
+import { mergeEdits } from '../../core/text-merge.ts';
 import { etagOf, hashBytes } from '../workspace/content.ts';
 import { fileError } from '../workspace/file-errors.ts';
 import type { HeldText, LiveContent, LiveWritten } from '../workspace/live-text.ts';
@@ -716,9 +717,7 @@ export class Document {
     // Both sides began with nothing: two beginnings, of which what is alike must stand there once.
     const apart = !clean && (mayBeSame || this.#savedText === '');
     const edits: TextEdit[] =
-      clean || apart
-        ? diffText(live, clean ? next.text : unionTexts(next.text, live))
-        : rebaseEdits(diffText(this.#savedText, next.text), diffText(this.#savedText, live), this.#savedText);
+      clean || apart ? diffText(live, clean ? next.text : unionTexts(next.text, live)) : mergeEdits(this.#savedText, live, next.text);
     applyTextEdits(this.#ydoc, this.#text, edits, FROM_DISK);
     this.#standAs(next);
     this.#savedText = next.text;
@@ -742,7 +741,7 @@ export class Document {
   #takeOvertaken(before: string, after: string): void {
     if (this.#closed || this.#deleted) return;
     this.room.flush();
-    const edits = rebaseEdits(diffText(before, after), diffText(before, this.#textNow()), before);
+    const edits = mergeEdits(before, this.#textNow(), after);
     if (edits.length === 0) return;
     applyTextEdits(this.#ydoc, this.#text, edits, FROM_DISK);
     this.#scheduleSave();

@@ -66,6 +66,14 @@ test('a word that would grow together with another counts as one that stands the
   assert.deepEqual(healed.match(/\bW\d+w\b/g), ['W105w', 'W186w', 'W161w', 'W175w', 'W187w', 'W184w', 'W165w']);
 });
 
+test('what is joined with two words grown together, one of each side, is merged as text', () => {
+  const base = 'a W1w b\n';
+  const [clientText, serverText] = ['a W1w\nW2w b\n', 'a W1w\n W3w b\n'];
+  const bases = new Map([[hashText(base), base]]);
+  const healed = healText(history({ clientText, clientBase: hashText(base), serverText, joined: 'a W1w\nW2wW3w b\n', bases }));
+  assert.deepEqual(healed.match(/\w+/g)?.sort(), ['W1w', 'W2w', 'W3w', 'a', 'b'], healed);
+});
+
 test('words of the two texts that meet do not grow together', () => {
   assert.deepEqual(unionTexts('marked W1w .txt', 'marked W2w .txt').match(/\bW\dw\b/g), ['W1w', 'W2w']);
 });

@@ -1,5 +1,5 @@
 import { diffSequences, type Hunk, type Work } from '../../core/sequence-diff.ts';
-import { merge3 } from '../../core/text-diff.ts';
+import { merge3 } from '../../core/text-merge.ts';
 
 const MAX_STEPS = 12_000_000;
 /** Longer words are not looked for in what grew together. */
@@ -33,20 +33,27 @@ export function healText({ clientText, clientBase, serverText, joined, bases, ha
   return keepsWords(merged, serverText, clientText) ? merged : unionTexts(serverText, clientText);
 }
 
-/** Whether each word that both sides have once stands in the merged text once, and not grown together with another. */
+/** Whether each word that both sides have once stands in the merged text once, and none has grown together with another. */
 function keepsWords(merged: string, ours: string, theirs: string): boolean {
   const counts = countWords(merged);
   const [inOurs, inTheirs] = [countWords(ours), countWords(theirs)];
   const isShared = (word: string): boolean => inOurs.get(word) === 1 && inTheirs.get(word) === 1;
+  const isTheirsOrOurs = (word: string): boolean => inOurs.has(word) || inTheirs.has(word);
   for (const word of inOurs.keys()) if (isShared(word) && counts.get(word) !== 1) return false;
-  for (const word of counts.keys()) if (!inOurs.has(word) && !inTheirs.has(word) && edgesOf(word).some(isShared)) return false;
+  for (const word of counts.keys()) {
+    if (isTheirsOrOurs(word)) continue;
+    if (edgesOf(word).some(([edge, rest]) => isShared(edge) || (isTheirsOrOurs(edge) && isTheirsOrOurs(rest)))) return false;
+  }
   return true;
 }
 
-/** What a word may have grown from: its beginnings and ends. */
-function edgesOf(word: string): string[] {
+/** What a word may have grown from: its beginnings and ends, each with what is left then. */
+function edgesOf(word: string): [edge: string, rest: string][] {
   const lengths = Array.from({ length: Math.min(word.length, MAX_GROWN_CHARS) - 1 }, (_, index) => index + 1);
-  return lengths.flatMap((length) => [word.slice(0, length), word.slice(-length)]);
+  return lengths.flatMap((length): [string, string][] => [
+    [word.slice(0, length), word.slice(length)],
+    [word.slice(-length), word.slice(0, -length)],
+  ]);
 }
 
 function countWords(text: string): Map<string, number> {
