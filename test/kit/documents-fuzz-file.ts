@@ -55,6 +55,8 @@ export class FuzzFile {
    * The state was lost since it was last seen at rest, or it never was. Where the file was gone, too, nobody knows its line ends and byte order mark (any more).
    */
   #wasLost = false;
+  /** And then the file, which has no line end, does not say them either. */
+  #isFormless = false;
 
   constructor(root: string, filePath: string, kind: FileKind) {
     this.#root = root;
@@ -141,6 +143,7 @@ export class FuzzFile {
   /** Nothing is remembered any more. */
   stateLost(): void {
     this.#wasLost = true;
+    if (this.isThere) this.#isFormless = !this.read().includes('\n');
   }
 
   /** Its file is not there any more. */
@@ -223,8 +226,9 @@ export class FuzzFile {
     this.removedLately.clear();
     this.place = this.isThere ? 'file' : 'nothing';
     if (this.isThere) {
-      if (this.#wasLost && this.#wasGone) this.#takeFormat();
+      if (this.#wasLost && (this.#wasGone || this.#isFormless)) this.#takeFormat();
       this.#wasLost = false;
+      this.#isFormless = false;
     }
     this.isTouched = false;
     this.#wasPutAway = false;

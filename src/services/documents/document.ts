@@ -175,7 +175,8 @@ export class Document {
     return document;
   }
 
-  #begin({ isNew, found }: Opened, missed: readonly Change[]): void {
+  #begin({ isNew, before, found }: Opened, missed: readonly Change[]): void {
+    if (before !== undefined) this.wasAlso(before);
     if (isNew) this.wasAlso(this.#savedText);
     if (this.#textNow() !== this.#savedText) this.#touch();
     // A kill may have come between the save and its mark.
@@ -270,7 +271,7 @@ export class Document {
     const { raw } = this.read();
     const wanted = change(raw);
     if (!this.dirty) this.#isTyped = false;
-    const next = fileTextOf(wanted);
+    const next = fileTextOf(wanted, this.#manner.format);
     const edits = diffText(this.#textNow(), next.text);
     if (wanted !== raw) {
       // Line ends and byte order mark are the writer's to change, too.
@@ -571,7 +572,7 @@ export class Document {
       this.#found(saved === undefined);
       this.#savedText = text;
       // Mixed line ends: the next save goes out from the characters that are there now, but where a writer has given it others meanwhile.
-      if (manner.raw !== undefined && this.#manner === manner) this.#standAs(fileTextOf(raw));
+      if (manner.raw !== undefined && this.#manner === manner) this.#standAs(fileTextOf(raw, manner.format));
       store.append(this.#id, { type: 'saved', save, hash: written.content });
       setSavedMark(this.#ydoc, text, MARK);
       return true;
@@ -704,7 +705,7 @@ export class Document {
   #takeDisk(disk: Omit<DiskText, 'place'>, { whole = false, apart: mayBeSame = false } = {}): void {
     const { store } = this.#dependencies;
     this.room.flush();
-    const next = fileTextOf(disk.raw);
+    const next = fileTextOf(disk.raw, this.#manner.format);
     const live = this.#textNow();
     const base = this.#backup.read({ text: next.text, content: disk.content }, this.#savedContent);
     if (base !== undefined) {

@@ -81,6 +81,16 @@ async function personIn(documents: Documents, name: string): Promise<{ channel: 
   return { channel, ydoc };
 }
 
+/** Goes on in the room of that name with all that they have, and hears what is new. */
+async function comeBack(documents: Documents, ydoc: Y.Doc, name: string): Promise<FakeChannel> {
+  const channel = new FakeChannel();
+  await documents.join(name, channel, asking);
+  channel.say(step1Message(Y.encodeStateVector(ydoc)));
+  // It asks for what is new, and then for all.
+  for (let answers = 0; answers < 2; answers++) channel.say(step2Message(Y.encodeStateAsUpdate(ydoc)));
+  return channel;
+}
+
 const outside = { kind: 'outside' } as const;
 
 /** What is typed into a file is saved while what a program did to it is told, step by step, when it is asked for; `late`: what else is told after a save without that. */
@@ -642,11 +652,7 @@ test('what is typed while the log has no room, and saved, stands there once afte
           await next.start();
           try {
             assert.equal(read('a.txt'), text);
-            const again = new FakeChannel();
-            await next.join('a.txt', again, asking);
-            again.say(step1Message(Y.encodeStateVector(ydoc)));
-            // It asks for what is new, and then for all.
-            for (let answers = 0; answers < 2; answers++) again.say(step2Message(Y.encodeStateAsUpdate(ydoc)));
+            await comeBack(next, ydoc, 'a.txt');
             await next.flush('');
             assert.deepEqual([next.read('a.txt'), read('a.txt')], [{ raw: text, unsaved: false }, text]);
           } finally {
@@ -959,24 +965,16 @@ for (const isOpen of [true, false])
       put('a.txt', 'one two three\nby a program\n');
       const documents = documentsOf({ workspace, state }, 'content', () => {});
       await documents.start();
-      /** Goes on in the room of that name with all that they have, and hears what is new. */
-      const comeBack = async (ydoc: Y.Doc, name: string): Promise<FakeChannel> => {
-        const channel = new FakeChannel();
-        await documents.join(name, channel, asking);
-        channel.say(step1Message(Y.encodeStateVector(ydoc)));
-        for (let answers = 0; answers < 2; answers++) channel.say(step2Message(Y.encodeStateAsUpdate(ydoc)));
-        return channel;
-      };
       try {
-        if (isOpen) await comeBack(one.ydoc, 'a.txt');
-        const gone = await comeBack(other.ydoc, 'b.txt');
+        if (isOpen) await comeBack(documents, one.ydoc, 'a.txt');
+        const gone = await comeBack(documents, other.ydoc, 'b.txt');
         await workspace.move('a.txt', 'b.txt', { overwrite: true, parents: false, cause });
         assert.deepEqual(gone.closes, [4500]);
         // What they did meanwhile: one took something out, the other put something in.
         one.ydoc.getText('content').delete('one '.length, 'two '.length);
         other.ydoc.getText('content').insert('of b'.length, ' typed ');
-        const channel = await comeBack(one.ydoc, 'b.txt');
-        await comeBack(other.ydoc, 'b.txt');
+        const channel = await comeBack(documents, one.ydoc, 'b.txt');
+        await comeBack(documents, other.ydoc, 'b.txt');
         await documents.flush('');
         const text = read('b.txt');
         assert.deepEqual(text.split(/\s+/).sort(), ['', 'a', 'by', 'one', 'program', 'three', 'typed'], text);
@@ -986,6 +984,57 @@ for (const isOpen of [true, false])
         await documents.stop();
       }
     }));
+
+test('two who come back to a file that is gone, one after the other, have taken out what each took out', () =>
+  withWorkspace(async ({ workspace, state, put, at, read }) => {
+    put('a.txt', 'one two three four\n');
+    const before = documentsOf({ workspace, state });
+    await before.start();
+    const people = [await personIn(before, 'a.txt'), await personIn(before, 'a.txt')];
+    await before.stop();
+    fs.rmSync(at('a.txt'));
+    const [one, other] = people.map(({ ydoc }) => ydoc) as [Y.Doc, Y.Doc];
+    one.getText('content').insert(0, 'typed ');
+    other.getText('content').delete('one '.length, 'two '.length);
+    const documents = documentsOf({ workspace, state }, 'content', () => {});
+    await documents.start();
+    try {
+      for (const ydoc of [one, other]) await comeBack(documents, ydoc, 'a.txt');
+      await documents.flush('');
+      assert.equal(read('a.txt'), 'typed one three four\n');
+    } finally {
+      await documents.stop();
+    }
+  }));
+
+test('what is typed into a file that was emptied, or brought to one line, has the line ends that it had', () =>
+  withWorkspace(async ({ workspace, state, put, read }) => {
+    const documents = documentsOf({ workspace, state });
+    const type = ({ ydoc, channel }: Awaited<ReturnType<typeof personIn>>): void => {
+      ydoc.getText('content').insert(0, 'typed\n');
+      channel.say(step1Message(Y.encodeStateVector(ydoc)));
+    };
+    const all = ['open.txt', 'called.txt', 'away.txt'];
+    for (const name of all) put(name, 'one\r\ntwo\r\n');
+    await documents.start();
+    for (const name of all) await personIn(documents, name);
+    put('open.txt', '');
+    workspace.journal.record([{ path: 'open.txt', kind: 'file', what: 'changed', before: null, after: hashBytes(''), cause: outside }]);
+    await eventually(() => assert.equal(documents.read('open.txt')?.raw, ''));
+    await documents.write('called.txt', () => 'one', cause);
+    for (const name of ['open.txt', 'called.txt']) type(await personIn(documents, name));
+    await documents.stop();
+    put('away.txt', 'one');
+    const next = documentsOf({ workspace, state });
+    await next.start();
+    try {
+      type(await personIn(next, 'away.txt'));
+      await next.flush('');
+      assert.deepEqual(all.map(read), ['typed\r\n', 'typed\r\none', 'typed\r\none']);
+    } finally {
+      await next.stop();
+    }
+  }));
 
 test('what is put into a document beside its text has an end, after which it begins anew; what is written over takes no room', () =>
   withWorkspace(async (harness) => {

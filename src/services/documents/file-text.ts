@@ -12,8 +12,10 @@ export interface FileText {
   raw?: string;
 }
 
-export function fileTextOf(raw: string): FileText {
+/** `before`: how the file stood before; its line ends are those of what comes without any. */
+export function fileTextOf(raw: string, before?: TextFormat): FileText {
   const { text, format } = splitFormat(raw);
+  if (before !== undefined && !text.includes('\n')) format.eol = before.eol;
   return keepsFormat(raw) ? { text, format } : { text, format, raw };
 }
 

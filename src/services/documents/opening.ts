@@ -37,6 +37,8 @@ export interface Opened {
   target: string;
   /** Nothing was stored of it. */
   isNew: boolean;
+  /** What was saved of the one before it under that name, which those who come back go on from. */
+  before?: string | undefined;
   /** What the file holds by now, to be merged. `apart`: what is alike in both may be the same. */
   found?: { disk: DiskText; apart: boolean };
 }
@@ -57,19 +59,19 @@ export function openDocument(toOpen: ToOpen, store: DocumentStore, options: Open
   if (stored !== undefined) store.forget(stored.id);
   if (disk === undefined && !create) throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
   // A file that is made again under its name has the line ends that it had: what it held may come back with those who had it open.
-  const manner = disk === undefined ? { text: '', format: stored?.format ?? lfAlone } : fileTextOf(disk.raw);
+  const manner = disk === undefined ? { text: '', format: stored?.format ?? lfAlone } : fileTextOf(disk.raw, stored?.format);
   const ydoc = ownDoc(firstState(manner.text, options.textName));
   const life = newOwnId();
   beginLife(ydoc, life);
   const state = Y.encodeStateAsUpdate(ydoc);
   const id = store.create(path, life, state, disk?.content ?? '', undefined, manner.format);
   const [savedText, savedContent] = [manner.text, disk?.content];
-  return { id, life, ydoc, stateBytes: state.length, manner, savedText, savedContent, target, isNew: true };
+  return { id, life, ydoc, stateBytes: state.length, manner, savedText, savedContent, target, isNew: true, before: stored?.savedText };
 }
 
 function goOn(stored: StoredDocument, { disk, target }: ToOpen, store: DocumentStore, { trustState }: OpeningOptions): Opened {
   const { id, life, state, savedHash } = stored;
-  const manner = disk === undefined ? { text: stored.savedText, format: stored.format } : fileTextOf(disk.raw);
+  const manner = disk === undefined ? { text: stored.savedText, format: stored.format } : fileTextOf(disk.raw, stored.format);
   if (!isSameFormat(manner.format, stored.format)) store.setFormat(id, manner.format);
   const isAsSaved = disk?.content === savedHash && manner.text === stored.savedText;
   const agreed = disk !== undefined && (isAsSaved || trustState);
