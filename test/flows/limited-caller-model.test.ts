@@ -18,7 +18,7 @@ test('each operation is asked for by the limited caller, or it is said why not',
 
 test('a limited caller can not tell two folders that differ outside of its paths, and changes nothing there', needs, async () => {
   const counts = modelCounts();
-  await runLimitedCaller(seed, 50, counts);
+  await runLimitedCaller(seed, 80, counts);
   assert.ok(counts.answered > 8 && counts.refused > 4 && counts.feedItems > 3, JSON.stringify(counts));
 });
 
