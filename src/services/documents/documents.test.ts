@@ -6,11 +6,10 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as Y from 'yjs';
 import { FakeChannel } from '../../../test/kit/byte-channel.ts';
+import { MiB, ada, asking, failing, documentsOf, heardBy, personIn } from '../../../test/kit/documents-harness.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
-import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
 import { unmounted, withSmallDisk } from '../../../test/kit/small-disk.ts';
 import { call, cause, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
-import type { Caller } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { files } from '../../contract/files.ts';
 import { lfAlone } from '../../core/text-format.ts';
@@ -20,36 +19,10 @@ import type { ChangeDraft } from '../workspace/journal.ts';
 import { fileOperations } from '../workspace/operations.ts';
 import { DocumentStore } from './document-store.ts';
 import { type Asking, Documents } from './documents.ts';
-import { firstState, hashText, savedMark } from './lineage.ts';
-import { readMessage, step1Message, step2Message, updateMessage } from './sync-protocol.ts';
+import { firstState } from './lineage.ts';
+import { step1Message, updateMessage } from './sync-protocol.ts';
 
-const MiB = 1024 * 1024;
-const ada: Caller = { id: 'ada', name: 'Ada', kind: 'person', access: 'write' };
-const asking: Asking = { caller: ada, visibleAt: () => true };
-
-const failing = (event: string, facts: Record<string, unknown>): void => assert.fail(`${event} ${JSON.stringify(facts)}`);
-
-/** Saves nothing by itself, and fails where it would log unless told otherwise. */
-function documentsOf(
-  { workspace, state }: Pick<Harness, 'workspace' | 'state'>,
-  textName = 'content',
-  log: (event: string, facts: Record<string, unknown>) => void = failing,
-  maxBytes = 32 * MiB,
-): Documents {
-  return new Documents(
-    { workspace, state, opened: undefined, now: Date.now, log },
-    {
-      textName,
-      maxBytes,
-      maxOpen: 10,
-      saveIdleMs: 60_000,
-      saveMaxMs: 60_000,
-      unloadMs: 60_000,
-      readOnly: false,
-      trustState: false,
-    },
-  );
-}
+const outside = { kind: 'outside' } as const;
 
 /** The workspace, and how often files were read in it. */
 function countingReads(workspace: Harness['workspace']): { workspace: Harness['workspace']; reads: number } {
@@ -63,35 +36,6 @@ function countingReads(workspace: Harness['workspace']): { workspace: Harness['w
   });
   return counting;
 }
-
-function heardBy(channel: FakeChannel): Y.Doc {
-  const ydoc = new Y.Doc();
-  for (const message of channel.sent.map((message) => readMessage(message)))
-    if (message.type === 'step2' || message.type === 'update') Y.applyUpdate(ydoc, message.update);
-  return ydoc;
-}
-
-/** Somebody who knows the document, and whose edits are heard. */
-async function personIn(documents: Documents, name: string): Promise<{ channel: FakeChannel; ydoc: Y.Doc }> {
-  const channel = new FakeChannel();
-  await documents.join(name, channel, asking);
-  channel.say(step1Message(Y.encodeStateVector(new Y.Doc())));
-  const ydoc = heardBy(channel);
-  ydoc.on('update', (update: Uint8Array) => channel.say(updateMessage(update)));
-  return { channel, ydoc };
-}
-
-/** Goes on in the room of that name with all that they have, and hears what is new. */
-async function comeBack(documents: Documents, ydoc: Y.Doc, name: string): Promise<FakeChannel> {
-  const channel = new FakeChannel();
-  await documents.join(name, channel, asking);
-  channel.say(step1Message(Y.encodeStateVector(ydoc)));
-  // It asks for what is new, and then for all.
-  for (let answers = 0; answers < 2; answers++) channel.say(step2Message(Y.encodeStateAsUpdate(ydoc)));
-  return channel;
-}
-
-const outside = { kind: 'outside' } as const;
 
 /** What is typed into a file is saved while what a program did to it is told, step by step, when it is asked for; `late`: what else is told after a save without that. */
 async function savedWhileTold(
@@ -541,130 +485,6 @@ test('one caller does not hold all that may be open: others can open some, and w
     await documents.stop();
   }));
 
-for (const { what, isBegunAnew, isOver } of [
-  { what: '', isBegunAnew: false, isOver: false },
-  { what: ', also where the log was begun anew meanwhile', isBegunAnew: true, isOver: false },
-  { what: ', also where it ended after the log was begun anew', isBegunAnew: true, isOver: true },
-])
-  test(`what is typed on while a save that a kill cuts short is in its file already stands there once after the next start${what}`, (t) =>
-    withWorkspace(async ({ workspace, state, stateFolder, put, read }) => {
-      t.mock.timers.enable({ apis: ['setInterval'] });
-      put('a.txt', 'one\n');
-      const killed = documentsOf({ workspace, state });
-      await killed.start();
-      const { channel, ydoc } = await personIn(killed, 'a.txt');
-      const text = ydoc.getText('content');
-      const heard = (): void => channel.say(step1Message(Y.encodeStateVector(ydoc)));
-      const beginLogAnew = (): void => {
-        text.insert(0, 'x'.repeat(17 * MiB));
-        text.delete(0, 17 * MiB);
-        heard();
-        t.mock.timers.tick(5000);
-        assert.equal(fs.existsSync(path.join(stateFolder, 'documents', 'log-0000000001')), false);
-      };
-      text.insert(0, 'typed ');
-      heard();
-      const write = workspace.write.bind(workspace);
-      const over = Promise.withResolvers<void>();
-      workspace.write = async (...args) => {
-        const written = await write(...args);
-        await over.promise;
-        return written;
-      };
-      void killed.flush('');
-      await eventually(() => assert.equal(read('a.txt'), 'typed one\n'));
-      workspace.write = write;
-      if (isBegunAnew) beginLogAnew();
-      const { etag } = killed.list()[0] ?? assert.fail('it is open');
-      if (isOver) over.resolve();
-      await eventually(() => assert.equal(killed.list()[0]?.etag !== etag, isOver));
-      text.insert('typed '.length, 'on ');
-      heard();
-      const next = documentsOf({ workspace, state });
-      try {
-        await next.start();
-        assert.equal(read('a.txt'), 'typed on one\n');
-      } finally {
-        await next.stop();
-        over.resolve();
-        await killed.stop();
-      }
-    }));
-
-test('who comes after a kill that cut short the end of a save is told that all is saved', () =>
-  withWorkspace(async ({ workspace, state, put, read }) => {
-    put('a.txt', 'one\n');
-    const killed = documentsOf({ workspace, state });
-    await killed.start();
-    const { channel, ydoc } = await personIn(killed, 'a.txt');
-    ydoc.getText('content').insert(0, 'typed ');
-    channel.say(step1Message(Y.encodeStateVector(ydoc)));
-    const write = workspace.write.bind(workspace);
-    const over = Promise.withResolvers<void>();
-    workspace.write = async (...args) => {
-      const written = await write(...args);
-      await over.promise;
-      return written;
-    };
-    void killed.flush('');
-    await eventually(() => assert.equal(read('a.txt'), 'typed one\n'));
-    workspace.write = write;
-    const next = documentsOf({ workspace, state });
-    await next.start();
-    try {
-      const { ydoc: copy } = await personIn(next, 'a.txt');
-      assert.deepEqual([copy.getText('content').toString(), savedMark(copy)], ['typed one\n', hashText('typed one\n')]);
-      assert.deepEqual(next.read('a.txt'), { raw: 'typed one\n', unsaved: false });
-    } finally {
-      await next.stop();
-      over.resolve();
-      await killed.stop();
-    }
-  }));
-
-test('what is typed while the log has no room, and saved, stands there once after a kill, also when who typed it comes back', (context) =>
-  withSmallDisk(context, 4096, (disk) =>
-    withScratchFolder('elsewhere', async (_, elsewhere) => {
-      fs.symlinkSync(elsewhere, path.join(disk, 'root'));
-      await withWorkspace(
-        async ({ workspace, state, put, read }) => {
-          put('a.txt', 'one\n');
-          const killed = documentsOf({ workspace, state });
-          await killed.start();
-          const { channel, ydoc } = await personIn(killed, 'a.txt');
-          const type = (text: string): void => {
-            ydoc.getText('content').insert(0, text);
-            channel.say(step1Message(Y.encodeStateVector(ydoc)));
-          };
-          type('stored ');
-          const filler = path.join(disk, 'filler');
-          assert.throws(() => fs.writeFileSync(filler, Buffer.alloc(8 * MiB)), { code: 'ENOSPC' });
-          // Longer than what is left of a page.
-          const unstored = Array.from({ length: 2000 }, (_word, number) => `w${number} `).join('');
-          type(unstored);
-          await killed.flush('');
-          assert.match(killed.list()[0]?.problem ?? '', /can't be stored/);
-          const text = `${unstored}stored one\n`;
-          assert.equal(read('a.txt'), text);
-
-          fs.rmSync(filler);
-          const next = documentsOf({ workspace, state }, 'content', () => {});
-          await next.start();
-          try {
-            assert.equal(read('a.txt'), text);
-            await comeBack(next, ydoc, 'a.txt');
-            await next.flush('');
-            assert.deepEqual([next.read('a.txt'), read('a.txt')], [{ raw: text, unsaved: false }, text]);
-          } finally {
-            await next.stop();
-            await killed.stop();
-          }
-        },
-        { folder: disk },
-      );
-    }),
-  ));
-
 test('a document that could not be saved is not told to have failed any more when its file holds the same text', () =>
   withWorkspace(async ({ workspace, state, put, at, outside: elsewhere }) => {
     put('a.txt', 'one\n');
@@ -950,89 +770,6 @@ test('what is saved into the backup of an editor stands in its new file, also wh
       await eventually(() => assert.equal(heardBy(channel).getText('content').toString(), 'edited\n'));
     } finally {
       await documents.stop();
-    }
-  }));
-
-for (const isOpen of [true, false])
-  test(`a file that is moved onto one that people are in takes its own people along, and theirs come to it, ${isOpen ? '' : 'also where it is not '}open`, () =>
-    withWorkspace(async ({ workspace, state, put, read }) => {
-      put('a.txt', 'one two three\n');
-      put('b.txt', 'of b\nmore of b\n');
-      const before = documentsOf({ workspace, state });
-      await before.start();
-      const [one, other] = [await personIn(before, 'a.txt'), await personIn(before, 'b.txt')];
-      await before.stop();
-      put('a.txt', 'one two three\nby a program\n');
-      const documents = documentsOf({ workspace, state }, 'content', () => {});
-      await documents.start();
-      try {
-        if (isOpen) await comeBack(documents, one.ydoc, 'a.txt');
-        const gone = await comeBack(documents, other.ydoc, 'b.txt');
-        await workspace.move('a.txt', 'b.txt', { overwrite: true, parents: false, cause });
-        assert.deepEqual(gone.closes, [4500]);
-        // What they did meanwhile: one took something out, the other put something in.
-        one.ydoc.getText('content').delete('one '.length, 'two '.length);
-        other.ydoc.getText('content').insert('of b'.length, ' typed ');
-        const channel = await comeBack(documents, one.ydoc, 'b.txt');
-        await comeBack(documents, other.ydoc, 'b.txt');
-        await documents.flush('');
-        const text = read('b.txt');
-        assert.deepEqual(text.split(/\s+/).sort(), ['', 'a', 'by', 'one', 'program', 'three', 'typed'], text);
-        Y.applyUpdate(one.ydoc, Y.encodeStateAsUpdate(heardBy(channel)));
-        assert.equal(one.ydoc.getText('content').toString(), text);
-      } finally {
-        await documents.stop();
-      }
-    }));
-
-test('two who come back to a file that is gone, one after the other, have taken out what each took out', () =>
-  withWorkspace(async ({ workspace, state, put, at, read }) => {
-    put('a.txt', 'one two three four\n');
-    const before = documentsOf({ workspace, state });
-    await before.start();
-    const people = [await personIn(before, 'a.txt'), await personIn(before, 'a.txt')];
-    await before.stop();
-    fs.rmSync(at('a.txt'));
-    const [one, other] = people.map(({ ydoc }) => ydoc) as [Y.Doc, Y.Doc];
-    one.getText('content').insert(0, 'typed ');
-    other.getText('content').delete('one '.length, 'two '.length);
-    const documents = documentsOf({ workspace, state }, 'content', () => {});
-    await documents.start();
-    try {
-      for (const ydoc of [one, other]) await comeBack(documents, ydoc, 'a.txt');
-      await documents.flush('');
-      assert.equal(read('a.txt'), 'typed one three four\n');
-    } finally {
-      await documents.stop();
-    }
-  }));
-
-test('what is typed into a file that was emptied, or brought to one line, has the line ends that it had', () =>
-  withWorkspace(async ({ workspace, state, put, read }) => {
-    const documents = documentsOf({ workspace, state });
-    const type = ({ ydoc, channel }: Awaited<ReturnType<typeof personIn>>): void => {
-      ydoc.getText('content').insert(0, 'typed\n');
-      channel.say(step1Message(Y.encodeStateVector(ydoc)));
-    };
-    const all = ['open.txt', 'called.txt', 'away.txt'];
-    for (const name of all) put(name, 'one\r\ntwo\r\n');
-    await documents.start();
-    for (const name of all) await personIn(documents, name);
-    put('open.txt', '');
-    workspace.journal.record([{ path: 'open.txt', kind: 'file', what: 'changed', before: null, after: hashBytes(''), cause: outside }]);
-    await eventually(() => assert.equal(documents.read('open.txt')?.raw, ''));
-    await documents.write('called.txt', () => 'one', cause);
-    for (const name of ['open.txt', 'called.txt']) type(await personIn(documents, name));
-    await documents.stop();
-    put('away.txt', 'one');
-    const next = documentsOf({ workspace, state });
-    await next.start();
-    try {
-      type(await personIn(next, 'away.txt'));
-      await next.flush('');
-      assert.deepEqual(all.map(read), ['typed\r\n', 'typed\r\none', 'typed\r\none']);
-    } finally {
-      await next.stop();
     }
   }));
 

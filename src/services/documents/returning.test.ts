@@ -1,0 +1,223 @@
+// Who comes back to a document: after a kill, to a file that is gone, emptied, or another by now.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import * as Y from 'yjs';
+import { MiB, documentsOf, heardBy, personIn, comeBack } from '../../../test/kit/documents-harness.ts';
+import { eventually } from '../../../test/kit/eventually.ts';
+import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
+import { withSmallDisk } from '../../../test/kit/small-disk.ts';
+import { cause, withWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { hashBytes } from '../workspace/content.ts';
+import { hashText, savedMark } from './lineage.ts';
+import { step1Message } from './sync-protocol.ts';
+
+for (const { what, isBegunAnew, isOver } of [
+  { what: '', isBegunAnew: false, isOver: false },
+  { what: ', also where the log was begun anew meanwhile', isBegunAnew: true, isOver: false },
+  { what: ', also where it ended after the log was begun anew', isBegunAnew: true, isOver: true },
+])
+  test(`what is typed on while a save that a kill cuts short is in its file already stands there once after the next start${what}`, (t) =>
+    withWorkspace(async ({ workspace, state, stateFolder, put, read }) => {
+      t.mock.timers.enable({ apis: ['setInterval'] });
+      put('a.txt', 'one\n');
+      const killed = documentsOf({ workspace, state });
+      await killed.start();
+      const { channel, ydoc } = await personIn(killed, 'a.txt');
+      const text = ydoc.getText('content');
+      const heard = (): void => channel.say(step1Message(Y.encodeStateVector(ydoc)));
+      const beginLogAnew = (): void => {
+        text.insert(0, 'x'.repeat(17 * MiB));
+        text.delete(0, 17 * MiB);
+        heard();
+        t.mock.timers.tick(5000);
+        assert.equal(fs.existsSync(path.join(stateFolder, 'documents', 'log-0000000001')), false);
+      };
+      text.insert(0, 'typed ');
+      heard();
+      const write = workspace.write.bind(workspace);
+      const over = Promise.withResolvers<void>();
+      workspace.write = async (...args) => {
+        const written = await write(...args);
+        await over.promise;
+        return written;
+      };
+      void killed.flush('');
+      await eventually(() => assert.equal(read('a.txt'), 'typed one\n'));
+      workspace.write = write;
+      if (isBegunAnew) beginLogAnew();
+      const { etag } = killed.list()[0] ?? assert.fail('it is open');
+      if (isOver) over.resolve();
+      await eventually(() => assert.equal(killed.list()[0]?.etag !== etag, isOver));
+      text.insert('typed '.length, 'on ');
+      heard();
+      const next = documentsOf({ workspace, state });
+      try {
+        await next.start();
+        assert.equal(read('a.txt'), 'typed on one\n');
+      } finally {
+        await next.stop();
+        over.resolve();
+        await killed.stop();
+      }
+    }));
+
+test('who comes after a kill that cut short the end of a save is told that all is saved', () =>
+  withWorkspace(async ({ workspace, state, put, read }) => {
+    put('a.txt', 'one\n');
+    const killed = documentsOf({ workspace, state });
+    await killed.start();
+    const { channel, ydoc } = await personIn(killed, 'a.txt');
+    ydoc.getText('content').insert(0, 'typed ');
+    channel.say(step1Message(Y.encodeStateVector(ydoc)));
+    const write = workspace.write.bind(workspace);
+    const over = Promise.withResolvers<void>();
+    workspace.write = async (...args) => {
+      const written = await write(...args);
+      await over.promise;
+      return written;
+    };
+    void killed.flush('');
+    await eventually(() => assert.equal(read('a.txt'), 'typed one\n'));
+    workspace.write = write;
+    const next = documentsOf({ workspace, state });
+    await next.start();
+    try {
+      const { ydoc: copy } = await personIn(next, 'a.txt');
+      assert.deepEqual([copy.getText('content').toString(), savedMark(copy)], ['typed one\n', hashText('typed one\n')]);
+      assert.deepEqual(next.read('a.txt'), { raw: 'typed one\n', unsaved: false });
+    } finally {
+      await next.stop();
+      over.resolve();
+      await killed.stop();
+    }
+  }));
+
+test('what is typed while the log has no room, and saved, stands there once after a kill, also when who typed it comes back', (context) =>
+  withSmallDisk(context, 4096, (disk) =>
+    withScratchFolder('elsewhere', async (_, elsewhere) => {
+      fs.symlinkSync(elsewhere, path.join(disk, 'root'));
+      await withWorkspace(
+        async ({ workspace, state, put, read }) => {
+          put('a.txt', 'one\n');
+          const killed = documentsOf({ workspace, state });
+          await killed.start();
+          const { channel, ydoc } = await personIn(killed, 'a.txt');
+          const type = (text: string): void => {
+            ydoc.getText('content').insert(0, text);
+            channel.say(step1Message(Y.encodeStateVector(ydoc)));
+          };
+          type('stored ');
+          const filler = path.join(disk, 'filler');
+          assert.throws(() => fs.writeFileSync(filler, Buffer.alloc(8 * MiB)), { code: 'ENOSPC' });
+          // Longer than what is left of a page.
+          const unstored = Array.from({ length: 2000 }, (_word, number) => `w${number} `).join('');
+          type(unstored);
+          await killed.flush('');
+          assert.match(killed.list()[0]?.problem ?? '', /can't be stored/);
+          const text = `${unstored}stored one\n`;
+          assert.equal(read('a.txt'), text);
+
+          fs.rmSync(filler);
+          const next = documentsOf({ workspace, state }, 'content', () => {});
+          await next.start();
+          try {
+            assert.equal(read('a.txt'), text);
+            await comeBack(next, ydoc, 'a.txt');
+            await next.flush('');
+            assert.deepEqual([next.read('a.txt'), read('a.txt')], [{ raw: text, unsaved: false }, text]);
+          } finally {
+            await next.stop();
+            await killed.stop();
+          }
+        },
+        { folder: disk },
+      );
+    }),
+  ));
+
+for (const isOpen of [true, false])
+  test(`a file that is moved onto one that people are in takes its own people along, and theirs come to it, ${isOpen ? '' : 'also where it is not '}open`, () =>
+    withWorkspace(async ({ workspace, state, put, read }) => {
+      put('a.txt', 'one two three\n');
+      put('b.txt', 'of b\nmore of b\n');
+      const before = documentsOf({ workspace, state });
+      await before.start();
+      const [one, other] = [await personIn(before, 'a.txt'), await personIn(before, 'b.txt')];
+      await before.stop();
+      put('a.txt', 'one two three\nby a program\n');
+      const documents = documentsOf({ workspace, state }, 'content', () => {});
+      await documents.start();
+      try {
+        if (isOpen) await comeBack(documents, one.ydoc, 'a.txt');
+        const gone = await comeBack(documents, other.ydoc, 'b.txt');
+        await workspace.move('a.txt', 'b.txt', { overwrite: true, parents: false, cause });
+        assert.deepEqual(gone.closes, [4500]);
+        // What they did meanwhile: one took something out, the other put something in.
+        one.ydoc.getText('content').delete('one '.length, 'two '.length);
+        other.ydoc.getText('content').insert('of b'.length, ' typed ');
+        const channel = await comeBack(documents, one.ydoc, 'b.txt');
+        await comeBack(documents, other.ydoc, 'b.txt');
+        await documents.flush('');
+        const text = read('b.txt');
+        assert.deepEqual(text.split(/\s+/).sort(), ['', 'a', 'by', 'one', 'program', 'three', 'typed'], text);
+        Y.applyUpdate(one.ydoc, Y.encodeStateAsUpdate(heardBy(channel)));
+        assert.equal(one.ydoc.getText('content').toString(), text);
+      } finally {
+        await documents.stop();
+      }
+    }));
+
+test('two who come back to a file that is gone, one after the other, have taken out what each took out', () =>
+  withWorkspace(async ({ workspace, state, put, at, read }) => {
+    put('a.txt', 'one two three four\n');
+    const before = documentsOf({ workspace, state });
+    await before.start();
+    const people = [await personIn(before, 'a.txt'), await personIn(before, 'a.txt')];
+    await before.stop();
+    fs.rmSync(at('a.txt'));
+    const [one, other] = people.map(({ ydoc }) => ydoc) as [Y.Doc, Y.Doc];
+    one.getText('content').insert(0, 'typed ');
+    other.getText('content').delete('one '.length, 'two '.length);
+    const documents = documentsOf({ workspace, state }, 'content', () => {});
+    await documents.start();
+    try {
+      for (const ydoc of [one, other]) await comeBack(documents, ydoc, 'a.txt');
+      await documents.flush('');
+      assert.equal(read('a.txt'), 'typed one three four\n');
+    } finally {
+      await documents.stop();
+    }
+  }));
+
+test('what is typed into a file that was emptied, or brought to one line, has the line ends that it had', () =>
+  withWorkspace(async ({ workspace, state, put, read }) => {
+    const documents = documentsOf({ workspace, state });
+    const type = ({ ydoc, channel }: Awaited<ReturnType<typeof personIn>>): void => {
+      ydoc.getText('content').insert(0, 'typed\n');
+      channel.say(step1Message(Y.encodeStateVector(ydoc)));
+    };
+    const all = ['open.txt', 'called.txt', 'away.txt'];
+    for (const name of all) put(name, 'one\r\ntwo\r\n');
+    await documents.start();
+    for (const name of all) await personIn(documents, name);
+    put('open.txt', '');
+    workspace.journal.record([
+      { path: 'open.txt', kind: 'file', what: 'changed', before: null, after: hashBytes(''), cause: { kind: 'outside' } },
+    ]);
+    await eventually(() => assert.equal(documents.read('open.txt')?.raw, ''));
+    await documents.write('called.txt', () => 'one', cause);
+    for (const name of ['open.txt', 'called.txt']) type(await personIn(documents, name));
+    await documents.stop();
+    put('away.txt', 'one');
+    const next = documentsOf({ workspace, state });
+    await next.start();
+    try {
+      type(await personIn(next, 'away.txt'));
+      await next.flush('');
+      assert.deepEqual(all.map(read), ['typed\r\n', 'typed\r\none', 'typed\r\none']);
+    } finally {
+      await next.stop();
+    }
+  }));
