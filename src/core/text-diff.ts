@@ -7,6 +7,11 @@ import type { TextEdit } from './text-edit.ts';
 
 export type { TextEdit };
 
+/** `place`: where what it inserts stands in the text of those who made it. */
+export interface MovedEdit extends TextEdit {
+  place: number;
+}
+
 export type TextDelta = ({ retain: number } | { insert: string } | { delete: number })[];
 
 const maxSteps = 12_000_000;
@@ -67,18 +72,19 @@ export function applyEdits(text: string, edits: readonly TextEdit[]): string {
  * same place) is not done again. With `base`, places where both sides reached the same text by different edits are recognised too.
  * Those that came to touch, as ours took away what was between them, are still apart.
  */
-export function rebaseEdits(theirs: readonly TextEdit[], ours: readonly TextEdit[], base?: string): TextEdit[] {
+export function rebaseEdits(theirs: readonly TextEdit[], ours: readonly TextEdit[], base?: string): MovedEdit[] {
   const live = joinTouching(ours);
-  const moved: TextEdit[] = [];
+  const moved: MovedEdit[] = [];
   let next = 0;
   let shift = 0;
-  for (const edit of withoutAgreed(joinTouching(theirs), live, base)) {
+  for (const edit of withoutAgreed(placesOf(joinTouching(theirs)), live, base)) {
     const end = edit.at + edit.remove;
+    const behind = edit.place + edit.insert.length;
     // Ours that end at or before this edit's start, insertions at the same place included: ours comes first.
     for (let own = live[next]; own && own.at + own.remove <= edit.at; own = live[++next]) shift += own.insert.length - own.remove;
     const previous = live[next - 1];
     if (edit.remove === 0 && previous && previous.at === edit.at && previous.remove === 0) {
-      moved.push(...insertBeside(edit.insert, previous.insert, edit.at + shift));
+      moved.push(...insertBeside(edit.insert, edit.place, previous.insert, edit.at + shift));
       continue;
     }
     let from = edit.at;
@@ -89,22 +95,22 @@ export function rebaseEdits(theirs: readonly TextEdit[], ours: readonly TextEdit
       // A pure insertion of ours at either edge does not meet this edit; inside, it survives between two removals.
       if (!own || own.at >= end) break;
       if (own.at > from) {
-        moved.push({ at: from + ownShift, remove: own.at - from, insert: pending ?? '' });
+        moved.push({ at: from + ownShift, remove: own.at - from, insert: pending ?? '', place: pending ? edit.place : behind });
         pending = null;
       }
       const ownStart = own.at + ownShift;
       ownShift += own.insert.length - own.remove;
       from = Math.max(from, own.at + own.remove);
       if (pending !== null && own.at === edit.at && own.remove === edit.remove) {
-        moved.push(...insertBeside(pending, own.insert, ownStart + own.insert.length));
+        moved.push(...insertBeside(pending, edit.place, own.insert, ownStart + own.insert.length));
         pending = null;
       } else if (pending && (placeOfLines(pending, own.insert) >= 0 || (pending === own.insert && sharesEdge(edit, own)))) {
         pending = '';
       }
       if (from > end) break;
     }
-    if (from < end) moved.push({ at: from + ownShift, remove: end - from, insert: pending ?? '' });
-    else if (pending) moved.push({ at: from + ownShift, remove: 0, insert: pending });
+    if (from < end) moved.push({ at: from + ownShift, remove: end - from, insert: pending ?? '', place: pending ? edit.place : behind });
+    else if (pending) moved.push({ at: from + ownShift, remove: 0, insert: pending, place: edit.place });
   }
   return moved;
 }
@@ -535,13 +541,23 @@ export function joinTouching(edits: readonly TextEdit[]): TextEdit[] {
   return joined;
 }
 
+/** The same edits, with their places in the text that they lead to. */
+function placesOf(edits: readonly TextEdit[]): MovedEdit[] {
+  let shift = 0;
+  return edits.map((edit) => {
+    const place = edit.at + shift;
+    shift += edit.insert.length - edit.remove;
+    return { ...edit, place };
+  });
+}
+
 /** Theirs without what ours did too: equal edits, and groups of meeting edits that lead to the same text. */
-function withoutAgreed(theirs: TextEdit[], ours: TextEdit[], base: string | undefined): TextEdit[] {
-  const left: TextEdit[] = [];
+function withoutAgreed(theirs: MovedEdit[], ours: TextEdit[], base: string | undefined): MovedEdit[] {
+  const left: MovedEdit[] = [];
   let own = 0;
   for (let index = 0; index < theirs.length; ) {
     // A group: edits of both sides that meet, directly or through each other.
-    const group = [theirs[index++] as TextEdit];
+    const group = [theirs[index++] as MovedEdit];
     let start = (group[0] as TextEdit).at;
     let end = start + (group[0] as TextEdit).remove;
     while (own < ours.length && endOf(ours[own] as TextEdit) < start) own++;
@@ -588,13 +604,14 @@ function endOf(edit: TextEdit): number {
 }
 
 /** Both sides put text at the same place, ours ends at `ownEnd`: lines of theirs that ours put there too are not put again. */
-function insertBeside(insert: string, own: string, ownEnd: number): TextEdit[] {
+function insertBeside(insert: string, place: number, own: string, ownEnd: number): MovedEdit[] {
   if (insert === own || placeOfLines(insert, own) >= 0) return [];
-  const place = placeOfLines(own, insert);
-  if (place < 0) return insert ? [{ at: ownEnd, remove: 0, insert }] : [];
-  const edits: TextEdit[] = [];
-  if (place > 0) edits.push({ at: ownEnd - own.length, remove: 0, insert: insert.slice(0, place) });
-  if (place + own.length < insert.length) edits.push({ at: ownEnd, remove: 0, insert: insert.slice(place + own.length) });
+  const from = placeOfLines(own, insert);
+  if (from < 0) return insert ? [{ at: ownEnd, remove: 0, insert, place }] : [];
+  const end = from + own.length;
+  const edits: MovedEdit[] = [];
+  if (from > 0) edits.push({ at: ownEnd - own.length, remove: 0, insert: insert.slice(0, from), place });
+  if (end < insert.length) edits.push({ at: ownEnd, remove: 0, insert: insert.slice(end), place: place + end });
   return edits;
 }
 

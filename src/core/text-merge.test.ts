@@ -93,6 +93,18 @@ test(`words of two sides that meet do not grow together (SEED=${seed})`, () => {
   }
 });
 
+test('a word that both sides changed is not parted, also where what came to it stands elsewhere as a word', () => {
+  const base = "it's foo(1)";
+  assert.equal(merge3(base, "it's foos(1)", "it's bar(1)"), "it's bars(1)");
+  assert.equal(merge3(base, "it's bar(1)", "it's foos(1)"), "it's bars(1)");
+  assert.equal(merge3('x 2\nitem here', 'x 2\nitem2 here', 'x 2\nthing here'), 'x 2\nthing2 here');
+  assert.equal(merge3('foo bar', 'food bar', 'foobar'), 'foodbar');
+});
+
+test('three words that meet do not grow together', () => {
+  assert.equal(merge3('one, two-three-', 'one, four-three-five\n', 'one, three'), 'one, four three five\n');
+});
+
 test('lines of one side keep their last word whole where the other side replaced what it ended like', () => {
   const base = 'line 25\nline 9';
   const theirs = 'line 9 line 3\nabove\nmark-66318359';
