@@ -389,7 +389,8 @@ export class Documents implements LiveText {
     const document = await Document.open(wirePath, create, dependencies, this.#options);
     if (document !== undefined) return document;
     const place = this.#placeOf(wirePath);
-    return place === wirePath ? this.#openFile(wirePath, create) : this.#get(place, create);
+    if (place !== wirePath) return this.#get(place, create);
+    return this.#open.get(wirePath) ?? this.#openFile(wirePath, create);
   }
 
   /** A document that was renamed is still found under the old name while people are in it and nothing else has that name. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as Y from 'yjs';
 import { MiB, documentsOf, heardBy, personIn, comeBack } from '../../../test/kit/documents-harness.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
@@ -11,7 +12,7 @@ import { withSmallDisk } from '../../../test/kit/small-disk.ts';
 import { cause, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { hashBytes } from '../workspace/content.ts';
 import { hashText, savedMark } from './lineage.ts';
-import { step1Message } from './sync-protocol.ts';
+import { readMessage, step1Message } from './sync-protocol.ts';
 
 for (const { what, isBegunAnew, isOver } of [
   { what: '', isBegunAnew: false, isOver: false },
@@ -166,6 +167,41 @@ for (const isOpen of [true, false])
         assert.equal(one.ydoc.getText('content').toString(), text);
       } finally {
         await documents.stop();
+      }
+    }));
+
+for (const isOpen of [true, false])
+  test(`who opens a file while another is moved onto it, ${isOpen ? 'open' : 'stored'}, is in the document of that, and what they type is found after a kill`, () =>
+    withWorkspace(async ({ workspace, state, put, read }) => {
+      put('a.txt', 'of a\n');
+      put('b.txt', 'of b\n');
+      const before = documentsOf({ workspace, state });
+      await before.start();
+      const { ydoc: ofA } = await personIn(before, 'a.txt');
+      await personIn(before, 'b.txt');
+      await before.stop();
+      const killed = documentsOf({ workspace, state });
+      await killed.start();
+      try {
+        const channel = isOpen ? await comeBack(killed, ofA, 'a.txt') : undefined;
+        // Until it stands still it is not read.
+        put('b.txt', 'by a program\n');
+        const opened = personIn(killed, 'b.txt');
+        await sleep(10);
+        await workspace.move('a.txt', 'b.txt', { overwrite: true, parents: false, cause });
+        const person = await opened;
+        person.ydoc.getText('content').insert(0, 'typed ');
+        person.channel.say(step1Message(Y.encodeStateVector(person.ydoc)));
+        if (channel !== undefined) {
+          for (const message of channel.sent.map(readMessage)) if (message.type === 'update') Y.applyUpdate(ofA, message.update);
+          assert.equal(ofA.getText('content').toString(), 'typed of a\n');
+        }
+        const next = documentsOf({ workspace, state });
+        await next.start();
+        await next.stop();
+        assert.equal(read('b.txt'), 'typed of a\n');
+      } finally {
+        await killed.stop();
       }
     }));
 
