@@ -55,9 +55,9 @@ export function openDocument(toOpen: ToOpen, store: DocumentStore, options: Open
   const isOver =
     stored !== undefined && (disk === undefined || stored.state.length > mostState(options)) && isSaved(stored, options.textName);
   if (stored !== undefined && !isOver) return goOn(stored, toOpen, store, options);
+  if (disk === undefined && !create) throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
   // Whoever deleted the file while nobody edited it meant it: what comes under that name is another document. So is one that could take nothing any more.
   if (stored !== undefined) store.forget(stored.id);
-  if (disk === undefined && !create) throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
   // A file that is made again under its name has the line ends that it had: what it held may come back with those who had it open.
   const manner = disk === undefined ? { text: '', format: stored?.format ?? lfAlone } : fileTextOf(disk.raw, stored?.format);
   const ydoc = ownDoc(firstState(manner.text, options.textName));

@@ -5,11 +5,11 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as Y from 'yjs';
-import { MiB, documentsOf, heardBy, personIn, comeBack } from '../../../test/kit/documents-harness.ts';
+import { MiB, asking, documentsOf, heardBy, personIn, comeBack } from '../../../test/kit/documents-harness.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
 import { withSmallDisk } from '../../../test/kit/small-disk.ts';
-import { cause, withWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { cause, fails, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { hashBytes } from '../workspace/content.ts';
 import { hashText, savedMark } from './lineage.ts';
 import { readMessage, step1Message } from './sync-protocol.ts';
@@ -205,27 +205,29 @@ for (const isOpen of [true, false])
       }
     }));
 
-test('two who come back to a file that is gone, one after the other, have taken out what each took out', () =>
-  withWorkspace(async ({ workspace, state, put, at, read }) => {
-    put('a.txt', 'one two three four\n');
-    const before = documentsOf({ workspace, state });
-    await before.start();
-    const people = [await personIn(before, 'a.txt'), await personIn(before, 'a.txt')];
-    await before.stop();
-    fs.rmSync(at('a.txt'));
-    const [one, other] = people.map(({ ydoc }) => ydoc) as [Y.Doc, Y.Doc];
-    one.getText('content').insert(0, 'typed ');
-    other.getText('content').delete('one '.length, 'two '.length);
-    const documents = documentsOf({ workspace, state }, 'content', () => {});
-    await documents.start();
-    try {
-      for (const ydoc of [one, other]) await comeBack(documents, ydoc, 'a.txt');
-      await documents.flush('');
-      assert.equal(read('a.txt'), 'typed one three four\n');
-    } finally {
-      await documents.stop();
-    }
-  }));
+for (const isLookedAt of [false, true])
+  test(`two who come back to a file that is gone, one after the other, have taken out what each took out${isLookedAt ? ', also where it was looked at before' : ''}`, () =>
+    withWorkspace(async ({ workspace, state, put, at, read }) => {
+      put('a.txt', 'one two three four\n');
+      const before = documentsOf({ workspace, state });
+      await before.start();
+      const people = [await personIn(before, 'a.txt'), await personIn(before, 'a.txt')];
+      await before.stop();
+      fs.rmSync(at('a.txt'));
+      const [one, other] = people.map(({ ydoc }) => ydoc) as [Y.Doc, Y.Doc];
+      one.getText('content').insert(0, 'typed ');
+      other.getText('content').delete('one '.length, 'two '.length);
+      const documents = documentsOf({ workspace, state }, 'content', () => {});
+      await documents.start();
+      try {
+        if (isLookedAt) await fails('FILE_NOT_FOUND', () => documents.look('a.txt', asking));
+        for (const ydoc of [one, other]) await comeBack(documents, ydoc, 'a.txt');
+        await documents.flush('');
+        assert.equal(read('a.txt'), 'typed one three four\n');
+      } finally {
+        await documents.stop();
+      }
+    }));
 
 test('what is typed into a file that was emptied, or brought to one line, has the line ends that it had', () =>
   withWorkspace(async ({ workspace, state, put, read }) => {
