@@ -46,6 +46,8 @@ export interface DocumentDependencies {
   replaced: ReplacedFiles;
   now: () => number;
   log: (event: string, facts: Record<string, unknown>) => void;
+  /** Another document has come to its place while it was opened. */
+  isTaken: () => boolean;
   /** It is made; called before anything else can happen. */
   opened: (document: Document) => void;
   /** A link leads elsewhere by now, and nothing in it is unsaved. */
@@ -167,7 +169,7 @@ export class Document {
     // What changed between the look at the file and now was told to nobody. From here on nothing comes between.
     const missed = changesSince(dependencies.workspace, begun);
     const isMoved = ({ from, path: to }: Change): boolean => from !== undefined && (isAtOrBelow(path, from) || isAtOrBelow(path, to));
-    if (missed === undefined || missed.some(isMoved)) return undefined;
+    if (missed === undefined || missed.some(isMoved) || dependencies.isTaken()) return undefined;
     const target = targetOf(dependencies.workspace, path);
     if (disk !== undefined && disk.place !== target) return undefined;
     const opened = openDocument({ path, create, stored, disk, target }, store, options);

@@ -773,6 +773,33 @@ test('what is saved into the backup of an editor stands in its new file, also wh
     }
   }));
 
+test('who opens what an editor has made anew is in the document of those who were in its backup', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at, read } = harness;
+    put('a.txt', 'one\n');
+    const documents = documentsOf(harness);
+    await documents.start();
+    try {
+      const { channel, ydoc } = await personIn(documents, 'a.txt');
+      fs.renameSync(at('a.txt'), at('a.txt~'));
+      workspace.journal.record([moved('a.txt', 'a.txt~')]);
+      put('a.txt', 'one\nedited\n');
+      // It is not read until it stands still, or that is told.
+      const opened = personIn(documents, 'a.txt');
+      await sleep(10);
+      const after = hashBytes('one\nedited\n');
+      workspace.journal.record([{ path: 'a.txt', kind: 'file', what: 'created', before: null, after, cause: outside }]);
+      const other = await opened;
+      ydoc.getText('content').insert(0, 'typed ');
+      channel.say(step1Message(Y.encodeStateVector(ydoc)));
+      await documents.flush('');
+      assert.equal(read('a.txt'), 'typed one\nedited\n');
+      assert.equal(heardBy(other.channel).getText('content').toString(), 'typed one\nedited\n');
+    } finally {
+      await documents.stop();
+    }
+  }));
+
 test('what is put into a document beside its text has an end, after which it begins anew; what is written over takes no room', () =>
   withWorkspace(async (harness) => {
     harness.put('a.txt', 'one\n');

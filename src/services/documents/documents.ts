@@ -372,6 +372,7 @@ export class Documents implements LiveText {
       pulse: this.#pulse,
       pace: this.#pace,
       replaced: this.#replaced,
+      isTaken: () => this.#open.has(wirePath),
       opened: (document) => {
         this.#open.set(wirePath, document);
         if (document.target !== wirePath) this.#linked.add(document);
