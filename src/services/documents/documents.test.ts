@@ -18,7 +18,7 @@ import { hashBytes } from '../workspace/content.ts';
 import type { ChangeDraft } from '../workspace/journal.ts';
 import { fileOperations } from '../workspace/operations.ts';
 import { DocumentStore } from './document-store.ts';
-import { type Asking, Documents } from './documents.ts';
+import type { Asking, Documents } from './documents.ts';
 import { firstState } from './lineage.ts';
 import { step1Message, updateMessage } from './sync-protocol.ts';
 
