@@ -773,6 +773,18 @@ test('what is saved into the backup of an editor stands in its new file, also wh
     }
   }));
 
+test('who comes in the turn of a stop is refused', () =>
+  withWorkspace(async (harness) => {
+    harness.put('a.txt', 'one\n');
+    const documents = documentsOf(harness);
+    await documents.start();
+    const joined = documents.join('a.txt', new FakeChannel(), asking);
+    const refused = fails('STOPPING', () => joined);
+    await documents.stop();
+    await refused;
+    assert.equal(documents.connections, 0);
+  }));
+
 test('who opens what an editor has made anew is in the document of those who were in its backup', () =>
   withWorkspace(async (harness) => {
     const { workspace, put, at, read } = harness;

@@ -336,7 +336,7 @@ export class Documents implements LiveText {
   // ── rooms ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #get(asked: string, create: boolean): Promise<Document> {
-    if (this.#stopping) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
+    this.#throwIfStopping();
     const open = this.#open.get(asked) ?? this.#aliasOf(asked);
     if (open?.isLedElsewhere === false) return open;
     await open?.catchUp();
@@ -345,6 +345,7 @@ export class Documents implements LiveText {
     const wirePath = this.#placeOf(asked);
     const moved = wirePath === asked ? undefined : this.#open.get(wirePath);
     if (moved !== undefined) return moved;
+    this.#throwIfStopping();
     let opening = this.#opening.get(wirePath);
     if (opening === undefined) {
       if (this.#open.size + this.#opening.size >= this.#options.maxOpen) this.#makeRoom();
@@ -352,6 +353,10 @@ export class Documents implements LiveText {
       this.#opening.set(wirePath, opening);
     }
     return opening;
+  }
+
+  #throwIfStopping(): void {
+    if (this.#stopping) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
   }
 
   /** Of one that nobody is in: with what a call that has ended wrote into its file. Who is in one hears of it as it comes. */
