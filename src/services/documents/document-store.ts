@@ -163,9 +163,16 @@ export class DocumentStore {
     return [...new Set([...paths, ...unsaved.map((row) => row.path)])];
   }
 
+  /** Under which id something is stored of what is at that path. */
+  idAt(path: string): number | undefined {
+    for (const [id, place] of this.#places) if (place === path) return id;
+    const row = this.#state.statement('SELECT id FROM texts WHERE path = ?').get(path) as Pick<Row, 'id'> | undefined;
+    return row === undefined || this.#places.has(row.id) ? undefined : row.id;
+  }
+
   /** `textName`: the name under which its text was stored. */
   load(path: string, textName = this.#textName): StoredDocument | undefined {
-    const id = this.#idAt(path);
+    const id = this.idAt(path);
     const row = id === undefined ? undefined : this.#row(id);
     if (row === undefined) return undefined;
     const records = (this.#left.get(row.id) ?? []).filter((logged) => logged.sequence > row.sequence).map((logged) => logged.record);
@@ -290,7 +297,7 @@ export class DocumentStore {
   }
 
   #place(id: number, path: string): void {
-    const replaced = this.#idAt(path);
+    const replaced = this.idAt(path);
     if (replaced !== undefined && replaced !== id) this.#drop(replaced);
     this.#places.set(id, path);
   }
@@ -299,12 +306,6 @@ export class DocumentStore {
     this.#places.set(id, undefined);
     this.#formats.delete(id);
     this.#left.delete(id);
-  }
-
-  #idAt(path: string): number | undefined {
-    for (const [id, place] of this.#places) if (place === path) return id;
-    const row = this.#state.statement('SELECT id FROM texts WHERE path = ?').get(path) as Pick<Row, 'id'> | undefined;
-    return row === undefined || this.#places.has(row.id) ? undefined : row.id;
   }
 
   #atOrBelow(folder: string): [id: number, path: string][] {

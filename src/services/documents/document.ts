@@ -151,8 +151,8 @@ export class Document {
   }
 
   /**
-   * Opens the file at `path`, or nothing yet where there is none and `create` is set. Undefined where it was moved meanwhile, or another to its place: ask again. Throws FILE_NOT_FOUND, NOT_A_FILE,
-   * DOCUMENT_BINARY, DOCUMENT_TOO_LARGE.
+   * Opens the file at `path`, or nothing yet where there is none and `create` is set. Undefined where it was moved meanwhile, or another to its place: ask
+   * again. Throws FILE_NOT_FOUND, NOT_A_FILE, DOCUMENT_BINARY, DOCUMENT_TOO_LARGE.
    */
   static async open(
     path: string,
@@ -168,8 +168,8 @@ export class Document {
     const disk = await readDisk(dependencies, path, maxBytes, known);
     // What changed between the look at the file and now was told to nobody. From here on nothing comes between.
     const missed = changesSince(dependencies.workspace, begun);
-    const isMoved = ({ from, path: to }: Change): boolean => from !== undefined && (isAtOrBelow(path, from) || isAtOrBelow(path, to));
-    if (missed === undefined || missed.some(isMoved) || dependencies.isTaken()) return undefined;
+    if (missed === undefined || missed.some(({ from }) => from !== undefined && isAtOrBelow(path, from))) return undefined;
+    if (dependencies.isTaken() || store.idAt(path) !== stored?.id) return undefined;
     const target = targetOf(dependencies.workspace, path);
     if (disk !== undefined && disk.place !== target) return undefined;
     const opened = openDocument({ path, create, stored, disk, target }, store, options);
@@ -185,8 +185,11 @@ export class Document {
     // A kill may have come between the save and its mark.
     if (found === undefined) setSavedMark(this.#ydoc, this.#savedText, MARK);
     else this.#takeDisk(found.disk, { apart: found.apart });
-    for (const change of missed)
-      if (change.kind !== 'directory' && (change.path === this.path || change.path === this.target)) this.noticed(change);
+    for (const change of missed) {
+      if (change.kind === 'directory') {
+        if (change.what === 'moved' && isAtOrBelow(this.path, change.path)) this.refresh();
+      } else if (change.path === this.path || change.path === this.target) this.noticed(change);
+    }
   }
 
   get path(): string {
@@ -366,7 +369,9 @@ export class Document {
 
   /** Clients who come back may have seen `text` last. */
   wasAlso(text: string): void {
-    this.#bases.set(hashText(text), text);
+    const hash = hashText(text);
+    this.#bases.delete(hash);
+    this.#bases.set(hash, text);
     const [oldest] = this.#bases.keys();
     if (this.#bases.size > MOST_BASES && oldest !== undefined) this.#bases.delete(oldest);
   }

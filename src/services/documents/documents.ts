@@ -512,10 +512,15 @@ export class Documents implements LiveText {
 
   #drop(document: Document, reason: string): void {
     this.#cancelUnload(document);
+    this.#letGo(document, closeCodes.replaced, reason);
+  }
+
+  #letGo(document: Document, code: number, reason: string): void {
     this.#open.delete(document.path);
     this.#linked.delete(document);
+    for (const [alias, target] of this.#aliases) if (target === document) this.#aliases.delete(alias);
     this.#closedPaths.add(document.path);
-    document.close(closeCodes.replaced, reason);
+    document.close(code, reason);
     this.#changed.delete(document);
   }
 
@@ -552,12 +557,7 @@ export class Documents implements LiveText {
       this.#idle(document);
       return;
     }
-    this.#open.delete(document.path);
-    this.#linked.delete(document);
-    for (const [alias, target] of this.#aliases) if (target === document) this.#aliases.delete(alias);
-    this.#closedPaths.add(document.path);
-    this.#changed.delete(document);
-    document.close(closeCodes.goingAway, 'The document was put away.');
+    this.#letGo(document, closeCodes.goingAway, 'The document was put away.');
     this.#scheduleNews();
   }
 
