@@ -11,6 +11,8 @@ import { processToken, type SidecarProcess, spawnSidecar } from './sidecar-proce
 
 export const SAVE_IDLE_MS = 400;
 const DEADLINE_MS = 30_000;
+/** All have as many letters: one that is another with a letter less is, to whoever compares, that one edited. */
+const FIRST_WORD = 10_000;
 
 export class FuzzWorld {
   readonly seed: number;
@@ -23,7 +25,7 @@ export class FuzzWorld {
   readonly #faults: Faults | undefined;
   readonly #trace: string[] = [];
   #sidecar: SidecarProcess | undefined;
-  #nextWord = 1;
+  #nextWord = FIRST_WORD;
   port = 0;
   steps = 0;
   /** When an edit was made since all was saved; a program that writes the file must not race with the save. */
@@ -39,7 +41,7 @@ export class FuzzWorld {
   }
 
   get words(): number {
-    return this.#nextWord - 1;
+    return this.#nextWord - FIRST_WORD;
   }
 
   at(wirePath: string): string {

@@ -50,7 +50,8 @@ export class OutsidePrograms {
   readonly #files: FileModel[] = [];
   readonly #trace: string[] = [];
   #setting: OutsideSetting;
-  #words = 0;
+  /** All have as many letters: one that is another with a letter less is, to whoever compares, that one edited. */
+  #words = 1000;
 
   /** Makes the files, with a repository of two branches. */
   constructor(seed: number, setting: OutsideSetting) {
