@@ -55,8 +55,8 @@ export class FuzzFile {
    * The state was lost since it was last seen at rest, or it never was. Where the file was gone, too, nobody knows its line ends and byte order mark (any more).
    */
   #wasLost = false;
-  /** And then the file, which has no line end, does not say them either. */
-  #isFormless = false;
+  /** They may be others since the last rest. */
+  #isFormatInDoubt = false;
 
   constructor(root: string, filePath: string, kind: FileKind) {
     this.#root = root;
@@ -143,7 +143,23 @@ export class FuzzFile {
   /** Nothing is remembered any more. */
   stateLost(): void {
     this.#wasLost = true;
-    if (this.isThere) this.#isFormless = !this.read().includes('\n');
+    this.#doubtFormat();
+  }
+
+  /** A call edits lines of it: of which kind these are is not known where there are none. */
+  edited(): void {
+    this.#doubtFormat();
+  }
+
+  /** It holds what `other` does, with its line ends and byte order mark. */
+  takesFormatOf(other: FuzzFile): void {
+    this.eol = other.eol;
+    this.bom = other.bom;
+    this.#isFormatInDoubt ||= other.#isFormatInDoubt || (other.#wasLost && other.#wasGone);
+  }
+
+  #doubtFormat(): void {
+    if (this.isThere && !this.read().includes('\n')) this.#isFormatInDoubt = true;
   }
 
   /** Its file is not there any more. */
@@ -226,9 +242,9 @@ export class FuzzFile {
     this.removedLately.clear();
     this.place = this.isThere ? 'file' : 'nothing';
     if (this.isThere) {
-      if (this.#wasLost && (this.#wasGone || this.#isFormless)) this.#takeFormat();
+      if (this.#isFormatInDoubt || (this.#wasLost && this.#wasGone)) this.#takeFormat();
       this.#wasLost = false;
-      this.#isFormless = false;
+      this.#isFormatInDoubt = false;
     }
     this.isTouched = false;
     this.#wasPutAway = false;

@@ -191,8 +191,7 @@ export class Taking {
   /** Both hold the same then. */
   async #copyOnto(file: FuzzFile, other: FuzzFile): Promise<void> {
     await this.#world.ask('files.copy', { from: other.path, to: file.path, overwrite: true });
-    file.eol = other.eol;
-    file.bom = other.bom;
+    file.takesFormatOf(other);
     // What was removed just now may not be heard of yet.
     file.replacedBy([...other.present, ...other.unsure, ...other.removedLately], { isCertain: !other.isTouched });
     this.counts.replaced++;

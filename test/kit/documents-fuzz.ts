@@ -234,6 +234,7 @@ class DocumentsFuzz {
     file.unsure.add(word);
     const edit = { path: file.path, edits: [{ startLine: line, endLine: line - 1, text: `W${word}w` }] };
     const [operation, input] = this.#world.chance(0.5) ? ['files.edit', edit] : ['files.batch', { changes: [{ op: 'edit', ...edit }] }];
+    file.edited();
     const answer = await this.#world.post(operation as string, input as object).catch(() => undefined);
     if (answer?.ok === true) {
       assert.notEqual(file.place, 'nothing', this.#world.failure('a file that is not there was edited', file));
