@@ -430,6 +430,8 @@ test('who may only read and knows a state that was lost is told to load the docu
     await leave(writer, setting);
     await client.call('files.remove', { path: 'a.txt' });
     await assert.rejects(client.call('documents.open', { path: 'a.txt' }));
+    // Whoever comes to where it was begins another.
+    await leave(await join('a.txt'), setting);
     await client.call('files.write', { path: 'a.txt', text: 'one\ntwo\n' });
     reader.provider.connect();
     await eventually(() => assert.equal(reader.closes.at(-1), closeCodes.outdated));

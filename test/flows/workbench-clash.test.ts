@@ -39,7 +39,7 @@ test('of an open file that is no text on disk any more its page says so, and tha
       writeFileSync(file, 'one\ntwo\nthree\nfour\n');
       await saved(ada).waitFor();
       for (const one of [ada, ben]) await clash(one).waitFor({ state: 'detached' });
-      await eventually(() => assert.equal(readFileSync(file, 'utf8'), 'one\ntwo\nthree\nof Adafour\n'));
+      await eventually(() => assert.equal(readFileSync(file, 'utf8'), 'one\ntwo\nthree\nof Ada four\n'));
     },
     { git: true },
   );
