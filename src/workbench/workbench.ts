@@ -571,6 +571,8 @@ export class Workbench {
       // Something else was asked for since.
       if (wantsFocus.value !== 'main') return;
       wantsFocus.value = undefined;
+      // It gives the focus back when it goes.
+      if (this.overlay.value !== undefined) return;
       const { view } = this.activeSession() ?? {};
       if (view?.dom.isConnected === true) return view.focus();
       // Not in the bottom panel, which stands there too: a terminal takes what is typed for a file.

@@ -219,8 +219,7 @@ test('a row of Activity is undone, what others typed since stays, and lines that
       await ada.getByTestId('diff').locator('.cm-merge-b .cm-changedLine', { hasText: 'TWO' }).waitFor();
       await picture(ada, 'activity-compare');
       await ada.keyboard.press('Control+Shift+y');
-      await undo(fixed).focus();
-      await ada.keyboard.press('Enter');
+      await undo(fixed).press('Enter');
       const done = toast(ada, 'Took back what fixer did in loan.py');
       await done.waitFor();
       await eventually(() => assert.equal(read(), `${files['loan.py']}typed since`));

@@ -832,6 +832,20 @@ test('a drawing is text that is edited, and a picture that runs nothing', { skip
       await ada.locator('.cm-focused', { hasText: 'width="60"' }).waitFor();
       assert.equal(await pane.count(), 0);
 
+      // Who asks for something else in the same moment types there.
+      await ada.getByRole('button', { name: 'Show as a picture' }).evaluate((button) => {
+        (button as HTMLElement).click();
+        document.body.dispatchEvent(
+          new KeyboardEvent('keydown', { key: 'p', code: 'KeyP', ctrlKey: true, bubbles: true, cancelable: true }),
+        );
+      });
+      await pane.locator('img').waitFor();
+      await ada.evaluate(() => new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve()))));
+      await ada.getByRole('combobox', { name: 'Go to file' }).and(ada.locator(':focus')).waitFor({ timeout: 3000 });
+      await ada.keyboard.press('Escape');
+      await pane.locator('[data-focus]:focus').waitFor();
+      await pane.getByRole('button', { name: 'Show as text' }).click();
+
       // A place is one in the text.
       await ada.getByRole('button', { name: 'Show as a picture' }).click();
       await pane.locator('img').waitFor();
