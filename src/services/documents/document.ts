@@ -113,6 +113,8 @@ export class Document {
   #waiting = 0;
   readonly #saveTimer: SaveTimer;
   #closed = false;
+  /** Others than those who are here may hold its text, and edits to it. */
+  #isAwaited: boolean;
   /** Bytes of its state, as it was measured last, and of what came since. */
   #stateBytes: number;
   #cameBytes = 0;
@@ -127,6 +129,7 @@ export class Document {
     this.#savedText = opened.savedText;
     this.#savedContent = opened.savedContent;
     this.#deleted = opened.savedContent === undefined;
+    this.#isAwaited = !opened.isNew;
     this.#dependencies = dependencies;
     this.#options = options;
     this.#saveTimer = new SaveTimer({ pace: dependencies.pace, now: monotonic, save: () => void this.save() }, options);
@@ -392,6 +395,7 @@ export class Document {
   }
 
   moved(path: string): void {
+    this.#isAwaited = true;
     this.#backup.moved();
     this.#place.moved(path);
     this.room.moved(path);
@@ -760,7 +764,15 @@ export class Document {
     const before = this.dirty ? undefined : this.#textNow();
     // A file that was deleted stays so until somebody types; the text of before is that of those who come back, and then it is whole.
     const isGone = this.#deleted && before === '';
-    const { strangers, saved } = heal({ ydoc: this.#ydoc, textName: this.#options.textName, state, bases, isGone, origin: FROM_HEALING });
+    const { strangers, saved } = heal({
+      ydoc: this.#ydoc,
+      textName: this.#options.textName,
+      state,
+      bases,
+      isGone,
+      isAwaited: this.#isAwaited,
+      origin: FROM_HEALING,
+    });
     if (isGone && saved) {
       this.#savedText = this.#textNow();
       this.#dependencies.store.add(this.#id, { type: 'disk', hash: '', text: this.#savedText });

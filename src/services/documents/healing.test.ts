@@ -37,6 +37,7 @@ function comeBack(client: Y.Doc, server: Y.Doc, bases: readonly string[]): void 
     state: Y.encodeStateAsUpdate(client),
     bases: new Map(bases.map((text) => [hashText(text), text])),
     isGone: false,
+    isAwaited: false,
     origin: 'healing',
   });
   sync(server, client);
@@ -106,7 +107,15 @@ test('a state of which too much waits for what nobody knows is not taken (long f
   assert.equal(textOf(server), 'one\n');
   const fewer = new Y.Doc();
   Y.applyUpdate(fewer, Y.mergeUpdates(states.slice(1)));
-  heal({ ydoc: server, textName, state: Y.encodeStateAsUpdate(fewer), bases: new Map(), isGone: false, origin: 'healing' });
+  heal({
+    ydoc: server,
+    textName,
+    state: Y.encodeStateAsUpdate(fewer),
+    bases: new Map(),
+    isGone: false,
+    isAwaited: false,
+    origin: 'healing',
+  });
   assert.ok(server.store.pendingStructs !== null);
 });
 

@@ -14,6 +14,8 @@ export interface Healing {
   bases: ReadonlyMap<string, string>;
   /** There is no file, and nothing here: what the client has is all there is. */
   isGone: boolean;
+  /** Ours is not of this start: others may come back to it. */
+  isAwaited: boolean;
   /** Origin of the one transaction. */
   origin: unknown;
 }
@@ -23,7 +25,7 @@ export interface Healing {
  * no history in common, and of two whole copies ours went; `saved`: the client had nothing that was not in the file. Throws what Yjs throws at a malformed
  * update, INPUT_TOO_LARGE where too much of it waits or it is nested too deep, and BAD_INPUT where the text holds what is none.
  */
-export function heal({ ydoc, textName, state, bases, isGone, origin }: Healing): { strangers: boolean; saved: boolean } {
+export function heal({ ydoc, textName, state, bases, isGone, isAwaited, origin }: Healing): { strangers: boolean; saved: boolean } {
   const theirs = new Y.Doc();
   theirs.transact((transaction) => {
     takeUpdate(theirs, state);
@@ -55,11 +57,11 @@ export function heal({ ydoc, textName, state, bases, isGone, origin }: Healing):
   ydoc.transact(() => {
     Y.applyUpdate(ydoc, state);
     if (!hasText) return;
-    // Those who come back hold cursors, undo and unsent edits in their copy: of two whole copies, ours goes.
+    // Those who come back hold cursors, undo and unsent edits in their copy: of two whole copies, ours goes, unless others hold that.
     if (strangers)
       change(
         text,
-        runsOf(text, (client) => weKnow.has(client)),
+        runsOf(text, (client) => weKnow.has(client) !== isAwaited),
       );
     const joined = sameIds ? text.toString() : undefined;
     const healed = isGone ? clientText : healText({ clientText, clientBase, serverText, joined, bases, hashOf: hashText });

@@ -138,8 +138,13 @@ test('what is typed while the log has no room, and saved, stands there once afte
     }),
   ));
 
-for (const isOpen of [true, false])
-  test(`a file that is moved onto one that people are in takes its own people along, and theirs come to it, ${isOpen ? '' : 'also where it is not '}open`, () =>
+for (const [isOpen, comesFirst] of [
+  [true, 'its own'],
+  [false, 'its own'],
+  [true, 'theirs'],
+  [false, 'theirs'],
+] as const)
+  test(`a file that is moved onto one that people are in takes its own people along, and theirs come to it, ${isOpen ? '' : 'also where it is not '}open; ${comesFirst} come first`, () =>
     withWorkspace(async ({ workspace, state, put, read }) => {
       put('a.txt', 'one two three\n');
       put('b.txt', 'of b\nmore of b\n');
@@ -158,8 +163,9 @@ for (const isOpen of [true, false])
         // What they did meanwhile: one took something out, the other put something in.
         one.ydoc.getText('content').delete('one '.length, 'two '.length);
         other.ydoc.getText('content').insert('of b'.length, ' typed ');
+        if (comesFirst === 'theirs') await comeBack(documents, other.ydoc, 'b.txt');
         const channel = await comeBack(documents, one.ydoc, 'b.txt');
-        await comeBack(documents, other.ydoc, 'b.txt');
+        if (comesFirst === 'its own') await comeBack(documents, other.ydoc, 'b.txt');
         await documents.flush('');
         const text = read('b.txt');
         assert.deepEqual(text.split(/\s+/).sort(), ['', 'a', 'by', 'one', 'program', 'three', 'typed'], text);
