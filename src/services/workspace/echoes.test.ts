@@ -117,9 +117,12 @@ test('late words about what was replaced since are dropped: a content, a removal
     fs.mkdirSync(at('a'));
     assert.deepEqual(
       workspace.noticed([late, removed('a'), report(harness, 'a')]).map(({ kind, what }) => [kind, what]),
-      [['directory', 'changed']],
+      [
+        ['file', 'removed'],
+        ['directory', 'created'],
+      ],
     );
-    assert.deepEqual(told(), ['changed a', 'changed a']);
+    assert.deepEqual(told(), ['changed a', 'removed a', 'created a']);
   }));
 
 test('two words about one path in one batch are told once where they are the same', () =>

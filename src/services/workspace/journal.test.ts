@@ -311,6 +311,27 @@ test('what is known to be in a folder is gone with it, and the folder with what 
     assert.equal(said.length, 3);
   }));
 
+test('a file in whose place a folder is put, or moved, is gone first, and the folder is new', () =>
+  withFolder((open) => {
+    const { journal } = open();
+    const folder = { kind: 'directory', after: null } as const;
+    const content = 'a'.repeat(64);
+    const told = (...drafts: ChangeDraft[]): unknown[] =>
+      journal.record(drafts).map(({ what, kind, path: at, before }) => `${what} ${kind} ${at} before ${before}`);
+    journal.record([draft('a'), draft('b')]);
+    assert.deepEqual(told(draft('a', { ...folder, what: 'changed', before: content })), [
+      `removed file a before ${content}`,
+      'created directory a before null',
+    ]);
+    assert.deepEqual(told(draft('b', { ...folder, what: 'moved', from: 'a' })), [
+      `removed file b before ${content}`,
+      'moved directory b before null',
+    ]);
+    // Where the same step says so itself, it is not said twice.
+    journal.record([draft('c')]);
+    assert.equal(told(draft('c', { what: 'removed', after: null }), draft('c', folder)).length, 2);
+  }));
+
 test('what is known of a folder goes with it when it moves, and only that', () =>
   withFolder((open) => {
     const { journal } = open();

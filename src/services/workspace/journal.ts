@@ -307,13 +307,14 @@ export class Journal {
       const origin = from === undefined || left.has(from) ? [] : this.#ofOtherKind(from, kind);
       if (from !== undefined) left.add(from);
       if (what === 'removed') left.add(path);
-      const isPut = kind === 'directory' ? what === 'created' || what === 'moved' : what !== 'removed';
-      if (!isPut || hasLeft(path) || this.known(path) !== FOLDER) return [...origin, draft];
-      const gone = this.#thereBelow(path).filter((one) => !hasLeft(one.path));
+      const there = what === 'removed' || hasLeft(path) ? REMOVED : (this.known(path) ?? REMOVED);
+      const isOfOtherKind = there !== REMOVED && (there === FOLDER) !== (kind === 'directory');
       // A folder that takes the place of one is there as that was.
-      if (kind === 'directory') return [...gone.map(removal), ...origin, draft];
-      gone.push({ path, content: FOLDER });
-      return [...gone.map(removal), ...origin, what === 'changed' ? { ...draft, what: 'created' } : draft];
+      const isPut = kind === 'file' || what !== 'changed';
+      const gone = there === FOLDER && isPut ? this.#thereBelow(path).filter((one) => !hasLeft(one.path)) : [];
+      if (isOfOtherKind) gone.push({ path, content: there });
+      const put: ChangeDraft = isOfOtherKind && what !== 'moved' ? { ...draft, what: 'created', before: null } : draft;
+      return [...gone.map(removal), ...origin, put];
     });
   }
 
