@@ -61,3 +61,16 @@ export async function comeBack(documents: Documents, ydoc: Y.Doc, name: string):
   for (let answers = 0; answers < 2; answers++) channel.say(step2Message(Y.encodeStateAsUpdate(ydoc)));
   return channel;
 }
+
+/** The next write is in the file, but answered no sooner than the function that is returned is called: as where a kill comes in between. */
+export function holdNextWrite(workspace: Harness['workspace']): () => void {
+  const write = workspace.write.bind(workspace);
+  const over = Promise.withResolvers<void>();
+  workspace.write = async (...args) => {
+    workspace.write = write;
+    const written = await write(...args);
+    await over.promise;
+    return written;
+  };
+  return over.resolve;
+}

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as Y from 'yjs';
-import { MiB, asking, documentsOf, heardBy, personIn, comeBack } from '../../../test/kit/documents-harness.ts';
+import { MiB, asking, documentsOf, heardBy, holdNextWrite, personIn, comeBack } from '../../../test/kit/documents-harness.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
 import { withSmallDisk } from '../../../test/kit/small-disk.ts';
@@ -37,19 +37,12 @@ for (const { what, isBegunAnew, isOver } of [
       };
       text.insert(0, 'typed ');
       heard();
-      const write = workspace.write.bind(workspace);
-      const over = Promise.withResolvers<void>();
-      workspace.write = async (...args) => {
-        const written = await write(...args);
-        await over.promise;
-        return written;
-      };
+      const over = holdNextWrite(workspace);
       void killed.flush('');
       await eventually(() => assert.equal(read('a.txt'), 'typed one\n'));
-      workspace.write = write;
       if (isBegunAnew) beginLogAnew();
       const { etag } = killed.list()[0] ?? assert.fail('it is open');
-      if (isOver) over.resolve();
+      if (isOver) over();
       await eventually(() => assert.equal(killed.list()[0]?.etag !== etag, isOver));
       text.insert('typed '.length, 'on ');
       heard();
@@ -59,7 +52,7 @@ for (const { what, isBegunAnew, isOver } of [
         assert.equal(read('a.txt'), 'typed on one\n');
       } finally {
         await next.stop();
-        over.resolve();
+        over();
         await killed.stop();
       }
     }));
@@ -72,16 +65,9 @@ test('who comes after a kill that cut short the end of a save is told that all i
     const { channel, ydoc } = await personIn(killed, 'a.txt');
     ydoc.getText('content').insert(0, 'typed ');
     channel.say(step1Message(Y.encodeStateVector(ydoc)));
-    const write = workspace.write.bind(workspace);
-    const over = Promise.withResolvers<void>();
-    workspace.write = async (...args) => {
-      const written = await write(...args);
-      await over.promise;
-      return written;
-    };
+    const over = holdNextWrite(workspace);
     void killed.flush('');
     await eventually(() => assert.equal(read('a.txt'), 'typed one\n'));
-    workspace.write = write;
     const next = documentsOf({ workspace, state });
     await next.start();
     try {
@@ -90,7 +76,7 @@ test('who comes after a kill that cut short the end of a save is told that all i
       assert.deepEqual(next.read('a.txt'), { raw: 'typed one\n', unsaved: false });
     } finally {
       await next.stop();
-      over.resolve();
+      over();
       await killed.stop();
     }
   }));
