@@ -360,7 +360,7 @@ function parseInput(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new OutriggerError('BAD_INPUT', `The input is not JSON: ${(error as Error).message}`);
+    throw new UsageError(`The input is not JSON: ${(error as Error).message}`);
   }
 }
 

@@ -247,7 +247,7 @@ const failures: [says: string, args: string[], code: number, text: RegExp][] = [
   ['an unknown command line', ['serve', '--no-such-flag'], 2, /unknown option/],
   ['a word too many', ['hub', 'show', 'extra'], 2, /too many arguments/],
   ['an unknown operation', ['call', 'files.nothing'], 1, /no operation/],
-  ['input that is no JSON', ['call', 'files.read', '{oops'], 1, /not JSON/],
+  ['input that is no JSON', ['call', 'files.read', '{oops'], 2, /not JSON/],
   ['a missing file', ['cat', 'missing.txt'], 1, /missing\.txt is not there/],
   ['a broken option', ['config', '--documents-max-bytes', 'much'], 78, /not a whole number/],
   [
