@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { commaList } from '../core/comma-list.ts';
+import { tokenProblem } from '../core/token-text.ts';
 import { parsedJson } from './json-file.ts';
 import { type Config, envName, flagName, type OptionKey, optionKeys, optionRow } from './options.ts';
 
@@ -105,14 +106,6 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
   if (problem !== undefined) problems.push(`The token ${problem}`);
   if (problems.length > 0) throw new ConfigError(problems);
   return { config: Object.freeze(values) as Config, sources: sources as Record<OptionKey, OptionSource>, surroundings };
-}
-
-/** Why nobody could come in with it, for who chooses it: headers hold ASCII alone, and it ends there at a space or a comma. */
-export function tokenProblem(token: string): string | undefined {
-  if (token.length < 16) return 'must be at least 16 characters long.';
-  return /^[!-+\--~]+$/.test(token)
-    ? undefined
-    : 'may hold letters, digits and signs of ASCII, no space and no comma: a header takes no others.';
 }
 
 /** Options of listeners that would take a port from each other. */

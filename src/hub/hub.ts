@@ -6,6 +6,7 @@ import { hubCloseCodes, MAX_HUB_FRAME_BYTES } from '../contract/hub.ts';
 import { type HubOperations, hubOperations } from '../contract/hub-operations.ts';
 import { closeCodes } from '../contract/wire.ts';
 import type { PeerCall, PeerCallOptions } from '../core/peer.ts';
+import { tokenProblem } from '../core/token-text.ts';
 import type { Authenticate } from '../net/authenticate.ts';
 import { answerGet } from '../net/answer-get.ts';
 import { createHttpApp, refuseRequests } from '../net/http-app.ts';
@@ -125,7 +126,7 @@ export interface Hub {
   stop(): Promise<void>;
 }
 
-/** Opens the store and the doors of a hub. Throws OutriggerError, TOO_MANY where the port is taken, and what `routes` throws; nothing stays open then. */
+/** Opens the store and the doors of a hub. Throws OutriggerError, BAD_INPUT for a token that nobody could come in with, TOO_MANY where the port is taken, and what `routes` throws; nothing stays open then. */
 export async function startHub(dependencies: HubDependencies, options: HubOptions): Promise<Hub> {
   const opened: (() => void | Promise<void>)[] = [];
   try {
@@ -140,6 +141,8 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
 async function open(dependencies: HubDependencies, options: HubOptions, opened: (() => void | Promise<void>)[]): Promise<Hub> {
   const { log, version } = dependencies;
   const { now = Date.now, monotonic = sinceBoot } = dependencies;
+  const problem = options.token === undefined ? undefined : tokenProblem(options.token);
+  if (problem !== undefined) throw new OutriggerError('BAD_INPUT', `The token ${problem}`);
   const folder = new HubFolder(options.folder);
   const registry = new AgentRegistry({ file: folder.database('agents.db'), now });
   opened.push(() => registry.close());

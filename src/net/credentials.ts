@@ -1,4 +1,5 @@
 import { commaList } from '../core/comma-list.ts';
+import { MIN_TOKEN_LENGTH } from '../core/token-text.ts';
 
 /** The token that came with a request, and the way it came. */
 export type Credentials =
@@ -18,8 +19,6 @@ export interface CredentialSource {
 }
 
 const none: Credentials = { token: undefined, from: 'none' };
-/** Shorter protocol names are taken for names, where a longer one is offered as well. */
-const minTokenLength = 16;
 
 /** Pure. Order: Authorization, WebSocket protocol, query (upgrade and login only), cookie. */
 export function readCredentials(source: CredentialSource): Credentials {
@@ -50,8 +49,9 @@ export function offeredProtocols(headers: CredentialSource['headers']): string[]
   return commaList(header);
 }
 
+/** Names too short for a token are taken for names, where a longer one is offered as well. */
 function tokenProtocol(offered: readonly string[]): string | undefined {
-  return offered.find((name) => name.length >= minTokenLength) ?? (offered.length === 1 ? offered[0] : undefined);
+  return offered.find((name) => name.length >= MIN_TOKEN_LENGTH) ?? (offered.length === 1 ? offered[0] : undefined);
 }
 
 function queryOf(url: string): URLSearchParams {

@@ -20,6 +20,7 @@ test('a start that fails leaves nothing open: the next one in the same process h
   withScratchFolder('hub', async (folder) => {
     const log = (): void => {};
     const options = { ...hubDefaults, port: 0, folder };
+    await assert.rejects(startHub({ version: '0', log }, { ...options, token: '' }), { reason: 'BAD_INPUT', message: /at least 16 char/ });
     const hub = await startHub({ version: '0', log }, { ...options, folder: path.join(folder, 'other') });
     const routes = (): never => {
       throw new Error('routes of mine');

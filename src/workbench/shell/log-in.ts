@@ -1,3 +1,5 @@
+import { MIN_TOKEN_LENGTH } from '../../core/token-text.ts';
+
 /** Swaps the token for the page's cookie; answers the reason when it is not taken. */
 export async function logIn(token: string): Promise<string | undefined> {
   try {
@@ -17,10 +19,7 @@ export function tokenIn(text: string): string {
   return /[?&]token=([^&\s]+)/.exec(trimmed)?.[1] ?? trimmed;
 }
 
-/** As config and hub have it. */
-const leastTokenLength = 16;
-
 /** Whether it may be one: what was typed for something else is shown to nobody. */
 export function canBeToken(text: string): boolean {
-  return text.length >= leastTokenLength && !/\s/.test(text);
+  return text.length >= MIN_TOKEN_LENGTH && !/\s/.test(text);
 }

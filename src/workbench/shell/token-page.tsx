@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
+import { MIN_TOKEN_LENGTH } from '../../core/token-text.ts';
 import { Icon } from './icon.tsx';
 import { canBeToken, logIn, tokenIn } from './log-in.ts';
 
@@ -33,7 +34,9 @@ export function TokenPage({ title, hint, form, kept, interrupts = false }: Token
   const field = useRef<HTMLInputElement>(null);
   const isNone = useSignal(false);
   useLayoutEffect(() => (interrupts ? card : field).current?.focus(), []);
-  const problem = isNone.value ? 'That is not a token: one is 16 characters or longer, and has no spaces. It was not sent.' : form?.problem;
+  const problem = isNone.value
+    ? `That is not a token: one is ${MIN_TOKEN_LENGTH} characters or longer, and has no spaces. It was not sent.`
+    : form?.problem;
   return (
     <main class="scrim c token" data-testid="token">
       <form
