@@ -3,7 +3,15 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const sources = ['src/workbench', 'src/client', 'src/core', 'src/contract', 'package-lock.json', 'scripts/build.mjs'];
+const sources = [
+  'src/workbench',
+  'src/client',
+  'src/core',
+  'src/contract',
+  'examples/library-loans',
+  'package-lock.json',
+  'scripts/build.mjs',
+];
 const stampFile = (root) => join(root, 'dist', 'workbench', '.stamp');
 
 /** True also when there is no workbench to build. Sizes and times are compared first; contents only where they differ (a checkout). */

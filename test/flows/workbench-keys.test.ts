@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
 import { commands } from '../../src/workbench/commands.ts';
 import { accessibilityProblems, git, noBrowser, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
-import { withGitServer } from '../kit/git-server.ts';
 import { picture, row } from '../kit/source-control.ts';
 
 const lines = (from: number, to: number): string =>
@@ -552,112 +549,6 @@ test('what was open is there again before the folders are listed, and is not los
     await ada.locator('[role=treeitem][aria-selected=true]').filter({ hasText: 'README.md' }).waitFor();
     assert.equal(await selected(ada, 'README.md').count(), 1);
   });
-});
-
-test('an empty folder says what can be done: a file, what is dropped there, a clone; and less to who may less (long form)', {
-  skip: noBrowserOrGit,
-}, async () => {
-  await withWorkbench({}, async ({ page, root, scopedToken, ...rest }) => {
-    for (const theme of ['light', 'dark'] as const) {
-      const one = await page({ name: 'Cleo', theme });
-      await one.getByTestId('empty').getByRole('heading', { name: 'This folder is empty' }).waitFor();
-      assert.deepEqual(await accessibilityProblems(one), [], theme);
-      await one.context().close();
-    }
-    const reader = await page({ token: scopedToken.call(rest, 'read') });
-    await reader.getByTestId('empty').waitFor();
-    assert.equal(await reader.getByTestId('empty').getByRole('button').count(), 0);
-    const writer = await page({ token: scopedToken.call(rest, 'write') });
-    await writer.getByRole('button', { name: 'New folder' }).filter({ hasText: 'New folder' }).waitFor();
-    assert.equal(await writer.getByRole('button', { name: 'Clone a repository' }).count(), 0);
-
-    const ada = await page({ name: 'Ada' });
-    const empty = ada.getByTestId('empty');
-    // The tree is a place for the keys also when nothing is in it.
-    await ada.keyboard.press('Control+Shift+e');
-    await ada
-      .getByRole('tree', { name: /^Files in/ })
-      .and(ada.locator(':focus'))
-      .waitFor();
-    for (const [key, field] of [
-      ['a', 'New file name'],
-      ['Shift+A', 'New folder name'],
-    ] as const) {
-      await ada.keyboard.press(key);
-      await ada.getByRole('textbox', { name: field }).waitFor();
-      await ada.keyboard.press('Escape');
-      await ada
-        .getByRole('tree', { name: /^Files in/ })
-        .and(ada.locator(':focus'))
-        .waitFor();
-    }
-    await empty.getByRole('button', { name: 'Clone a repository' }).click();
-    const dialog = ada.getByRole('dialog', { name: 'Clone a repository' });
-    await dialog.getByRole('textbox', { name: 'Its address' }).fill('nonsense');
-    await ada.keyboard.press('Enter');
-    const failure = ada.getByTestId('toast').filter({ hasText: 'Not cloned' });
-    await failure.getByRole('button', { name: 'Change the address' }).waitFor();
-    await failure.getByRole('button', { name: 'Dismiss' }).click();
-    assert.equal(existsSync(path.join(root, '.git')), false);
-
-    await empty.getByRole('button', { name: 'New file' }).click();
-    await ada.getByRole('textbox', { name: 'New file name' }).waitFor();
-    await ada.keyboard.press('Escape');
-    const transfer = await ada.evaluateHandle(() => {
-      const data = new DataTransfer();
-      data.items.add(new File(['dropped\n'], 'dropped.txt'));
-      return data;
-    });
-    await empty.dispatchEvent('drop', { dataTransfer: transfer });
-    await eventually(() => assert.equal(readFileSync(path.join(root, 'dropped.txt'), 'utf8'), 'dropped\n'));
-    await ada.getByTestId('welcome').waitFor();
-  });
-});
-
-test('an empty folder is filled by a clone, which asks who one is where the other side does, and can be stopped (long form)', {
-  skip: noBrowserOrGit,
-}, async () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'outrigger-clone-'));
-  const source = path.join(folder, 'source');
-  try {
-    mkdirSync(source);
-    git(source, 'init', '-q', '-b', 'main');
-    git(source, 'commit', '-q', '--allow-empty', '-m', 'Nothing');
-    execFileSync('sh', ['-c', 'echo "# Cloned" > README.md'], { cwd: source });
-    git(source, 'add', '-A');
-    git(source, 'commit', '-q', '-m', 'A file');
-    execFileSync('git', ['clone', '-q', '--bare', source, path.join(folder, 'loans.git')]);
-    await withGitServer(
-      folder,
-      (server) =>
-        withWorkbench({}, async ({ page, root }) => {
-          const ada = await page({ name: 'Ada' });
-          const ask = async (): Promise<void> => {
-            await ada.getByTestId('empty').getByRole('button', { name: 'Clone a repository' }).click();
-            await ada.getByRole('textbox', { name: 'Its address' }).fill(`${server.url}loans.git`);
-            await ada.keyboard.press('Enter');
-          };
-          const { waiting, release } = server.hold();
-          await ask();
-          await eventually(() => assert.ok(waiting() > 0));
-          await ada.getByTestId('cloning').getByRole('button', { name: 'Stop' }).click();
-          await ada.getByTestId('toast').filter({ hasText: 'Stopped the clone' }).waitFor();
-          release();
-          await ask();
-          await ada.getByRole('textbox', { name: 'Name' }).fill('ada');
-          await ada.getByLabel(/^Password/).fill('secret');
-          await ada.keyboard.press('Enter');
-          await ada.getByTestId('toast').filter({ hasText: 'Cloned the repository' }).filter({ hasText: 'main' }).waitFor();
-          await ada.getByRole('treeitem', { name: /^README\.md/ }).waitFor();
-          await ada.getByTestId('branch').filter({ hasText: 'main' }).waitFor();
-          await ada.getByTestId('welcome').waitFor();
-          assert.equal(git(root, 'log', '-1', '--format=%s').trim(), 'A file');
-        }),
-      { user: 'ada', password: 'secret' },
-    );
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 });
 
 test('a button that rests or goes once it is pressed by keys gives the focus on', { skip: noBrowserOrGit }, () =>

@@ -1,6 +1,7 @@
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { newEntry } from '../commands.ts';
 import { nameOf } from '../file-paths.ts';
+import { addSample } from '../files/add-sample.ts';
 import { useFileDrop } from '../files/file-drop.ts';
 import { shownName } from '../shown-name.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
@@ -75,9 +76,13 @@ export function Welcome() {
 
 export function EmptyWorkspace() {
   const workbench = useWorkbench();
-  const { clone, readOnly } = workbench;
-  const root = workbench.info.value?.workspace.root;
+  const { client, clone, readOnly, toasts } = workbench;
+  const { value: info } = workbench.info;
+  const root = info?.workspace.root;
   const drop = useFileDrop();
+  const sample = async (): Promise<void> => {
+    if (await addSample(client, toasts)) workbench.openFile('README.md');
+  };
   const canClone = workbench.canExecute.value && workbench.has('git') && !workbench.git.missing.value;
   return (
     <div class={drop.over ? 'mid dropping' : 'mid'} {...drop.on}>
@@ -115,6 +120,12 @@ export function EmptyWorkspace() {
               <button type="button" class="btn" onClick={() => clone.ask()}>
                 <Icon name="branch" />
                 Clone a repository
+              </button>
+            )}
+            {info?.caller.paths === undefined && (
+              <button type="button" class="btn" onClick={() => void sample()}>
+                <Icon name="doc" />
+                Add the sample project
               </button>
             )}
           </div>
