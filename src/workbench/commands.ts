@@ -276,6 +276,15 @@ export const commands: readonly Command[] = [
     },
   },
   {
+    id: 'editor.beside',
+    title: 'Show this document beside the other, or one alone again',
+    icon: 'beside',
+    keys: ['Ctrl \\'],
+    group: 'Editor',
+    when: canStandBeside,
+    run: (workbench) => toggleBeside(workbench),
+  },
+  {
     id: 'editor.next',
     title: 'Next tab',
     icon: 'right',
@@ -654,6 +663,20 @@ export function taskCommands({ tasks, isOwner }: Workbench): Command[] {
       },
     ];
   });
+}
+
+/** Two documents are in sight, or could be. */
+export function canStandBeside(workbench: Workbench): boolean {
+  const { tabs, phone } = workbench;
+  return !phone.value && (tabs.beside.value !== undefined || (inDocument(workbench) && tabs.open.value.length > 1));
+}
+
+export function toggleBeside(workbench: Workbench): void {
+  const { tabs } = workbench;
+  const { value: tab } = tabs.active;
+  if (tabs.beside.value !== undefined) tabs.leaveBeside();
+  else if (tab?.kind === 'document') tabs.showBeside(tab);
+  workbench.focusMain();
 }
 
 export function showView({ layout }: Workbench, view: 'files' | 'search' | 'changes' | 'tasks'): void {

@@ -19,7 +19,7 @@ import { DeployStore } from './deploy/deploy-store.ts';
 import type { OpenDocumentLink } from './documents/document-link.ts';
 import type { DocumentSession, PresenceUser } from './documents/document-session.ts';
 import { DocumentStore } from './documents/document-store.ts';
-import type { EditorFacts } from './editor/editor-view.ts';
+import type { EditorFacts } from './editor/editor-facts.ts';
 import type { RemoteCaret } from './editor/remote-carets.ts';
 import { ActivityStore } from './feed/activity-store.ts';
 import { ChangeFeed } from './feed/change-feed.ts';
@@ -146,8 +146,11 @@ export class Workbench {
   readonly isOwner: ReadonlySignal<boolean>;
   /** The comparison that is shown. */
   readonly comparison: Signal<Comparison | undefined> = signal(undefined);
-  readonly facts: Signal<EditorFacts | undefined> = signal(undefined);
-  readonly carets: Signal<readonly RemoteCaret[]> = signal([]);
+  /** Of the document that is worked in. */
+  readonly facts: ReadonlySignal<EditorFacts | undefined>;
+  readonly carets: ReadonlySignal<readonly RemoteCaret[]>;
+  /** Paths of the documents that are in sight. */
+  readonly shownDocuments: ReadonlySignal<readonly string[]>;
   readonly phone = signal(false);
   /** Drawings that are shown as pictures; the others are their text. */
   readonly drawn: Signal<ReadonlySet<string>> = signal(new Set());
@@ -228,6 +231,13 @@ export class Workbench {
     this.search = new SearchStore(client);
     this.index = new IndexWatch({ client, revision: this.feed.revision, live: this.link.live });
     this.tabs = new Tabs((tab) => this.#closed(tab));
+    this.facts = computed(() => this.activeSession()?.facts.value);
+    this.carets = computed(() => this.activeSession()?.carets.value ?? []);
+    this.shownDocuments = computed(() => {
+      const { main, beside, active } = this.tabs;
+      const tabs = this.phone.value ? [active.value] : [main.value, beside.value];
+      return tabs.flatMap((tab) => documentPath(tab) ?? []);
+    });
     this.follow = new Follow({
       others: this.presence.others,
       shown: computed(() => documentPath(this.tabs.active.value)),
@@ -428,18 +438,21 @@ export class Workbench {
       const { value: tab } = this.tabs.active;
       const path = tab?.kind === 'document' ? tab.path : undefined;
       untracked(() => {
-        this.documents.show(path);
         if (tab !== undefined && 'path' in tab) this.lastPath.value = tab.path;
         if (path !== undefined) this.run.target.value = path;
         this.#followInTree();
       });
     });
     effect(() => {
-      const { value: open } = this.tabs.open;
-      const { value: active } = this.tabs.activeId;
+      const { value: shown } = this.shownDocuments;
+      untracked(() => this.documents.show(shown));
+    });
+    effect(() => {
+      const { open, activeId, mainId, besideId } = this.tabs;
+      const places = { active: activeId.value, main: mainId.value, beside: besideId.value };
+      const tabs = open.value.filter((tab) => tab.kind !== 'commit');
       if (!this.#started) return;
-      const tabs = open.filter((tab) => tab.kind !== 'commit');
-      untracked(() => this.layout.rememberOpen('tabs', JSON.stringify({ tabs, active })));
+      untracked(() => this.layout.rememberOpen('tabs', JSON.stringify({ tabs, ...places })));
     });
   }
 
@@ -457,7 +470,7 @@ export class Workbench {
   }
 
   #recallTabs(): void {
-    const kept = parse(this.layout.recallOpen('tabs')) as { tabs?: Tab[]; active?: string } | undefined;
+    const kept = parse(this.layout.recallOpen('tabs')) as { tabs?: Tab[]; active?: string; main?: string; beside?: string } | undefined;
     if (!Array.isArray(kept?.tabs) || this.tabs.open.value.length > 0) return;
     for (const tab of kept.tabs) {
       if (tab.kind === 'document') this.openFile(tab.path, { focus: false, preview: tab.preview });
@@ -465,21 +478,31 @@ export class Workbench {
       else if (tab.kind === 'task') this.tabs.show(taskTab(tab.task, tab.title));
       else if (tab.kind === 'activity') this.tabs.show(activityTab);
     }
-    if (kept.active !== undefined && this.tabs.open.value.some(({ id }) => id === kept.active)) this.tabs.activate(kept.active);
+    const open = this.tabs.open.value;
+    const beside = open.find(({ id }) => id === kept.beside);
+    if (beside !== undefined) this.tabs.showBeside(beside);
+    for (const one of [kept.main, kept.active]) if (one !== undefined && open.some(({ id }) => id === one)) this.tabs.activate(one);
   }
 
   // ── going places ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  openFile(path: string, options: { preview?: boolean; focus?: boolean; target?: Target } = {}): void {
+  /** `beside`: at the side of what is in the main place. */
+  openFile(path: string, options: { preview?: boolean; focus?: boolean; target?: Target; beside?: boolean } = {}): void {
     if (options.target !== undefined) {
       const { goTo } = this.drawn.value.has(path) ? {} : (this.documents.get(path) ?? {});
       // A place is one in the text.
       this.draw(path, false);
       // A document that is shown already is not shown again.
-      if (goTo !== undefined && this.tabs.activeId.value === `document:${path}`) return goTo(options.target.line, options.target.column);
+      const { id } = documentTab(path);
+      const stays = this.shownDocuments.value.includes(path) && (options.beside !== true || this.tabs.besideId.value === id);
+      if (goTo !== undefined && stays) {
+        this.tabs.activate(id);
+        return goTo(options.target.line, options.target.column);
+      }
       this.#targets.set(path, options.target);
     } else this.#targets.delete(path);
-    this.tabs.show(documentTab(path, options.preview ?? false));
+    if (options.beside === true) this.tabs.showBeside(documentTab(path));
+    else this.tabs.show(documentTab(path, options.preview ?? false));
     this.layout.pane.value = 'main';
     if (options.focus !== false && options.preview !== true) this.focusMain();
     // What was asked for before is no longer what somebody waits for.
@@ -576,7 +599,8 @@ export class Workbench {
       const { view } = this.activeSession() ?? {};
       if (view?.dom.isConnected === true) return view.focus();
       // Not in the bottom panel, which stands there too: a terminal takes what is typed for a file.
-      const place = document.querySelector<HTMLElement>('#main > :not(.bot) [data-focus]');
+      const isBeside = this.tabs.isBeside.value && !this.phone.value;
+      const place = document.querySelector<HTMLElement>(`${isBeside ? '#beside-panel' : '#main > :not(.bot)'} [data-focus]`);
       if (place !== null) return place.focus();
       this.#focusFrom = document.activeElement;
     });

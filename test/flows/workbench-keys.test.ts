@@ -387,7 +387,7 @@ test('the history of a document tells its revisions, checkpoints and commits; on
         await one.keyboard.press('Control+p');
         const finder = one.getByRole('dialog', { name: 'Go to file' });
         await finder.getByRole('option').first().waitFor();
-        assert.equal(await finder.getByText('choose').isVisible(), isTold);
+        assert.equal(await finder.getByText('beside').isVisible(), isTold);
         assert.equal(await finder.locator('.ft').isVisible(), isTold);
         await picture(one, `finder-keys-${isTold}`);
         await one.keyboard.press('Escape');

@@ -20,7 +20,7 @@ function TextDocument({ path }: { path: string }) {
   const session = workbench.documents.sessions.value.get(path);
   useEffect(() => {
     const opened = workbench.session(path);
-    if (workbench.tabs.active.value?.id === `document:${path}`) opened.show(true);
+    if (workbench.shownDocuments.value.includes(path)) opened.show(true);
   }, [path, session]);
   if (session === undefined) return null;
   const { value: state } = session.state;

@@ -6,6 +6,8 @@ import type { DocumentInfo } from '../../contract/documents.ts';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import { type ErrorFacts, errorFacts, type WorkbenchClient } from '../client-port.ts';
+import type { EditorFacts } from '../editor/editor-facts.ts';
+import type { RemoteCaret } from '../editor/remote-carets.ts';
 import type { DocumentLink, OpenDocumentLink } from './document-link.ts';
 import { isStuck, UnsavedEdits } from './save-state.ts';
 
@@ -85,6 +87,9 @@ export class DocumentSession {
   readonly edits = signal(0);
   /** Edits that did not reach the sidecar, as far as can be told. */
   readonly waiting: ReadonlySignal<number>;
+  /** What its view says of the caret here and of those of the others; undefined while there is no view. */
+  readonly facts: Signal<EditorFacts | undefined> = signal(undefined);
+  readonly carets: Signal<readonly RemoteCaret[]> = signal([]);
   /** Kept with the session, so that scrolling, selection and undo survive a change of tab. */
   view: EditorView | undefined;
   /** Opens the view's find field. */

@@ -45,9 +45,9 @@ export class DocumentStore {
     return session;
   }
 
-  /** Shows this document, and no other, to those who are in them. */
-  show(path: string | undefined): void {
-    for (const [known, session] of this.sessions.value) session.show(known === path);
+  /** Shows these documents, and no others, to those who are in them. */
+  show(paths: readonly string[]): void {
+    for (const [known, session] of this.sessions.value) session.show(paths.includes(known));
   }
 
   close(path: string): void {

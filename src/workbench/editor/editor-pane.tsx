@@ -10,6 +10,7 @@ import { Icon } from '../shell/icon.tsx';
 import { Meanwhile } from '../shell/meanwhile.tsx';
 import { toggleHistory } from '../shell/right-actions.ts';
 import { Revision } from '../shell/revision.tsx';
+import { documentTab } from '../shell/tabs.ts';
 import { nameOf } from '../file-paths.ts';
 import { shownName } from '../shown-name.ts';
 import { useLoaded } from '../use-loaded.ts';
@@ -47,11 +48,8 @@ export function EditorPane({ session }: { session: DocumentSession }) {
     }
     // What the bars around the editor say is this document's now.
     view.dispatch({ selection: view.state.selection });
-    if (workbench.takesFocus()) view.focus();
-    return () => {
-      view.dom.remove();
-      workbench.carets.value = [];
-    };
+    if (workbench.activeSession() === session && workbench.takesFocus()) view.focus();
+    return () => view.dom.remove();
   }, [session, open]);
 
   // While it is in the page: what is taken out of it is scrolled nowhere.
@@ -91,24 +89,20 @@ export function EditorPane({ session }: { session: DocumentSession }) {
 /** Made when first shown, kept with the session. */
 function viewOf(session: DocumentSession, workbench: ReturnType<typeof useWorkbench>): EditorView {
   if (session.view !== undefined) return session.view;
-  const shown = (): boolean => workbench.activeSession() === session;
   const view = createEditor(session, {
     findBar: (view) => findBar(view, session.undo),
     colorOf: (actor) => workbench.presence.colorOf(actor) ?? 1,
     wrap: workbench.layout.preferences.wrap.value ?? workbench.phone.value,
     indentWidth: workbench.layout.preferences.indentWidth.value,
-    onFacts: (facts) => {
-      if (shown()) workbench.facts.value = facts;
-    },
-    onCarets: (carets) => {
-      if (shown()) showCarets(workbench, carets);
-    },
+    onFacts: (facts) => (session.facts.value = facts),
+    onCarets: (carets) => showCarets(session, carets),
     onTyped: () => {
       // Once the view is done with it: what follows from these speaks to the view, and would take back what was typed.
       queueMicrotask(() => {
-        const { value: tab } = workbench.tabs.active;
         workbench.follow.stop();
-        if (shown() && tab?.kind === 'document' && tab.preview) workbench.tabs.keep(tab.id);
+        const { id, path } = documentTab(session.path.value);
+        workbench.tabs.keep(id);
+        if (workbench.shownDocuments.value.includes(path)) workbench.tabs.activate(id);
       });
     },
   });
@@ -131,21 +125,21 @@ function viewOf(session: DocumentSession, workbench: ReturnType<typeof useWorkbe
 const caretPauseMs = 250;
 /** Kept in view above and below whom the page follows. */
 const followedLines = 5;
-const pending = new WeakMap<object, { timer: ReturnType<typeof setTimeout>; carets: readonly RemoteCaret[] }>();
+const pending = new WeakMap<DocumentSession, { timer: ReturnType<typeof setTimeout>; carets: readonly RemoteCaret[] }>();
 
 /** Outside the editor the others' places are shown four times a second at most. */
-function showCarets(workbench: ReturnType<typeof useWorkbench>, carets: readonly RemoteCaret[]): void {
-  const waiting = pending.get(workbench);
+function showCarets(session: DocumentSession, carets: readonly RemoteCaret[]): void {
+  const waiting = pending.get(session);
   if (waiting !== undefined) {
     waiting.carets = carets;
     return;
   }
   const timer = setTimeout(() => {
-    const last = pending.get(workbench);
-    pending.delete(workbench);
-    workbench.carets.value = last?.carets ?? [];
+    const last = pending.get(session);
+    pending.delete(session);
+    session.carets.value = last?.carets ?? [];
   }, caretPauseMs);
-  pending.set(workbench, { timer, carets });
+  pending.set(session, { timer, carets });
 }
 
 /** The text at HEAD, for the bars that show what differs from it. */
@@ -199,7 +193,8 @@ function useProblems(session: DocumentSession, open: boolean): void {
 
 /** Where whom the page follows is stays in view; answers their colour while they are in the document. */
 function useFollow(session: DocumentSession, open: boolean): number | undefined {
-  const { follow, carets } = useWorkbench();
+  const { follow } = useWorkbench();
+  const { carets } = session;
   const { value: who } = follow.who;
   const caret = who === undefined ? undefined : carets.value.find(({ actor }) => actor.key === who.key);
   const head = caret?.head;
@@ -216,7 +211,8 @@ const meanwhile = 'The file is written as always. What it does not hold yet woul
 
 function Crumbs({ session }: { session: DocumentSession }) {
   const workbench = useWorkbench();
-  const { facts, link, saved } = workbench;
+  const { link, saved } = workbench;
+  const { facts } = session;
   const { value: path } = session.path;
   const { count, words: said } = saved.value;
   const folders = path.split('/').slice(0, -1);
@@ -241,7 +237,7 @@ function Crumbs({ session }: { session: DocumentSession }) {
   const isUnsafe = info?.problem !== undefined && !isStuck(info.state);
   return (
     <div class="crumb">
-      <nav class="row grow" aria-label="Where you are">
+      <nav class="row grow" aria-label={`Where you are in ${nameOf(path)}`}>
         {folders.map((name, index) => (
           <span key={index} class="more row">
             <button
@@ -307,8 +303,7 @@ function Crumbs({ session }: { session: DocumentSession }) {
 
 /** Where the others are in the document, at its right edge. */
 function Overview({ session }: { session: DocumentSession }) {
-  const { carets, facts } = useWorkbench();
-  const { view } = session;
+  const { carets, facts, view } = session;
   if (view === undefined || session.state.value.name !== 'open') return null;
   const lines = Math.max(facts.value?.lines ?? 1, 1);
   const { doc } = view.state;

@@ -37,21 +37,10 @@ import { indentStyle, sayIndent } from './indent-style.ts';
 import { lineEnds } from './line-ends.ts';
 import { problemMarks } from './problem-marks.ts';
 import { type RemoteCaret, remoteCarets } from './remote-carets.ts';
+import type { EditorFacts } from './editor-facts.ts';
 import { scopeTrail } from './scope-trail.ts';
 import { searchMarks } from './search-marks.ts';
 import { lateCode } from '../late-code.ts';
-
-/** Where the caret is and what is around it, for the bars around the editor. */
-export interface EditorFacts {
-  line: number;
-  /** In characters, from 1. */
-  column: number;
-  /** Characters chosen. */
-  selected: number;
-  trail: readonly string[];
-  indent: string;
-  lines: number;
-}
 
 export interface EditorOptions {
   /** What finds and replaces in the text; made each time it is opened. */

@@ -22,7 +22,7 @@ export class TreeKeys {
     const row = model.get(tree.focused.value ?? '') ?? model.at(0);
     if (event.ctrlKey || event.metaKey || event.altKey) {
       if (event.key === 'Enter' && row !== undefined) {
-        this.#open(row, false);
+        this.#open(row, { beside: true });
         return true;
       }
       return false;
@@ -61,12 +61,12 @@ export class TreeKeys {
         else if (parentOf(row.path) !== '') tree.select(parentOf(row.path));
         return true;
       case 'Enter':
-        this.#open(row, false);
+        this.#open(row, {});
         return true;
       case ' ':
         // A space within a name being typed is a letter.
         if (this.#typed !== '' && performance.now() - this.#typedAt < typeAheadMs) return this.#typeAhead(' ', index);
-        this.#open(row, true);
+        this.#open(row, { preview: true });
         return true;
       case 'F2':
         if (!this.#workbench.readOnly.value) tree.beginRename(row.path);
@@ -89,9 +89,9 @@ export class TreeKeys {
     return true;
   }
 
-  #open(row: TreeNode, preview: boolean): void {
+  #open(row: TreeNode, how: { preview?: true; beside?: true }): void {
     const { tree } = this.#workbench;
-    if (row.kind !== 'directory') this.#workbench.openFile(row.path, { preview });
+    if (row.kind !== 'directory') this.#workbench.openFile(row.path, how);
     else if (row.expanded) tree.collapse(row.path);
     else void tree.expand(row.path);
   }

@@ -20,7 +20,8 @@ const recentBonus = 6;
 
 interface Choice {
   key: string;
-  run: () => void;
+  /** `beside`: at the side, where it is a document. */
+  run: (beside: boolean) => void;
   view: preact.ComponentChildren;
 }
 
@@ -31,8 +32,8 @@ export function Finder({ initial }: { initial: string }) {
   const text = useSignal(initial);
   const at = useSignal(0);
   const list = useRef<HTMLDivElement>(null);
-  /** Enter was pressed before there was anything to choose. */
-  const awaited = useRef(false);
+  /** Enter was pressed before there was anything to choose; with Ctrl, for the side. */
+  const awaited = useRef<'here' | 'beside' | undefined>(undefined);
   // Before the first key.
   useLayoutEffect(() => void paths.load(), [paths]);
   const query = parseQuery(text.value);
@@ -59,16 +60,17 @@ export function Finder({ initial }: { initial: string }) {
     list.current?.children[chosen]?.scrollIntoView({ block: 'nearest' });
   }, [chosen]);
 
-  const pick = (choice: Choice | undefined): void => {
+  const pick = (choice: Choice | undefined, beside = false): void => {
     if (choice === undefined) return;
     workbench.overlay.value = undefined;
-    choice.run();
+    choice.run(beside);
   };
   const isComing = query.kind === 'file' ? loading && choices.length === 0 : query.kind === 'symbol' && symbols.loading.value;
   useEffect(() => {
-    if (!awaited.current || isComing) return;
-    awaited.current = false;
-    pick(choices[0]);
+    const { current: how } = awaited;
+    if (how === undefined || isComing) return;
+    awaited.current = undefined;
+    pick(choices[0], how === 'beside');
   }, [isComing, choices]);
   const onKeyDown = (event: KeyboardEvent): void => {
     // Of an input method's own list, and the end of its word.
@@ -78,10 +80,11 @@ export function Finder({ initial }: { initial: string }) {
     else if (event.key === 'Home' && event.ctrlKey) at.value = 0;
     else if (event.key === 'End' && event.ctrlKey) at.value = choices.length - 1;
     else if (event.key === 'Enter') {
-      if (isComing && at.value === 0) awaited.current = true;
-      else pick(choices[chosen]);
+      const beside = event.ctrlKey || event.metaKey;
+      if (isComing && at.value === 0) awaited.current = beside ? 'beside' : 'here';
+      else pick(choices[chosen], beside);
     } else return;
-    if (step !== 0) awaited.current = false;
+    if (step !== 0) awaited.current = undefined;
     event.preventDefault();
   };
   const commanding = query.kind === 'command';
@@ -104,7 +107,7 @@ export function Finder({ initial }: { initial: string }) {
           onInput={(event) => {
             text.value = event.currentTarget.value;
             at.value = 0;
-            awaited.current = false;
+            awaited.current = undefined;
           }}
           onKeyDown={onKeyDown}
         />
@@ -141,12 +144,19 @@ export function Finder({ initial }: { initial: string }) {
         </p>
       )}
       <div class={commanding ? 'ft hide-m for-keys' : 'ft hide-m'} aria-hidden="true">
-        <span class="for-keys">
-          <span class="kbd">↑</span> <span class="kbd">↓</span> choose
-        </span>
+        {commanding && (
+          <span class="for-keys">
+            <span class="kbd">↑</span> <span class="kbd">↓</span> choose
+          </span>
+        )}
         <span class="for-keys">
           <span class="kbd">Enter</span> {commanding ? 'do it' : 'open'}
         </span>
+        {(query.kind === 'file' || query.kind === 'symbol') && (
+          <span class="for-keys">
+            <span class="kbd">{sayKey('Ctrl Enter', apple)}</span> beside
+          </span>
+        )}
         {!commanding && (
           <>
             <span>
@@ -196,7 +206,7 @@ function symbolChoices(
         ).map(({ candidate: { symbol }, match }) => ({ symbol, at: match.at }));
   return shown.slice(0, 200).map(({ symbol, at }, index) => ({
     key: `${index} ${symbol.path}:${symbol.line}:${symbol.name}`,
-    run: () => workbench.openFile(symbol.path, { target: { line: symbol.line, column: symbol.column } }),
+    run: (beside) => workbench.openFile(symbol.path, { beside, target: { line: symbol.line, column: symbol.column } }),
     view: (
       <>
         <span class="sym" style={{ '--d': query.text === '' ? symbol.depth : 0 }}>
@@ -308,7 +318,8 @@ function fileChoices(
         });
   return files.map(({ candidate: { text: path, nameStart }, match }) => ({
     key: path,
-    run: () => workbench.openFile(path, line === undefined ? {} : { target: column === undefined ? { line } : { line, column } }),
+    run: (beside) =>
+      workbench.openFile(path, line === undefined ? { beside } : { beside, target: column === undefined ? { line } : { line, column } }),
     view: <FileOption path={path} at={match.at} nameStart={nameStart} />,
   }));
 }

@@ -251,10 +251,10 @@ function Results() {
     if (box !== null && rows.length > 0) box.scrollTop = scrollToShow(box.scrollTop, box.clientHeight, focused * rowHeight, rowHeight);
   }, [focused]);
 
-  const open = (row: SearchRow | undefined, keep: boolean): void => {
+  const open = (row: SearchRow | undefined, keep: boolean, beside = false): void => {
     if (row === undefined) return;
     if (row.kind === 'file') search.toggle(row.path);
-    else workbench.openFile(row.path, { preview: !keep, focus: keep, target: { line: row.line, column: row.column } });
+    else workbench.openFile(row.path, { preview: !keep, focus: keep, beside, target: { line: row.line, column: row.column } });
   };
   const leaveOut = (row: SearchRow): void => search.leaveOut(row.path, row.kind === 'hit' ? row.line : undefined);
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -270,7 +270,7 @@ function Results() {
     };
     const step = steps[event.key];
     if (step !== undefined) search.focused.value = Math.min(Math.max(focused + step, 0), rows.length - 1);
-    else if (event.key === 'Enter') open(row, true);
+    else if (event.key === 'Enter') open(row, true, event.ctrlKey || event.metaKey);
     else if (event.key === ' ') open(row, false);
     else if (event.key === 'Delete' && search.replacing.value && row !== undefined) leaveOut(row);
     else if ((event.key === 'ArrowLeft' || event.key === 'ArrowRight') && row !== undefined) {

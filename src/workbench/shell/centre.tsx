@@ -1,6 +1,8 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useSignal } from '@preact/signals';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { BottomPanel } from '../bottom/bottom-panel.tsx';
 import { toggleBottom } from '../bottom/terminal-actions.ts';
+import { canStandBeside, toggleBeside } from '../commands.ts';
 import { DiffPane } from '../changes/diff-pane.tsx';
 import { DocumentPane } from '../documents/document-pane.tsx';
 import { fileKind, isPicture } from '../documents/file-kinds.ts';
@@ -12,12 +14,15 @@ import { lazyView } from '../lazy-view.tsx';
 import { bottomParts } from '../parts.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { RunButton } from '../run/run-button.tsx';
+import type { Workbench } from '../workbench.ts';
 import { Dots } from './avatar.tsx';
 import { Icon } from './icon.tsx';
 import { sayKey } from './keys.ts';
+import { besideWidth } from './layout.ts';
 import { toggleRight } from './right-actions.ts';
 import { changeIn, type Tab } from './tabs.ts';
 import { EmptyWorkspace, Welcome } from './welcome.tsx';
+import { WidthSplitter } from './width-splitter.tsx';
 
 const conflictPane = lazyView(async () => (await import('../changes/conflict-pane.tsx')).ConflictPane);
 const commitPane = lazyView(async () => (await import('../changes/commit-pane.tsx')).CommitPane);
@@ -26,13 +31,15 @@ const taskPane = lazyView(async () => (await import('../tasks/task-pane.tsx')).T
 
 export function Centre() {
   const workbench = useWorkbench();
-  const { tabs, tree } = workbench;
-  const { value: tab } = tabs.active;
+  const { tabs, tree, phone } = workbench;
+  const { value: active } = tabs.active;
+  const tab = phone.value ? active : tabs.main.value;
+  const beside = phone.value ? undefined : tabs.beside.value;
   const wasUsed = useRef(false);
   useEffect(() => {
     // What had it was in what was shown before. A page that was only loaded has it nowhere.
     if (wasUsed.current && document.activeElement === document.body) workbench.focusMain();
-  }, [tab?.id]);
+  }, [active?.id]);
   return (
     <main class="centre" id="main" aria-label="Documents" onFocusIn={() => (wasUsed.current = true)}>
       <TabBar />
@@ -44,19 +51,65 @@ export function Centre() {
           <Welcome />
         )
       ) : (
-        <div class="pane" role="tabpanel" id="document-panel" aria-labelledby={tabId(tab)}>
-          {tab.kind === 'document' && <DocumentPane path={tab.path} />}
-          {tab.kind === 'diff' && <DiffPane key={tab.id} path={tab.path} from={tab.from} against={tab.against} />}
-          {tab.kind === 'conflict' && <conflictPane.View key={tab.id} path={tab.path} />}
-          {tab.kind === 'commit' && <commitPane.View key={tab.id} hash={tab.hash} subject={tab.subject} />}
-          {tab.kind === 'checkpoint' && <checkpointPane.View key={tab.id} checkpoint={tab.checkpoint} title={tab.title} />}
-          {tab.kind === 'task' && <taskPane.View key={tab.id} id={tab.task} />}
-          {tab.kind === 'activity' && <ActivityPane />}
+        <div class="places">
+          <div class="pane" role="tabpanel" id="document-panel" aria-labelledby={tabId(tab)} {...whereUsed(workbench, tab)}>
+            {tab.kind === 'document' && <DocumentPane path={tab.path} />}
+            {tab.kind === 'diff' && <DiffPane key={tab.id} path={tab.path} from={tab.from} against={tab.against} />}
+            {tab.kind === 'conflict' && <conflictPane.View key={tab.id} path={tab.path} />}
+            {tab.kind === 'commit' && <commitPane.View key={tab.id} hash={tab.hash} subject={tab.subject} />}
+            {tab.kind === 'checkpoint' && <checkpointPane.View key={tab.id} checkpoint={tab.checkpoint} title={tab.title} />}
+            {tab.kind === 'task' && <taskPane.View key={tab.id} id={tab.task} />}
+            {tab.kind === 'activity' && <ActivityPane />}
+          </div>
+          {beside?.kind === 'document' && <Beside tab={beside} />}
         </div>
       )}
       <BottomPanel />
     </main>
   );
+}
+
+/** A document at the right of what is in the main place. */
+function Beside({ tab }: { tab: Extract<Tab, { kind: 'document' }> }) {
+  const workbench = useWorkbench();
+  const { layout } = workbench;
+  const box = useRef<HTMLDivElement>(null);
+  const half = useSignal<number>(besideWidth.least);
+  useLayoutEffect(() => {
+    half.value = Math.round((box.current?.parentElement?.clientWidth ?? 0) / 2);
+  }, []);
+  const width = layout.beside.value ?? half.value;
+  return (
+    <div
+      class="pane beside"
+      role="tabpanel"
+      id="beside-panel"
+      aria-labelledby={tabId(tab)}
+      style={{ '--beside': `${width}px` }}
+      ref={box}
+      {...whereUsed(workbench, tab)}
+    >
+      <WidthSplitter
+        left
+        label="Width of the document beside"
+        width={width}
+        range={{ ...besideWidth, initial: half.value }}
+        set={(to) => layout.setBeside(to)}
+      />
+      <DocumentPane path={tab.path} />
+    </div>
+  );
+}
+
+/** Of the two in sight the one that is worked in is the one that is meant. */
+function whereUsed({ tabs, layout }: Workbench, { id }: Tab): { onFocusIn: () => void; onPointerDown: () => void } {
+  return {
+    // Not where a dialog gives the focus back, and what it opened is about to take it.
+    onFocusIn: () => {
+      if (layout.wantsFocus.value !== 'main') tabs.activate(id);
+    },
+    onPointerDown: () => tabs.activate(id),
+  };
 }
 
 function tabId({ id }: Tab): string {
@@ -105,6 +158,7 @@ function TabBar() {
     observer.observe(current);
     return () => observer.disconnect();
   }, [active, tabs.open.value]);
+  const besideWords = tabs.beside.value === undefined ? 'Show this document beside the other' : 'Show one document alone';
   const onKeyDown = (event: KeyboardEvent): void => {
     const list = [...(bar.current?.querySelectorAll<HTMLElement>('[role=tab]') ?? [])];
     const at = list.indexOf(document.activeElement as HTMLElement);
@@ -131,7 +185,7 @@ function TabBar() {
         onKeyDown={onKeyDown}
       >
         {tabs.open.value.map((one) => (
-          <TabButton key={one.id} tab={one} selected={one.id === active} />
+          <TabButton key={one.id} tab={one} selected={one.id === active} panel={panelOf(workbench, one)} />
         ))}
       </div>
       <div class="tools">
@@ -150,6 +204,17 @@ function TabBar() {
           <a class="ib" aria-label="Download" title="Download" href={workbench.fileUrl(tab.path)} download={nameOf(tab.path)}>
             <Icon name="dl" />
           </a>
+        )}
+        {canStandBeside(workbench) && (
+          <button
+            type="button"
+            class="ib"
+            aria-label={`${besideWords} (${sayKey('Ctrl \\', apple)})`}
+            title={`${besideWords} (${sayKey('Ctrl \\', apple)})`}
+            onClick={() => toggleBeside(workbench)}
+          >
+            <Icon name="beside" />
+          </button>
         )}
         {text && <RunButton path={tab.path} />}
         <button
@@ -179,7 +244,20 @@ function TabBar() {
   );
 }
 
-function TabButton({ tab, selected }: { tab: Tab; selected: boolean }) {
+/** Where it is in sight, if it is. */
+function panelOf({ tabs, phone }: Workbench, { id }: Tab): 'document-panel' | 'beside-panel' | undefined {
+  if (phone.value) return id === tabs.activeId.value ? 'document-panel' : undefined;
+  if (id === tabs.besideId.value) return 'beside-panel';
+  return id === tabs.mainId.value ? 'document-panel' : undefined;
+}
+
+interface TabButtonProps {
+  tab: Tab;
+  selected: boolean;
+  panel: ReturnType<typeof panelOf>;
+}
+
+function TabButton({ tab, selected, panel }: TabButtonProps) {
   const workbench = useWorkbench();
   const { tabs, presence } = workbench;
   const people = tab.kind === 'document' ? presence.byPath.value.get(tab.path) : undefined;
@@ -188,11 +266,11 @@ function TabButton({ tab, selected }: { tab: Tab; selected: boolean }) {
   return (
     <button
       type="button"
-      class={`tab${tab.kind === 'document' && tab.preview ? ' preview' : ''}`}
+      class={`tab${tab.kind === 'document' && tab.preview ? ' preview' : ''}${panel === undefined || selected ? '' : ' seen'}`}
       role="tab"
       id={tabId(tab)}
       aria-selected={selected}
-      aria-controls={selected ? 'document-panel' : undefined}
+      aria-controls={panel}
       tabIndex={selected ? 0 : -1}
       title={tab.kind === 'document' || tab.kind === 'diff' ? tab.path : title}
       onClick={() => {
@@ -204,7 +282,7 @@ function TabButton({ tab, selected }: { tab: Tab; selected: boolean }) {
         if (event.button === 1) close();
       }}
     >
-      <Icon name={tabIcon(tab)} />
+      <Icon name={panel === 'beside-panel' ? 'beside' : tabIcon(tab)} />
       <span class="ell" dir="auto">
         {title}
       </span>

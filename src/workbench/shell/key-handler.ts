@@ -6,7 +6,7 @@ import { isKey } from './keys.ts';
 import { leaveRight } from './right-actions.ts';
 
 /** In the order in which F6 walks them. */
-const regions = ['.top', '.rail', '.side', '#main', '.bot', '.right', '.status'];
+const regions = ['.top', '.rail', '.side', '#main', '#beside-panel', '.bot', '.right', '.status'];
 const remembered = new WeakMap<Element, HTMLElement>();
 
 /** Chords are the page's own wherever they are pressed, so they are taken before an editor or field sees them. */
@@ -73,7 +73,7 @@ function walkRegions(by: number): void {
     .map((selector) => document.querySelector(selector))
     .filter((region) => region !== null && region.checkVisibility()) as Element[];
   const { activeElement } = document;
-  // The bottom panel stands within the main region, and is one of its own.
+  // The document beside and the bottom panel stand within the main region, and are regions of their own.
   const at = shown.findLastIndex((region) => region.contains(activeElement));
   if (at >= 0 && activeElement instanceof HTMLElement) remembered.set(shown[at] as Element, activeElement);
   const next = shown[(at + by + shown.length) % shown.length];
@@ -82,7 +82,7 @@ function walkRegions(by: number): void {
   const target =
     before?.isConnected === true
       ? before
-      : next.querySelector<HTMLElement>('[data-focus], .cm-content, button:not([tabindex="-1"]), [tabindex="0"]');
+      : next.querySelector<HTMLElement>('[data-focus], .cm-content, button:not([tabindex="-1"]), [tabindex="0"]:not([role=separator])');
   target?.focus();
 }
 

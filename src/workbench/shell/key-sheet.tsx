@@ -11,6 +11,7 @@ const more: readonly { group: string; parts?: readonly Part[]; rows: readonly [s
       ['Move', ['↑', '↓', 'Home', 'End']],
       ['Open or close a folder', ['→', '←']],
       ['Open', ['Enter']],
+      ['Open beside', ['Ctrl Enter']],
       ['Preview', ['Space']],
       ['New file, new folder', ['A', 'Shift A']],
       ['Rename, delete', ['F2', 'Del']],

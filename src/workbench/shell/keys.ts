@@ -22,6 +22,7 @@ export function isKey(name: KeyName, pressed: PressedKey, apple: boolean): boole
     pressed.key.toLowerCase() === letter.toLowerCase() ||
     (/^[A-Z]$/.test(letter) && !/^[a-z]$/i.test(pressed.key) && pressed.code === `Key${letter}`) ||
     (letter === '`' && pressed.code === 'Backquote') ||
+    (letter === '\\' && pressed.code === 'Backslash') ||
     (letter === ',' && pressed.altKey && pressed.code === 'Comma');
   // What is typed with Shift (`?`) says so itself.
   const shiftMatters = letter.length > 1 || /^[A-Z]$/.test(letter);

@@ -11,6 +11,8 @@ export type FocusPlace = Pane | 'coming' | 'newest run';
 
 export const sideWidth = { initial: 264, least: 200, most: 480 } as const;
 export const rightWidth = { initial: 344, least: 300, most: 560 } as const;
+/** Of the document that stands beside another; at first both have half of the room. */
+export const besideWidth = { least: 240, most: 2_000 } as const;
 
 /**
  * What is shown where. Widths and choices are kept per workspace in this browser, what is open for each of its tabs, and the theme and
@@ -22,6 +24,7 @@ export class Layout {
   readonly side: Signal<number>;
   readonly rightOpen = signal(false);
   readonly right: Signal<number> = signal(rightWidth.initial);
+  readonly beside: Signal<number | undefined> = signal(undefined);
   readonly pane: Signal<Pane> = signal('main');
   /** Who shows what was asked for there takes the focus, once. */
   readonly wantsFocus: Signal<FocusPlace | undefined> = signal(undefined);
@@ -51,6 +54,8 @@ export class Layout {
     const right = Number(this.recall('right'));
     if (right >= rightWidth.least) this.right.value = Math.min(right, rightWidth.most);
     this.rightOpen.value = this.recall('right-open') === 'yes';
+    const beside = Number(this.recall('beside'));
+    if (beside >= besideWidth.least) this.beside.value = Math.min(beside, besideWidth.most);
   }
 
   /** Shows a view; asked again for the one that is shown, hides the side panel. */
@@ -94,6 +99,11 @@ export class Layout {
   setRight(width: number): void {
     this.right.value = Math.round(Math.min(Math.max(width, rightWidth.least), rightWidth.most));
     this.remember('right', String(this.right.value));
+  }
+
+  setBeside(width: number): void {
+    this.beside.value = Math.round(Math.min(Math.max(width, besideWidth.least), besideWidth.most));
+    this.remember('beside', String(this.beside.value));
   }
 
   recall(name: string): string | null {

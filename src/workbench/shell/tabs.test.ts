@@ -54,6 +54,52 @@ test('a file that is moved over another takes its tab', () => {
   assert.deepEqual([ids(), closed.length], [['diff:a'], 1]);
 });
 
+test('a document stands beside the one in the main place; which of the two is worked in goes with what is shown', () => {
+  const { tabs, ids, closed } = make();
+  const places = (): unknown[] => [tabs.main.value?.id, tabs.beside.value?.id, tabs.active.value?.id];
+  tabs.showBeside(documentTab('a'));
+  assert.deepEqual(places(), ['document:a', undefined, 'document:a'], 'the first of all has the main place');
+  tabs.showBeside(documentTab('b'));
+  assert.deepEqual(places(), ['document:a', 'document:b', 'document:b']);
+  tabs.show(documentTab('c', true));
+  assert.deepEqual(
+    [places(), ids()],
+    [
+      ['document:c', 'document:b', 'document:c'],
+      ['document:a', 'document:b', 'document:c'],
+    ],
+  );
+  tabs.activate('document:b');
+  assert.deepEqual(places(), ['document:c', 'document:b', 'document:b']);
+  // Another takes its place; it stays open.
+  tabs.showBeside(documentTab('c'));
+  assert.deepEqual(places(), ['document:a', 'document:c', 'document:c']);
+  assert.equal(ids().length, 3);
+  tabs.moved('c', 'd');
+  assert.deepEqual(places(), ['document:a', 'document:d', 'document:d']);
+  tabs.close('document:a');
+  assert.deepEqual(places(), ['document:b', 'document:d', 'document:d']);
+  tabs.close('document:b');
+  assert.deepEqual(places(), ['document:d', undefined, 'document:d'], 'the last one has the main place');
+  tabs.show(documentTab('e'));
+  tabs.showBeside(documentTab('f'));
+  tabs.close('document:f');
+  assert.deepEqual(places(), ['document:e', undefined, 'document:e']);
+  tabs.showBeside(documentTab('d'));
+  tabs.leaveBeside();
+  assert.deepEqual(
+    [places(), ids()],
+    [
+      ['document:e', undefined, 'document:e'],
+      ['document:d', 'document:e'],
+    ],
+  );
+  tabs.showBeside(documentTab('d'));
+  tabs.moved('d', 'e');
+  assert.deepEqual([places(), ids()], [['document:e', undefined, 'document:e'], ['document:e']], 'moved over the other');
+  assert.deepEqual(closed, ['document:a', 'document:b', 'document:f']);
+});
+
 test('a comparison of changes says which they are, and goes with its file', () => {
   assert.deepEqual(changeIn(changeAgainst({ first: 1262, last: 1275 })), { first: 1262, last: 1275 });
   for (const other of [undefined, 'index', 'commit:1-2', 'change:1'] as const) assert.equal(changeIn(other as 'index'), undefined);

@@ -1,4 +1,4 @@
-import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { movedPath } from '../../core/moved-path.ts';
 
 /**
@@ -27,7 +27,7 @@ export type Tab =
   | { id: string; kind: 'task'; task: string; title: string }
   | { id: string; kind: 'activity' };
 
-export function documentTab(path: string, preview = false): Tab {
+export function documentTab(path: string, preview = false): Extract<Tab, { kind: 'document' }> {
   return { id: `document:${path}`, kind: 'document', path, preview };
 }
 
@@ -43,22 +43,59 @@ export function taskTab(task: string, title: string): Tab {
 
 export const activityTab: Tab = { id: 'activity', kind: 'activity' };
 
-/** The open tabs, the one that is shown, and the order in which they were looked at. */
+/** The open tabs, the one in the main place, the document that may stand beside it, and the order in which they were looked at. */
 export class Tabs {
   readonly open: Signal<readonly Tab[]> = signal([]);
-  readonly activeId: Signal<string | undefined> = signal(undefined);
+  readonly mainId: Signal<string | undefined> = signal(undefined);
+  readonly besideId: Signal<string | undefined> = signal(undefined);
+  /** The one that is worked in is the one beside. */
+  readonly isBeside: Signal<boolean> = signal(false);
+  /** Of the two the one that is worked in. */
+  readonly activeId: ReadonlySignal<string | undefined>;
   readonly active: ReadonlySignal<Tab | undefined>;
+  readonly main: ReadonlySignal<Tab | undefined>;
+  readonly beside: ReadonlySignal<Tab | undefined>;
   /** Ids, latest first; also of tabs that were closed, so that they can be gone back to. */
   readonly recent: Signal<readonly string[]> = signal([]);
   readonly #onClosed: (tab: Tab) => void;
 
   constructor(onClosed: (tab: Tab) => void) {
     this.#onClosed = onClosed;
-    this.active = computed(() => this.open.value.find(({ id }) => id === this.activeId.value));
+    const tabOf = (id: string | undefined): Tab | undefined => this.open.value.find((tab) => tab.id === id);
+    this.activeId = computed(() => (this.isBeside.value ? this.besideId.value : this.mainId.value));
+    this.active = computed(() => tabOf(this.activeId.value));
+    this.main = computed(() => tabOf(this.mainId.value));
+    this.beside = computed(() => tabOf(this.besideId.value));
   }
 
   /** Opens it beside the tab that is shown, or goes to it. A preview takes the place of the one before. */
   show(tab: Tab): void {
+    batch(() => {
+      this.#add(tab);
+      this.activate(tab.id);
+    });
+  }
+
+  /** The same at the side, where only one stands; the first of all has the main place. */
+  showBeside(tab: Tab): void {
+    batch(() => {
+      this.#add(tab);
+      if (this.mainId.value === tab.id)
+        this.mainId.value = this.#lookedAtBefore(tab.id) ?? this.open.value.find(({ id }) => id !== tab.id)?.id;
+      if (this.mainId.value !== undefined) this.besideId.value = tab.id;
+      this.activate(tab.id);
+    });
+  }
+
+  /** What stood at the side stays open. */
+  leaveBeside(): void {
+    batch(() => {
+      this.besideId.value = undefined;
+      this.isBeside.value = false;
+    });
+  }
+
+  #add(tab: Tab): void {
     const tabs = this.open.value;
     const known = tabs.find(({ id }) => id === tab.id);
     if (known === undefined) {
@@ -72,34 +109,46 @@ export class Tabs {
         this.open.value = tabs.toSpliced(after < 0 ? tabs.length : after + 1, 0, tab);
       }
     } else if (isPreview(known) && !isPreview(tab)) this.keep(known.id);
-    this.activate(tab.id);
   }
 
   activate(id: string): void {
-    this.activeId.value = id;
-    this.recent.value = [id, ...this.recent.value.filter((other) => other !== id)].slice(0, 50);
+    if (id === this.activeId.value && id === this.recent.value[0]) return;
+    batch(() => {
+      this.isBeside.value = id === this.besideId.value;
+      if (!this.isBeside.value) this.mainId.value = id;
+      this.recent.value = [id, ...this.recent.value.filter((other) => other !== id)].slice(0, 50);
+    });
   }
 
   /** A preview that is worked in stays. */
   keep(id: string): void {
+    if (!this.open.value.some((tab) => tab.id === id && isPreview(tab))) return;
     this.open.value = this.open.value.map((tab) =>
       tab.id === id && tab.kind === 'document' && tab.preview ? { ...tab, preview: false } : tab,
     );
   }
 
-  /** The tab looked at before takes its place. */
+  /** The tab looked at before takes its place; without another the one at the side does. */
   close(id: string): void {
     const tabs = this.open.value;
     const at = tabs.findIndex((tab) => tab.id === id);
     const tab = tabs[at];
     if (tab === undefined) return;
-    const left = tabs.toSpliced(at, 1);
-    this.open.value = left;
-    if (this.activeId.value === id) {
-      const before = this.recent.value.find((other) => other !== id && left.some((one) => one.id === other));
-      this.activeId.value = before ?? (left[at] ?? left[at - 1])?.id;
-    }
+    batch(() => {
+      const left = tabs.toSpliced(at, 1);
+      this.open.value = left;
+      if (this.besideId.value === id) this.leaveBeside();
+      else if (this.mainId.value === id) {
+        this.mainId.value = this.#lookedAtBefore(id) ?? (left[at] ?? left[at - 1])?.id;
+        if (this.mainId.value === this.besideId.value) this.leaveBeside();
+      }
+    });
     this.#onClosed(tab);
+  }
+
+  #lookedAtBefore(id: string): string | undefined {
+    const { value: beside } = this.besideId;
+    return this.recent.value.find((other) => other !== id && other !== beside && this.open.value.some((one) => one.id === other));
   }
 
   /** The next tab in the order of the bar, around its ends. */
@@ -124,9 +173,14 @@ export class Tabs {
       return { ...tab, id, path };
     });
     if (renamed.size === 0) return;
-    this.open.value = onceEach(moved);
-    this.recent.value = [...new Set(this.recent.value.map((id) => renamed.get(id) ?? id))];
-    this.activeId.value = renamed.get(this.activeId.value ?? '') ?? this.activeId.value;
+    const nameNow = (id: string | undefined): string | undefined => renamed.get(id ?? '') ?? id;
+    batch(() => {
+      this.open.value = onceEach(moved);
+      this.recent.value = [...new Set(this.recent.value.map((id) => renamed.get(id) ?? id))];
+      this.mainId.value = nameNow(this.mainId.value);
+      this.besideId.value = nameNow(this.besideId.value);
+      if (this.mainId.value === this.besideId.value) this.leaveBeside();
+    });
   }
 }
 
