@@ -232,8 +232,10 @@ function headProblem({ code, rawPacket }: HeadError): [status: number, error: Ou
   const sent = code === 'HPE_INVALID_METHOD' && Buffer.isBuffer(rawPacket) ? rawPacket.toString('latin1') : '';
   const method = requestLine.exec(sent)?.groups?.['method'];
   if (method !== undefined) return [501, unknownMethod(method.slice(0, 100))];
-  if (code === 'HPE_HEADER_OVERFLOW')
-    return [431, new OutriggerError('INPUT_TOO_LARGE', 'The head of the request is longer than the limit.')];
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    const hint = 'Send what is long as the body: each operation takes its input by POST.';
+    return [431, new OutriggerError('INPUT_TOO_LARGE', 'The head of the request is longer than the limit.', { hint })];
+  }
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, new OutriggerError('DEADLINE', 'The head of the request did not come in time.')];
   return [400, new OutriggerError('BAD_INPUT', 'That is no request of HTTP.')];
 }

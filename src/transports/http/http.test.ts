@@ -137,6 +137,7 @@ describe('an operation', () => {
           assert.ok(head.startsWith(`HTTP/1.1 ${status}\r\n`), raw.received);
           const error = JSON.parse(body) as WireError;
           assert.deepEqual([error.code, error.reason], [code, reason]);
+          assert.doesNotMatch(error.hint ?? '', /files\.upload/, 'it is of a body');
           assert.ok(head.includes(`\r\ncontent-length: ${body.length}`), head);
         }
       },
