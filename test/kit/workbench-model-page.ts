@@ -245,7 +245,8 @@ export function seenNow(): Seen {
       .sort((a, b) => a.top - b.top)
       .map(({ top, ...row }) => ({ ...row, at: Math.round(top / height) }));
   const active = tree?.getAttribute('aria-activedescendant') ?? '';
-  const panel = document.querySelector('#document-panel');
+  const tab = document.querySelector('.tabs [role=tab][aria-selected=true]');
+  const panel = document.getElementById(tab?.getAttribute('aria-controls') ?? '');
   const kindOf = (box: Element): NonNullable<Seen['panel']>['kind'] => {
     for (const kind of ['deleted', 'missing', 'refused', 'diff'] as const)
       if (box.querySelector(`[data-testid=${kind}]`) !== null || box.matches(`[data-testid=${kind}]`)) return kind;

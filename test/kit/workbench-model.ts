@@ -54,6 +54,7 @@ type Action =
   | 'walk the tree'
   | 'fold all'
   | 'switch tabs'
+  | 'beside'
   | 'close a tab'
   | 'type'
   | 'undo'
@@ -82,7 +83,7 @@ type Action =
 
 /** What takes no text away: what is typed among these is there in the end. */
 const gentle: readonly Action[] = [
-  ...(['open by name', 'open by name', 'open in the tree', 'walk the tree', 'fold all', 'switch tabs', 'close a tab'] as const),
+  ...(['open by name', 'open by name', 'open in the tree', 'walk the tree', 'fold all', 'switch tabs', 'beside', 'close a tab'] as const),
   ...(['type', 'type', 'type', 'type', 'make a file', 'make a folder', 'rename', 'rename', 'drag', 'search', 'source control'] as const),
   ...(['stage', 'commit', 'compare', 'activity', 'history', 'keep a checkpoint', 'look at keys', 'walk the regions', 'resize'] as const),
   ...(['switch the theme', 'reload'] as const),
@@ -398,7 +399,7 @@ export class WorkbenchModel {
         const field = page.getByRole('combobox', { name: 'Go to file' });
         await field.fill(file);
         await sleep(random.below(100));
-        await this.#keys(looker, random.of(['Enter', 'Enter', 'Enter', 'Escape']));
+        await this.#keys(looker, random.of(['Enter', 'Enter', 'Control+Enter', 'Escape']));
         return;
       }
       case 'open in the tree': {
@@ -415,13 +416,15 @@ export class WorkbenchModel {
             looker,
             random.of(['ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowUp', 'ArrowRight', 'ArrowRight', 'ArrowLeft', 'End', 'Home', 'm']),
           );
-        if (random.below(2) === 0) await this.#keys(looker, random.of(['Enter', ' ']));
+        if (random.below(2) === 0) await this.#keys(looker, random.of(['Enter', ' ', 'Control+Enter']));
         return;
       case 'fold all':
         await this.#keys(looker, 'Control+Shift+e');
         return this.#click(looker, page.getByRole('button', { name: 'Collapse all' }));
       case 'switch tabs':
         return this.#keys(looker, random.of(['Control+PageDown', 'Control+PageUp']));
+      case 'beside':
+        return this.#keys(looker, 'Control+\\');
       case 'close a tab':
         if (random.below(2) === 0) return this.#keys(looker, 'Alt+w');
         return this.#click(looker, page.locator('.tabs [role=tab] .x').first());
@@ -577,7 +580,13 @@ export class WorkbenchModel {
   }
 
   async #toEditor(looker: Looker): Promise<boolean> {
-    const editor = looker.page.locator('#document-panel [data-testid=editor] .cm-content');
+    // Of two documents in sight the one that is worked in.
+    const place = await looker.page
+      .locator('.tabs [role=tab][aria-selected=true]')
+      .getAttribute('aria-controls', { timeout: 50 })
+      .catch(() => null);
+    if (place === null) return false;
+    const editor = looker.page.locator(`#${place} [data-testid=editor] .cm-content`);
     return (await editor.count()) > 0 && this.#focus(looker, editor.first());
   }
 
