@@ -286,14 +286,12 @@ export function seenNow(): Seen {
     })),
     panel: panel === null ? undefined : { labelledBy: panel.getAttribute('aria-labelledby') ?? '', kind: kindOf(panel) },
     document:
-      editor === null || editor === undefined
+      panel === null || editor === null || editor === undefined
         ? undefined
         : {
-            path: [...document.querySelectorAll('.crumb nav .more .ell, .crumb nav > .ell')]
-              .map(({ textContent }) => textContent)
-              .join(' '),
+            path: [...panel.querySelectorAll('.crumb nav .more .ell, .crumb nav > .ell')].map(({ textContent }) => textContent).join(' '),
             text: docOf(editor) ?? 'no view',
-            saved: textOf('[data-testid=saved]'),
+            saved: textOf('[data-testid=saved]', panel),
             carets: [...editor.querySelectorAll('.remote-caret b')].map(({ textContent }) => textContent),
           },
     diff:
