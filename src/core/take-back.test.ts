@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { threadMs } from '../../test/kit/loop-hold.ts';
 import { Random } from '../../test/kit/random.ts';
 import { testSeed } from '../../test/kit/seed.ts';
 import { takeBack, takeBackText } from './take-back.ts';
@@ -44,6 +45,17 @@ test('a clash says where it is and what each side has there', () => {
   const { clashes } = takeBackText('1\nrun\n3\n', '1\n2\n3\n', 'new\n1\nrun, mine\n3\n', 'keep');
   assert.equal(clashes[0]?.line, 3);
   assert.match(clashes[0]?.now ?? '', /mine/);
+});
+
+test('of a text that the run and others changed in many lines each place is told in the time of their number', () => {
+  const linesOf = (who: string): string =>
+    Array.from({ length: 40_000 }, (_, index) => (index % 2 === 0 ? `${who} ${index}\n` : `line ${index}\n`)).join('');
+  const began = threadMs();
+  const { result, clashes } = takeBackText(linesOf('run'), linesOf('before'), linesOf('later'), 'keep');
+  const tookMs = threadMs() - began;
+  assert.equal(result, linesOf('later'));
+  assert.deepEqual([clashes.length, clashes[0]?.line, clashes.at(-1)?.line], [20_000, 1, 39_999]);
+  assert.ok(tookMs < 1500, `${Math.round(tookMs)} ms`);
 });
 
 test('a file that is no text, or was made or removed, is taken back whole or is a clash', () => {

@@ -50,7 +50,9 @@ export function takeBack(base: Content, alone: Content, now: Content, shared: Sh
 export function takeBackText(base: string, alone: string, now: string, shared: SharedChoice): TakenBack<string> {
   const theirs = diffText(base, now);
   // What somebody took back by hand already is not done again.
-  const ours = diffText(base, alone).filter((edit) => !theirs.some((other) => sameEdit(edit, other)));
+  const done = Map.groupBy(theirs, ({ at }) => at);
+  const ours = diffText(base, alone).filter((edit) => done.get(edit.at)?.some((other) => sameEdit(edit, other)) !== true);
+  const lineAt = lineCounter(now);
   const edits: TextEdit[] = [];
   const clashes: Clash[] = [];
   let shift = 0;
@@ -62,7 +64,7 @@ export function takeBackText(base: string, alone: string, now: string, shared: S
       const present = applyEdits(made, moved(group.theirs, -group.start));
       const at = group.start + shift;
       if (without !== present) {
-        clashes.push({ kind: 'hunk', line: lineOf(now, at), run: shown(made), without: shown(without), now: shown(present) });
+        clashes.push({ kind: 'hunk', line: lineAt(at), run: shown(made), without: shown(without), now: shown(present) });
         if (shared === 'remove') edits.push({ at, remove: present.length, insert: without });
       }
     }
@@ -106,7 +108,8 @@ function groupsOf(base: string, ours: readonly TextEdit[], theirs: readonly Text
   for (const { edit, own } of all) {
     const last = groups.at(-1);
     const others = own ? last?.theirs : last?.ours;
-    if (last === undefined || others?.some((other) => meet(base, other, edit)) !== true) {
+    // The last ones reach furthest: looked at from the first, a group would take the square of its size.
+    if (last === undefined || others?.findLast((other) => meet(base, other, edit)) === undefined) {
       groups.push({ start: edit.at, end: endOf(edit), ours: own ? [edit] : [], theirs: own ? [] : [edit] });
       continue;
     }
@@ -143,10 +146,14 @@ function sameEdit(one: TextEdit, other: TextEdit): boolean {
   return one.at === other.at && one.remove === other.remove && one.insert === other.insert;
 }
 
-function lineOf(text: string, at: number): number {
+/** Gives the line of a place, from 1. Each place is at or after the one before. */
+function lineCounter(text: string): (at: number) => number {
   let line = 1;
-  for (let next = text.indexOf('\n'); next >= 0 && next < at; next = text.indexOf('\n', next + 1)) line++;
-  return line;
+  let next = text.indexOf('\n');
+  return (at) => {
+    for (; next >= 0 && next < at; next = text.indexOf('\n', next + 1)) line++;
+    return line;
+  };
 }
 
 function shown(text: string): string {
