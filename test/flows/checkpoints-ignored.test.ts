@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { withCheckpoints } from '../kit/checkpoint-runs.ts';
 import { requireTool } from '../kit/require-tools.ts';
@@ -68,3 +70,31 @@ for (const repository of ['committed', 'none'] as const) {
     }),
   );
 }
+
+test('of more ignored files, and of more folders that went, than a command line can name a checkpoint is made all the same', { skip }, () =>
+  withCheckpoints({ files: { '.gitignore': 'built/\n', 'a.txt': 'a\n' } }, async ({ client, put, root, remove, run, has }) => {
+    const first = await client.call('checkpoints.create', { title: 'first' });
+    const deep = `${'d'.repeat(250)}/`.repeat(8);
+    await run('build', () => {
+      for (let index = 0; index < 1200; index++) put(`built/${deep}${index}`);
+      put('b.txt');
+    });
+    await run('folders', () => {
+      for (let index = 0; index < 1200; index++) fs.mkdirSync(path.join(root, 'made', deep, String(index)), { recursive: true });
+      put(`made/${deep}0/c.txt`);
+    });
+    await run('removal', () => remove('made'));
+    const back = await client.call('checkpoints.revert', { run: 'removal' });
+    assert.deepEqual(
+      back.files.map(({ path: where, did }) => [where, did]),
+      [[`made/${deep}0/c.txt`, 'brought back']],
+    );
+    await client.call('checkpoints.revert', { run: 'build' });
+    assert.deepEqual([has('b.txt'), has(`built/${deep}0`)], [false, true]);
+    const { files } = await client.call('checkpoints.diff', { id: first.id, against: 'now' });
+    assert.deepEqual(
+      files.map(({ path: where }) => where),
+      [`made/${deep}0/c.txt`],
+    );
+  }),
+);

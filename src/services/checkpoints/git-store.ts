@@ -16,6 +16,7 @@ import {
   TREE_MODE,
   type TreeEntry,
 } from './small-tree.ts';
+import { pathFilter } from './path-filter.ts';
 import { quiet, StoreGit } from './store-git.ts';
 import { parseNumbers, parseTreeDiff, type FileNumbers, type TreeChange } from './tree-diff.ts';
 
@@ -29,6 +30,8 @@ const MAX_BLOB_BYTES = 128 * 1024 * 1024;
 /** A first look at a large folder reads all of it. */
 const FULL_TIMEOUT_MS = 300_000;
 const MAX_RENAMES = 1000;
+/** Paths that git is asked about by name; of more, all that it has is looked through, as a command line has an end. */
+const MAX_ASKED = 200;
 /** Objects that are no part of a pack: of more, packs are made. As git has it. */
 const MAX_LOOSE = 6700;
 
@@ -85,10 +88,14 @@ export class GitStore {
     return splitNul(stdout);
   }
 
-  /** What the index holds, all of it or below folders. */
-  async held(folders: readonly string[], signal?: AbortSignal): Promise<Uint8Array[]> {
-    const { stdout } = await this.#git.git(['--literal-pathspecs', 'ls-files', '-z', '--', ...folders], { signal });
-    return splitNul(stdout);
+  /** What the index holds, all of it or at and below paths. */
+  async held(paths: readonly string[], signal?: AbortSignal): Promise<Uint8Array[]> {
+    const asked = paths.length > MAX_ASKED ? [] : paths;
+    const { stdout } = await this.#git.git(['--literal-pathspecs', 'ls-files', '-z', '--', ...asked], { signal });
+    const found = splitNul(stdout);
+    if (asked === paths) return found;
+    const within = pathFilter(paths.map((path) => Buffer.from(path).toString('latin1')));
+    return found.filter((name) => within(Buffer.from(name).toString('latin1')));
   }
 
   /** What the index holds with another stat than the file has now: its mode may have changed alone, of which no journal tells. */

@@ -16,6 +16,7 @@ import {
   type Wanted,
   withoutBlocked,
 } from './plan-files.ts';
+import { pathFilter } from './path-filter.ts';
 import type { RunEnds } from './run-ends.ts';
 import type { Snapshot } from './snapshots.ts';
 import type { SharedChoice } from '../../core/take-back.ts';
@@ -342,16 +343,6 @@ export class Restoring {
       undo: null,
     };
   }
-}
-
-/** Which paths are those, or in those folders. */
-function pathFilter(paths: readonly string[] | undefined): (path: string) => boolean {
-  if (paths === undefined) return () => true;
-  const asked = new Set(paths);
-  return (path) => {
-    for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) if (asked.has(path.slice(0, end))) return true;
-    return false;
-  };
 }
 
 function byLength(a: string, b: string): number {
