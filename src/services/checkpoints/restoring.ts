@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
 import { foldersAbove } from './small-tree.ts';
+import { slices } from '../workspace/edit-work.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { type CheckpointRow, type CheckpointRows, ofSnapshot, type RunRow } from './checkpoint-rows.ts';
 import type { GitStore } from './git-store.ts';
@@ -29,6 +30,7 @@ const ATTEMPTS = 4;
 const MAX_TOLD = 100;
 /** Changes since a snapshot that are looked through. */
 const PAGE = 1000;
+const SLICE_MS = 8;
 /** Reasons that mean: somebody was quicker. */
 const outdated = new Set(['ETAG_MISMATCH', 'FILE_NOT_FOUND', 'FILE_EXISTS', 'NOT_EMPTY', 'NOT_TEXT', 'HUNKS_SHARED']);
 
@@ -132,13 +134,15 @@ export class Restoring {
   async #wanted(run: RunRow, before: CheckpointRow, after: CheckpointRow, now: Snapshot, signal: AbortSignal): Promise<Wanted[]> {
     const { store, workspace, ends } = this.#dependencies;
     const files = await ends.files(before.tree, after.tree, run.facts.moves, signal);
+    if (files.length > MAX_FILES) throw tooMany(files.length);
     const changes = await store.compare(after.tree, now.tree, false, signal);
-    const wanted = wantedOfRun(files, {
+    const since = {
       facts: run.facts,
       since: new Map(changes.map((change) => [change.path, change])),
       omitted: new Set([...before.omitted, ...after.omitted, ...now.omitted]),
-      movedTo: (path) => workspace.journal.movedTo(path),
-    });
+      movedTo: (path: string) => workspace.journal.movedTo(path),
+    };
+    const wanted = await wantedOfRun(files, since, slices(SLICE_MS, signal));
     return this.#leaveAlone(before, now, wanted, signal);
   }
 
@@ -199,11 +203,7 @@ export class Restoring {
 
   async #plan(wanted: readonly Wanted[], now: Snapshot, shared: 'ask' | SharedChoice, signal: AbortSignal): Promise<FilesPlan> {
     const { store, workspace, rows } = this.#dependencies;
-    if (wanted.length > MAX_FILES)
-      throw new OutriggerError(
-        'INPUT_TOO_LARGE',
-        `That would change ${wanted.length} files; ${MAX_FILES} is the most at once: restore some paths.`,
-      );
+    if (wanted.length > MAX_FILES) throw tooMany(wanted.length);
     const files = wanted.filter(({ skip }) => skip === undefined);
     const objects = await store.contents(
       files.flatMap(({ file, now }) => [file.found, file.left, now]).flatMap((tree) => tree?.object ?? []),
@@ -343,6 +343,10 @@ export class Restoring {
       undo: null,
     };
   }
+}
+
+function tooMany(count: number): OutriggerError {
+  return new OutriggerError('INPUT_TOO_LARGE', `That would change ${count} files; ${MAX_FILES} is the most at once: restore some paths.`);
 }
 
 function byLength(a: string, b: string): number {

@@ -13,8 +13,12 @@ export interface SinceRun {
   movedTo: (path: string) => string | undefined;
 }
 
-/** Each file of a run, where it stands now, and what others did to it. */
-export function wantedOfRun(files: readonly RunFile[], { facts, since, omitted, movedTo }: SinceRun): Wanted[] {
+/** Each file of a run, where it stands now, and what others did to it. Where something went is asked between turns: it takes long of many files. */
+export async function wantedOfRun(
+  files: readonly RunFile[],
+  { facts, since, omitted, movedTo }: SinceRun,
+  giveWay: () => Promise<void> | undefined,
+): Promise<Wanted[]> {
   const standing = (path: string, left: TreeFile | undefined): TreeFile | undefined => {
     const change = since.get(path);
     return change === undefined ? left : change.after;
@@ -31,13 +35,18 @@ export function wantedOfRun(files: readonly RunFile[], { facts, since, omitted, 
     }
     return omitted.has(file.path) ? { ...wanted, skip: 'it was too large to be stored' } : wanted;
   };
-  return files.flatMap((file) => {
+  const all: Wanted[] = [];
+  for (const file of files) {
+    await giveWay();
     const { from } = file;
-    if (from === undefined) return [wantedOf(file)];
     const wanted = wantedOf(file);
     // Something else has its old name, or it is gone: then it does not move back.
-    if (standing(from, undefined) === undefined && wanted.now !== undefined) return [wanted];
+    if (from === undefined || (standing(from, undefined) === undefined && wanted.now !== undefined)) {
+      all.push(wanted);
+      continue;
+    }
     const { path, found, left } = file;
-    return [wantedOf({ path: from, found, left: undefined }), wantedOf({ path, found: undefined, left })];
-  });
+    all.push(wantedOf({ path: from, found, left: undefined }), wantedOf({ path, found: undefined, left }));
+  }
+  return all;
 }
