@@ -69,6 +69,10 @@ export function ofSnapshot(
   return { tree, cursor, omitted, nested, files: changed, at, ...facts };
 }
 
+export function revisionOf(cursor: string): number {
+  return Number(cursor.slice(cursor.indexOf('-') + 1));
+}
+
 interface StoredCheckpoint extends Omit<CheckpointRow, 'cause' | 'omitted' | 'nested'> {
   cause: string;
   /** Nested folders, too, which end in a slash. */

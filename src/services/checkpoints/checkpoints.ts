@@ -1,7 +1,7 @@
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Run, RunHooks } from '../processes/run-hooks.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-import { type CheckpointRow, type CheckpointRows, ofSnapshot, type RunRow, type SnapshotFacts } from './checkpoint-rows.ts';
+import { type CheckpointRow, type CheckpointRows, ofSnapshot, revisionOf, type RunRow, type SnapshotFacts } from './checkpoint-rows.ts';
 import type { GitStore } from './git-store.ts';
 import type { OtherHands } from './other-hands.ts';
 import { type Asking, type Outcome, Restoring } from './restoring.ts';
@@ -356,10 +356,6 @@ export class Checkpoints implements RunHooks {
 
 function readOnly(): OutriggerError {
   return new OutriggerError('READ_ONLY', 'The folder may only be read here, so what it holds now is not stored.');
-}
-
-function revisionOf(cursor: string): number {
-  return Number(cursor.slice(cursor.indexOf('-') + 1));
 }
 
 /** Rejects when it takes longer; it goes on then. */

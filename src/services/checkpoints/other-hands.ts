@@ -9,6 +9,8 @@ const MAX_KEPT_BYTES = 64 * 1024 * 1024;
 /** Changes of others to one file during a run that are told apart. */
 const MAX_STEPS = 200;
 const MAX_MOVES = 1000;
+/** Of changes that became one step, so many of the first and of the last are remembered. */
+const MAX_PASSED = 200;
 /** Files that one batch changes and whose contents are held until it is told. */
 const MAX_ABOUT = 32;
 
@@ -16,6 +18,8 @@ const MAX_ABOUT = 32;
 export interface Step {
   before: Content;
   after: Content;
+  /** The changes that it is made of, with the hash of what each left: a look at the folder may have come between any two. */
+  passed: { revision: number; after: string | null }[];
 }
 
 /** What others did to one file while a run was under way. */
@@ -107,7 +111,7 @@ export class OtherHands {
     const seen = cause.kind === 'run' && cause.id !== undefined ? this.#runs.get(cause.id) : undefined;
     if (seen === undefined || after === undefined || before === undefined || isSame(before, after)) return;
     const trail = seen.trails.get(path) ?? { steps: [], lost: false, first: null, last: null, broken: true };
-    seen.trails.set(path, { ...trail, steps: [...trail.steps, { before, after }], broken: true });
+    seen.trails.set(path, { ...trail, steps: [...trail.steps, { before, after, passed: [] }], broken: true });
   }
 
   #step(change: Change): Step | undefined {
@@ -117,7 +121,7 @@ export class OtherHands {
     const size = (before?.length ?? 0) + (after?.length ?? 0);
     if (before === undefined || after === undefined || this.#bytes + size > MAX_KEPT_BYTES) return undefined;
     this.#bytes += size;
-    return { before, after };
+    return { before, after, passed: [{ revision: change.revision, after: change.after }] };
   }
 
   #add(seen: Seen, change: Change, step: Step | undefined): void {
@@ -135,7 +139,9 @@ export class OtherHands {
     } else if (last !== undefined && isSame(last.after, step.before)) {
       this.#bytes -= (last.after?.length ?? 0) + (step.before?.length ?? 0);
       last.after = step.after;
-    } else trail.steps.push({ ...step });
+      last.passed.push(...step.passed);
+      if (last.passed.length > 2 * MAX_PASSED) last.passed.splice(MAX_PASSED, 1);
+    } else trail.steps.push({ ...step, passed: [...step.passed] });
   }
 
   #move(seen: Seen, from: string, to: string): void {

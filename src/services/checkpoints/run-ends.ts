@@ -1,7 +1,7 @@
 import type { Change } from '../../contract/events.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-import { type CheckpointRow, type CheckpointRows, type Mixed, ofSnapshot, type RunRow } from './checkpoint-rows.ts';
+import { type CheckpointRow, type CheckpointRows, type Mixed, ofSnapshot, revisionOf, type RunRow } from './checkpoint-rows.ts';
 import type { GitStore } from './git-store.ts';
 import { isOfOthers, type OtherHands, type Seen } from './other-hands.ts';
 import { pairUp, type RunFile } from './pair-up.ts';
@@ -46,7 +46,7 @@ export class RunEnds {
     if (before !== undefined) {
       const files = await this.files(before.tree, snapshot.tree, seen.moves, signal);
       try {
-        facts.mixed = await this.#tellApart(run.id, files, seen, texts, signal);
+        facts.mixed = await this.#tellApart(run.id, files, seen, revisionOf(snapshot.cursor), texts, signal);
       } catch (error) {
         // More than can be looked at: it is asked about all of it then.
         if (!(error instanceof OutriggerError) || error.reason !== 'OUTPUT_TOO_LARGE') throw error;
@@ -76,6 +76,7 @@ export class RunEnds {
     run: string,
     files: readonly RunFile[],
     seen: Seen,
+    told: number,
     texts: Map<string, Uint8Array>,
     signal: AbortSignal,
   ): Promise<Record<string, Mixed>> {
@@ -94,7 +95,7 @@ export class RunEnds {
     const content = (tree: TreeFile | undefined): Content => (tree === undefined ? null : (contents.get(tree.object) ?? null));
     const mixed: Record<string, Mixed> = {};
     for (const [index, { file, trail }] of touched.entries()) {
-      const apart = tellApart(content(file.found), content(file.left), trail);
+      const apart = tellApart(content(file.found), content(file.left), trail, told);
       if (apart.kind === 'others alone') mixed[file.path] = { keep: null, remove: null, clashes: [], none: true };
       if (apart.kind === 'lost') mixed[file.path] = { keep: null, remove: null, clashes: [], lost: true };
       if (apart.kind === 'both') {

@@ -17,7 +17,7 @@ const outside: Cause = { kind: 'outside' };
 class Folder {
   readonly files = new Map<string, Buffer>();
   readonly hands = new OtherHands({ read: (path, maxBytes) => this.#read(path, maxBytes) });
-  #revision = 0;
+  revision = 0;
 
   #read(path: string, maxBytes: number): Buffer | null | undefined {
     const file = this.files.get(path);
@@ -54,7 +54,7 @@ class Folder {
   }
 
   #tell(change: Omit<Change, 'type' | 'revision' | 'cursor' | 'at'>): void {
-    this.hands.changed([{ type: 'change', revision: ++this.#revision, cursor: '', at: 0, ...change }]);
+    this.hands.changed([{ type: 'change', revision: ++this.revision, cursor: '', at: 0, ...change }]);
   }
 }
 
@@ -275,4 +275,25 @@ test('what people type in the turn in which a run changes their document stays t
   const apart = tellApart(found, folder.files.get('a') ?? null, folder.hands.end('r')?.trails.get('a'));
   assert.ok(apart.kind === 'both');
   assert.equal(String(apart.keep), 'one\ntwo\ntyped\n');
+});
+
+test('what people save while the folder is looked at, before a run and after it, is there once when the run is taken back', () => {
+  const folder = new Folder();
+  const save = (text: string): void => folder.write('a', text, person);
+  folder.write('a', 'one\n', outside);
+  folder.hands.begin('r');
+  save('one\nfirst\n');
+  const found = folder.files.get('a') ?? null;
+  save('one\nfirst\nsecond\n');
+  folder.write('a', 'RUN\nfirst\nsecond\n', outside);
+  save('RUN\nfirst\nsecond\nthird\n');
+  const told = folder.revision;
+  save('RUN\nfirst\nsecond\nthird\nfourth\n');
+  const left = folder.files.get('a') ?? null;
+  save('RUN\nfirst\nsecond\nthird\nfourth\nfifth\n');
+  const apart = tellApart(found, left, folder.hands.end('r')?.trails.get('a'), told);
+  assert.ok(apart.kind === 'both');
+  assert.equal(String(apart.keep), 'one\nfirst\nsecond\nthird\nfourth\n');
+  const taken = takeBack(left, apart.keep, folder.files.get('a') ?? null, 'keep');
+  assert.equal(String(taken.result), 'one\nfirst\nsecond\nthird\nfourth\nfifth\n');
 });
