@@ -5,6 +5,7 @@ import { KeptTexts } from '../services/history/kept-texts.ts';
 import { historyOperations } from '../services/history/operations.ts';
 import { TextKeeper } from '../services/history/text-keeper.ts';
 import type { State } from '../services/state/state.ts';
+import { etagOf, hashBytes } from '../services/workspace/content.ts';
 import { fileNow } from '../services/workspace/file-now.ts';
 import { PathHistory } from '../services/workspace/path-history.ts';
 import { namesGit } from '../services/workspace/reader.ts';
@@ -37,11 +38,16 @@ export function plugHistory(
   const failed = (error: unknown): void => log('warn', 'history.not-kept', { error });
   const texts = new KeptTexts({ state, now, failed }, { maxBytes: config['history.maxBytes'], keepDays: config['history.keepDays'] });
   const read = (path: string, maxBytes: number): Uint8Array | null | undefined => fileNow(workspace.containment, path, maxBytes);
+  const saveTyped = async (path: string): Promise<string | undefined> => {
+    await workspace.liveText?.flush(path);
+    const live = workspace.liveText?.read(path);
+    return live === undefined ? undefined : etagOf(hashBytes(live.raw));
+  };
   const maxFileBytes = config['history.maxFileBytes'];
   Object.assign(
     implementations,
     historyOperations(
-      { past: new PathHistory({ state }), texts, files, read, revision: () => workspace.journal.revision },
+      { past: new PathHistory({ state }), texts, files, read, revision: () => workspace.journal.revision, saveTyped },
       { maxFileBytes, maxTextBytes: config['limits.outputBytes'] },
     ),
   );

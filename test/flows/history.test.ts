@@ -168,6 +168,38 @@ test('one change is taken back, and what others wrote and typed since stays', ()
     },
   ));
 
+test('what people typed a moment before is none of what is brought back or taken back: it can be had back, and stays', () =>
+  withSidecar(
+    async ({ client, url, token, file }) => {
+      const ada = openYjsClient(url, { token, room: 'a.txt' });
+      const type = async (text: string): Promise<void> => {
+        ada.text.insert(0, text);
+        await eventually(async () => assert.ok((await client.call('files.read', { path: 'a.txt', source: 'live' })).text.startsWith(text)));
+      };
+      try {
+        const { revision: first } = await client.call('files.write', { path: 'a.txt', text: lines('ONE', 'two') });
+        await ada.synced();
+        await type('typed\n');
+        const restored = await client.call('history.restore', { path: 'a.txt', revision: first, side: 'before' });
+        assert.equal(file('a.txt'), lines('one', 'two'));
+        await client.call('history.revert', { path: 'a.txt', revision: restored.revision });
+        assert.equal(file('a.txt'), lines('typed', 'ONE', 'two'));
+        await type('more\n');
+        const reverted = await client.call('history.revert', { path: 'a.txt', revision: first });
+        assert.equal(file('a.txt'), lines('more', 'typed', 'one', 'two'));
+        await client.call('history.revert', { path: 'a.txt', revision: reverted.revision });
+        assert.equal(file('a.txt'), lines('more', 'typed', 'ONE', 'two'));
+        assert.equal(ada.text.toString(), file('a.txt'));
+      } finally {
+        ada.destroy();
+      }
+    },
+    {
+      prepare: (root) => fs.writeFileSync(path.join(root, 'a.txt'), lines('one', 'two')),
+      config: { 'documents.saveIdleMs': '5000', 'documents.saveMaxMs': '20000' },
+    },
+  ));
+
 test('lines that were changed again since are asked about', () =>
   withSidecar(
     async (running) => {

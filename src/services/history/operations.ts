@@ -9,7 +9,7 @@ import type { PathHistory } from '../workspace/path-history.ts';
 import { keepBom, withBom } from '../workspace/stored-text.ts';
 import type { KeptTexts } from './kept-texts.ts';
 
-/** Times that a change is taken back anew from a file that is another one by the time that it is written. */
+/** Times that a file is brought back, or a change taken back, anew where it is another one by the time that it is written. */
 const ATTEMPTS = 4;
 const MAX_TOLD = 100;
 
@@ -25,6 +25,8 @@ export interface HistoryDependencies {
   read: (path: string, maxBytes: number) => Uint8Array | null | undefined;
   /** Of the newest change. */
   revision: () => number;
+  /** Saves what people typed there; gives the ETag of the text that is open then, undefined where none is. */
+  saveTyped: (path: string) => Promise<string | undefined>;
 }
 
 export interface HistoryOptions {
@@ -43,7 +45,7 @@ interface Held {
 }
 
 export function historyOperations(dependencies: HistoryDependencies, options: HistoryOptions): Implementations<typeof history> {
-  const { past, texts, files: file, read, revision: revisionNow } = dependencies;
+  const { past, texts, files: file, read, revision: revisionNow, saveTyped } = dependencies;
 
   /** Of another path it may be where the caller may not look. */
   const visibleTo = (call: Call): ((path: string) => boolean) | undefined => (call.caller.paths === undefined ? undefined : call.visible);
@@ -143,7 +145,16 @@ export function historyOperations(dependencies: HistoryDependencies, options: Hi
     'history.restore': async ({ path, revision, side, ifMatch }, call) => {
       const { text, bom } = await heldAt(path, revision, side, call);
       if (text === null) throw notThere(path, revision, side);
-      return await write(path, keepBom(text, bom), ifMatch === undefined ? {} : { ifMatch }, call);
+      for (let attempt = 1; ; attempt++) {
+        // What people typed is a text of its own, that can be brought back as well.
+        const typed = await saveTyped(path);
+        const etag = ifMatch ?? typed;
+        try {
+          return await write(path, keepBom(text, bom), etag === undefined ? {} : { ifMatch: etag }, call);
+        } catch (error) {
+          if (ifMatch !== undefined || !isMismatch(error) || attempt === ATTEMPTS) throw error;
+        }
+      }
     },
 
     'history.revert': async ({ path, revision, first = revision, shared }, call) => {
@@ -155,14 +166,17 @@ export function historyOperations(dependencies: HistoryDependencies, options: Hi
       const before = await heldAt(path, first, 'before', call);
       const alone = bufferOf(before);
       for (let attempt = 1; ; attempt++) {
+        // What people typed before is no part of what comes now, and stays when that is taken back.
+        const typed = await saveTyped(path);
         const present = await now(path, call);
+        if (typed !== undefined && typed !== present?.etag && attempt < ATTEMPTS) continue;
         const current = present === undefined ? null : Buffer.from(present.text);
         const { result, clashes } = takeBack(made, alone, current, shared === 'remove' ? 'remove' : 'keep');
         if (clashes.length > 0 && shared === 'ask') throw sharedError(path, clashes);
         try {
           return await put(path, present, result, before.bom, call);
         } catch (error) {
-          if (!(error instanceof OutriggerError && error.reason === 'ETAG_MISMATCH') || attempt === ATTEMPTS) throw error;
+          if (!isMismatch(error) || attempt === ATTEMPTS) throw error;
         }
       }
     },
@@ -171,6 +185,10 @@ export function historyOperations(dependencies: HistoryDependencies, options: Hi
 
 function bufferOf({ text }: Held): Buffer | null {
   return text === null ? null : Buffer.from(text);
+}
+
+function isMismatch(error: unknown): boolean {
+  return error instanceof OutriggerError && error.reason === 'ETAG_MISMATCH';
 }
 
 function notThere(path: string, revision: number, side: Side): OutriggerError {
