@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { gitIn, withCheckpoints } from '../kit/checkpoint-runs.ts';
 import { eventually } from '../kit/eventually.ts';
 import { requireTool } from '../kit/require-tools.ts';
+import { withScratchFolder } from '../kit/scratch-folder.ts';
 
 const skip = requireTool('git');
 
@@ -155,6 +156,28 @@ for (const [what, [before, after, work]] of Object.entries(turned))
       await client.call('checkpoints.revert', { run: undo ?? '' });
       assert.deepEqual(filesIn(root), after);
     }),
+  );
+
+for (const leads of ['out of the folder', 'to another in it', 'nowhere'])
+  test(`a run that put a link that leads ${leads} in the place of a folder is taken back`, { skip }, () =>
+    withScratchFolder('link-in-the-way', (_folder, outside) =>
+      withCheckpoints(
+        { files: { 'a/b/x.sh': 'x\n', 'a/b/y': 'y\n', 'other/b/x.sh': 'other\n', c: 'c\n' } },
+        async ({ client, root, run, put }) => {
+          const before = filesIn(root);
+          fs.mkdirSync(path.join(outside, 'b'));
+          fs.writeFileSync(path.join(outside, 'b/x.sh'), 'outside\n');
+          await run('1', () => {
+            fs.rmSync(path.join(root, 'a'), { recursive: true });
+            fs.symlinkSync(leads === 'out of the folder' ? outside : leads === 'nowhere' ? '../nowhere' : 'other', path.join(root, 'a'));
+            put('c', 'C\n');
+          });
+          await client.call('checkpoints.revert', { run: '1' });
+          assert.deepEqual(filesIn(root), before);
+          assert.deepEqual(filesIn(outside), { 'b/x.sh': 'outside\n' });
+        },
+      ),
+    ),
   );
 
 test(

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
+import type { Entry } from '../../contract/files.ts';
 import { foldersAbove } from './small-tree.ts';
 import { slices } from '../workspace/edit-work.ts';
 import type { Workspace } from '../workspace/workspace.ts';
@@ -202,7 +203,7 @@ export class Restoring {
   }
 
   async #plan(wanted: readonly Wanted[], now: Snapshot, shared: 'ask' | SharedChoice, signal: AbortSignal): Promise<FilesPlan> {
-    const { store, workspace, rows } = this.#dependencies;
+    const { store, rows } = this.#dependencies;
     if (wanted.length > MAX_FILES) throw tooMany(wanted.length);
     const files = wanted.filter(({ skip }) => skip === undefined);
     const objects = await store.contents(
@@ -211,7 +212,7 @@ export class Restoring {
     );
     const { maxTextBytes } = this.#options;
     const modeOf = (path: string): number => {
-      const there = workspace.entry(path);
+      const there = this.#entry(path);
       return there?.kind === 'file' ? there.mode : 0o666 & ~process.umask();
     };
     const folders = new Set<string>();
@@ -234,7 +235,7 @@ export class Restoring {
       plan.changes.flatMap((change) => (change.op === 'move' ? [change.to] : change.op === 'write' ? [change.path] : [])),
     );
     const folders = await emptiedFolders(plan.gone, written, async (folder) => {
-      if (workspace.entry(folder)?.kind !== 'directory') return undefined;
+      if (this.#entry(folder)?.kind !== 'directory') return undefined;
       const inside: string[] = [];
       for await (const { path } of workspace.list(folder, false, () => false)) inside.push(path);
       return inside;
@@ -260,6 +261,16 @@ export class Restoring {
       passed.add(folder);
     }
     return !goes.has(path) && workspace.entry(path) !== undefined;
+  }
+
+  /** Undefined also where a link on the way leads out of the folder: what is there is no file of ours. */
+  #entry(path: string): Entry | undefined {
+    try {
+      return this.#dependencies.workspace.entry(path);
+    } catch (error) {
+      if (error instanceof OutriggerError && error.reason === 'PATH_ESCAPES') return undefined;
+      throw error;
+    }
   }
 
   /** A run of its own, so that it can be taken back as any other. */
