@@ -234,6 +234,32 @@ describe('a batch that fails in the middle', () => {
     });
   }
 
+  test('because another program renamed a folder leaves nothing in it of what was prepared there', () => {
+    let root = '';
+    let prepared = 0;
+    const beforeStep = (point: string): void => {
+      if (point !== 'prepare' || ++prepared !== 3) return;
+      fs.renameSync(`${root}/d`, `${root}/renamed`);
+      fs.mkdirSync(`${root}/d`);
+    };
+    return withBatches(
+      async (batch, harness) => {
+        ({ root } = harness);
+        for (const name of ['d/a', 'd/b', 'd/c', 'd/d']) harness.put(name);
+        const changes = ['a', 'b', 'c', 'd'].map((name) => ({
+          op: 'write' as const,
+          path: `d/${name}`,
+          text: 'new',
+          ifMatch: etag(`d/${name}`),
+        }));
+        await fails('ETAG_MISMATCH', () => batch(changes), /Nothing was changed/);
+        const names = (folder: string): string[] => fs.readdirSync(`${root}/${folder}`);
+        assert.deepEqual([names('d'), names('renamed')], [[], ['a', 'b', 'c', 'd']]);
+      },
+      { beforeStep },
+    );
+  });
+
   test('because the disk is full leaves the old contents and no temporary file', (context) =>
     withSmallDisk(context, 512, async (disk) => {
       const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-full-'));

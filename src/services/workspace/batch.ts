@@ -34,6 +34,8 @@ const MAX_LOOKS = 30;
 /** Of these, how many wait for open documents to be saved; after that what was typed goes into the file with the batch. */
 const SAVING_LOOKS = 6;
 const SLICE_MS = 8;
+/** Folders that are held open while something waits in them. */
+const MAX_HELD_FOLDERS = 200;
 
 export interface BatchRequest extends Omit<PlanRequest, 'newMode'>, Pick<PlanSource, 'permit'> {
   /** Works out the text after the edits. Throws what does not fit. */
@@ -129,8 +131,8 @@ export class Batches {
   }
 }
 
-/** `path`: where it waits. */
-type Ready = ReadyContent & { path: string };
+/** `path`: where it waits; `folder`: the same folder, whatever other programs call it meanwhile. */
+type Ready = ReadyContent & { path: string; folder: Place | undefined };
 
 class Batch {
   readonly #host: BatchHost;
@@ -142,6 +144,7 @@ class Batch {
   readonly #read = new Map<string, { facts: FileFacts; content: FileContent }>();
   readonly #edits = new Map<BatchChange, EditWork>();
   readonly #ready = new Map<string, Ready>();
+  readonly #folders = new Map<string, Place>();
   #readBytes = 0;
   #held: HeldTexts | undefined;
   #opened = false;
@@ -188,9 +191,13 @@ class Batch {
       throw new OutriggerError('BUSY_FILE', 'The files of the batch kept changing while it was prepared. Nothing was changed.');
     } finally {
       this.#held?.release();
-      for (const { path } of this.#ready.values()) {
-        removeTemporary(this.#host.containment, path);
-        this.#host.temporaries.ended();
+      try {
+        for (const { path, folder } of this.#ready.values()) {
+          removeTemporary(this.#host.containment, path, folder);
+          this.#host.temporaries.ended();
+        }
+      } finally {
+        for (const folder of this.#folders.values()) folder.close();
       }
     }
   }
@@ -389,11 +396,33 @@ class Batch {
     const name = temporaryName();
     const path = joinPath(content.folder, name);
     const place = this.#host.containment.place(path, false);
+    const folder = this.#heldFolder(place, content.folder);
     this.#ports.before('prepare');
     this.#host.temporaries.began(path);
-    const ready: Ready = { name, path, mark: { ino: 0 }, note: undefined };
+    const ready: Ready = { name, path, folder, mark: { ino: 0 }, note: undefined };
     this.#ready.set(keyOf(content), ready);
     return { place, ready };
+  }
+
+  /** The one that a place is in, held open to the end. Undefined where too many are, or it is another one already. */
+  #heldFolder(place: Place, path: string): Place | undefined {
+    const { dev, ino } = fs.statSync(place.folder);
+    const key = `${dev} ${ino}`;
+    const held = this.#folders.get(key);
+    if (held !== undefined || this.#folders.size >= MAX_HELD_FOLDERS) return held;
+    let folder: Place;
+    try {
+      folder = this.#host.containment.directory(path);
+    } catch {
+      // Renamed this moment: what is made in it fails, or is found by its path.
+      return undefined;
+    }
+    if (fs.statSync(folder.folder).ino === ino) {
+      this.#folders.set(key, folder);
+      return folder;
+    }
+    folder.close();
+    return undefined;
   }
 
   async #prepare(content: NewContent): Promise<void> {

@@ -1,10 +1,15 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import type { ErrorReason } from '../../contract/errors.ts';
+import { baseName } from '../../contract/paths.ts';
 import { TEMPORARY_NAME } from './atomic-write.ts';
-import { type Containment, exactPlace } from './containment.ts';
+import { type Containment, exactPlace, type Place } from './containment.ts';
 import { errnoOf, fileError } from './file-errors.ts';
 
 const LOG_MAX_BYTES = 64 * 1024;
+const gone: ReadonlySet<ErrorReason> = new Set<ErrorReason>(['FILE_NOT_FOUND', 'NOT_A_DIRECTORY']);
+/** Of a folder that was moved out of the workspace, or removed. */
+const away: ReadonlySet<ErrorReason> = new Set<ErrorReason>(['PATH_ESCAPES', 'WORKSPACE_GONE']);
 
 /**
  * Remembers, outside of the folder, which temporary files are being written in it, so that those of a process that was
@@ -59,14 +64,17 @@ export class Temporaries {
   }
 }
 
-/** Removes a temporary file or folder of ours, with all in it; what is gone already is fine. */
-export function removeTemporary(containment: Containment, path: string): void {
+/**
+ * Removes a temporary file or folder of ours, with all in it; what is gone already is fine. `folder`: the one that it is in, held open, as it may be called
+ * otherwise by now.
+ */
+export function removeTemporary(containment: Containment, path: string, folder?: Place): void {
   try {
-    using place = exactPlace(containment, path);
+    using place = folder === undefined ? exactPlace(containment, path) : containment.below(folder, baseName(path), path);
     if (TEMPORARY_NAME.test(place.name)) removeAll(place.at);
   } catch (error) {
     const known = fileError(error, path);
-    if (known.reason !== 'FILE_NOT_FOUND' && known.reason !== 'NOT_A_DIRECTORY') throw known;
+    if (!gone.has(known.reason) && !(folder !== undefined && away.has(known.reason))) throw known;
   }
 }
 
