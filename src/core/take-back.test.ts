@@ -58,6 +58,15 @@ test('of a text that the run and others changed in many lines each place is told
   assert.ok(tookMs < 1500, `${Math.round(tookMs)} ms`);
 });
 
+test('where nobody came after, long texts need not be compared', () => {
+  const linesOf = (who: string): string => Array.from({ length: 150_000 }, (_, index) => `${who} ${index}\n`).join('');
+  const [run, before] = [linesOf('run'), linesOf('before')];
+  const began = threadMs();
+  assert.deepEqual(takeBackText(run, before, run, 'keep'), { result: before, clashes: [] });
+  const tookMs = threadMs() - began;
+  assert.ok(tookMs < 50, `${Math.round(tookMs)} ms`);
+});
+
 test('a file that is no text, or was made or removed, is taken back whole or is a clash', () => {
   const [one, two, three] = [Buffer.from([0, 1]), Buffer.from([0, 2]), Buffer.from([0, 3])];
   assert.deepEqual(takeBack(two, one, two, 'keep').result, one);

@@ -48,6 +48,8 @@ export function takeBack(base: Content, alone: Content, now: Content, shared: Sh
 
 /** The same for texts. Edits that do not meet, or only at the start of a line, do not clash. */
 export function takeBackText(base: string, alone: string, now: string, shared: SharedChoice): TakenBack<string> {
+  if (base === alone || now === alone) return { result: now, clashes: [] };
+  if (now === base) return { result: alone, clashes: [] };
   const theirs = diffText(base, now);
   // What somebody took back by hand already is not done again.
   const done = Map.groupBy(theirs, ({ at }) => at);

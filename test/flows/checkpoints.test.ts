@@ -576,6 +576,22 @@ test('five thousand files are restored at once, and of more nothing (long form)'
   }),
 );
 
+test('what a run did to many long texts is taken out of them between turns', { skip }, () => {
+  const textOf = (factor: number): string =>
+    lines(...Array.from({ length: 4000 }, (_, line) => `line ${line} ${(line * 7919 * factor) % 1_000_003} end`));
+  const names = Array.from({ length: 60 }, (_, index) => `${index}.txt`);
+  return withCheckpoints({ files: Object.fromEntries(names.map((name) => [name, textOf(1)])) }, async ({ client, run, put, file }) => {
+    await run('1', () => {
+      for (const name of names) put(name, textOf(2));
+    });
+    for (const name of names) put(name, `${textOf(2)}mine\n`);
+    await client.call('checkpoints.create', { title: 'edited since' });
+    const longest = await longestTurn(() => client.call('checkpoints.revert', { run: '1' }));
+    for (const name of names) assert.equal(file(name), `${textOf(1)}mine\n`);
+    assert.ok(longest < 250, `${longest} ms`);
+  });
+});
+
 test('where the files of a run went since is found out between turns', { skip }, () =>
   withCheckpoints({ files: { 'a.txt': 'a\n' } }, async ({ client, root, run, remove }) => {
     const deep = `deep/${'d/'.repeat(60)}`;

@@ -298,7 +298,7 @@ export class Restoring {
         maxAnswerBytes: Number.MAX_SAFE_INTEGER,
         edit: ({ path }, raw) => {
           hands.typed(path, raw);
-          return plan.edits.get(path)?.(raw) ?? raw;
+          return inNextStep(() => plan.edits.get(path)?.(raw) ?? raw);
         },
         permit: () => {},
         signal,
@@ -354,6 +354,12 @@ export class Restoring {
       undo: null,
     };
   }
+}
+
+/** So that the batch can wait between the files. */
+function* inNextStep(work: () => string): Generator<undefined, string> {
+  yield;
+  return work();
 }
 
 function tooMany(count: number): OutriggerError {
