@@ -1,5 +1,6 @@
 import type { Change } from '../../contract/events.ts';
 import { OutriggerError } from '../../contract/errors.ts';
+import { slices } from '../workspace/edit-work.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { type CheckpointRow, type CheckpointRows, type Mixed, ofSnapshot, revisionOf, type RunRow } from './checkpoint-rows.ts';
 import type { GitStore } from './git-store.ts';
@@ -14,6 +15,7 @@ import type { TreeFile } from './tree-diff.ts';
 const MAX_PATHS = 2000;
 /** Changes that are read of the journal at a time. */
 const PAGE = 10_000;
+const SLICE_MS = 8;
 
 export interface RunEndsDependencies {
   workspace: Workspace;
@@ -94,8 +96,9 @@ export class RunEnds {
     const contents = await this.#dependencies.store.contents(objects, signal);
     const content = (tree: TreeFile | undefined): Content => (tree === undefined ? null : (contents.get(tree.object) ?? null));
     const mixed: Record<string, Mixed> = {};
+    const giveWay = slices(SLICE_MS, signal);
     for (const [index, { file, trail }] of touched.entries()) {
-      const apart = tellApart(content(file.found), content(file.left), trail, told);
+      const apart = await tellApart(content(file.found), content(file.left), trail, told, giveWay);
       if (apart.kind === 'others alone') mixed[file.path] = { keep: null, remove: null, clashes: [], none: true };
       if (apart.kind === 'lost') mixed[file.path] = { keep: null, remove: null, clashes: [], lost: true };
       if (apart.kind === 'both') {
@@ -107,8 +110,6 @@ export class RunEnds {
         };
         mixed[file.path] = { keep: keyOf('keep', apart.keep), remove: keyOf('remove', apart.remove), clashes: apart.clashes };
       }
-      await new Promise((resolve) => setImmediate(resolve));
-      signal.throwIfAborted();
     }
     return mixed;
   }

@@ -8,7 +8,7 @@ import { isOfOthers, originsBefore, OtherHands } from './other-hands.ts';
 import { pairUp } from './pair-up.ts';
 import { takeBack } from '../../core/take-back.ts';
 import { hashOf, tellApart } from './tell-apart.ts';
-import { threadMs } from '../../../test/kit/loop-hold.ts';
+import { longestTurn, threadMs } from '../../../test/kit/loop-hold.ts';
 
 const person: Cause = { kind: 'connection', who: [{ name: 'Pia', kind: 'person' }] };
 const outside: Cause = { kind: 'outside' };
@@ -58,7 +58,7 @@ class Folder {
   }
 }
 
-test('random edits by a run and by people of the same files: what is left without the run are the edits of people alone', () => {
+test('random edits by a run and by people of the same files: what is left without the run are the edits of people alone', async () => {
   const seed = testSeed();
   const random = new Random(seed);
   let both = 0;
@@ -83,7 +83,7 @@ test('random edits by a run and by people of the same files: what is left withou
     }
     const seen = folder.hands.end('r');
     const left = Buffer.from(now.join(''));
-    const apart = tellApart(Buffer.from(found.join('')), left, seen?.trails.get('a'));
+    const apart = await tellApart(Buffer.from(found.join('')), left, seen?.trails.get('a'));
     assert.notEqual(apart.kind, 'lost', `SEED=${seed} round ${round}`);
     if (apart.kind === 'both') both++;
     const without = apart.kind === 'both' ? apart.keep : apart.kind === 'run alone' ? Buffer.from(found.join('')) : left;
@@ -97,21 +97,21 @@ test('random edits by a run and by people of the same files: what is left withou
   assert.ok(both > 100, `${both} of the rounds had hunks of both`);
 });
 
-test('a hunk that people changed after the run in the same place is remembered as shared, with both ways out', () => {
+test('a hunk that people changed after the run in the same place is remembered as shared, with both ways out', async () => {
   const folder = new Folder();
   folder.write('a', 'one\ntwo\nthree\n', outside);
   const found = folder.files.get('a') ?? null;
   folder.hands.begin('r');
   folder.write('a', 'one\nRUN\nthree\n', outside);
   folder.write('a', 'one\nRUN and me\nthree, me\n', person);
-  const apart = tellApart(found, folder.files.get('a') ?? null, folder.hands.end('r')?.trails.get('a'));
+  const apart = await tellApart(found, folder.files.get('a') ?? null, folder.hands.end('r')?.trails.get('a'));
   assert.ok(apart.kind === 'both');
   assert.equal(String(apart.keep), 'one\nRUN and me\nthree, me\n');
   assert.equal(String(apart.remove), 'one\ntwo\nthree, me\n');
   assert.equal(apart.clashes.length, 1);
 });
 
-test('files that only others touched are theirs, however they were made, moved and removed', () => {
+test('files that only others touched are theirs, however they were made, moved and removed', async () => {
   const folder = new Folder();
   folder.write('gone', 'gone\n', outside);
   const gone = folder.files.get('gone') ?? null;
@@ -121,12 +121,12 @@ test('files that only others touched are theirs, however they were made, moved a
   folder.remove('gone', person);
   folder.move('made', 'moved', person);
   const seen = folder.hands.end('r');
-  assert.deepEqual(tellApart(null, folder.files.get('moved') ?? null, seen?.trails.get('moved')), { kind: 'others alone' });
-  assert.deepEqual(tellApart(gone, null, seen?.trails.get('gone')), { kind: 'others alone' });
+  assert.deepEqual(await tellApart(null, folder.files.get('moved') ?? null, seen?.trails.get('moved')), { kind: 'others alone' });
+  assert.deepEqual(await tellApart(gone, null, seen?.trails.get('gone')), { kind: 'others alone' });
   assert.deepEqual(seen?.moves, [{ from: 'made', to: 'moved' }]);
 });
 
-test('what is too large to be kept is told apart by its hashes, or said to be lost', () => {
+test('what is too large to be kept is told apart by its hashes, or said to be lost', async () => {
   const folder = new Folder();
   const large = 'x'.repeat(5 * 1024 * 1024);
   folder.write('a', large, outside);
@@ -136,8 +136,8 @@ test('what is too large to be kept is told apart by its hashes, or said to be lo
   const alone = folder.files.get('a') ?? null;
   folder.write('a', `${large}z`, outside);
   const trail = folder.hands.end('r')?.trails.get('a');
-  assert.deepEqual(tellApart(found, alone, trail), { kind: 'others alone' });
-  assert.deepEqual(tellApart(found, folder.files.get('a') ?? null, trail), { kind: 'lost' });
+  assert.deepEqual(await tellApart(found, alone, trail), { kind: 'others alone' });
+  assert.deepEqual(await tellApart(found, folder.files.get('a') ?? null, trail), { kind: 'lost' });
 });
 
 test('more steps than are told apart, and more contents than are kept, are said to be lost', () => {
@@ -265,19 +265,19 @@ test('files of one content that a run moved are paired in the time of their numb
   assert.equal(quickly(() => pairUp(made, [], toAndFro)).length, count);
 });
 
-test('what people type in the turn in which a run changes their document stays theirs', () => {
+test('what people type in the turn in which a run changes their document stays theirs', async () => {
   const folder = new Folder();
   folder.write('a', 'one\ntwo\n', outside);
   const found = folder.files.get('a') ?? null;
   folder.hands.begin('r');
   folder.hands.typed('a', 'one\ntwo\ntyped\n');
   folder.write('a', 'RUN\ntwo\ntyped\n', { kind: 'run', id: 'r' });
-  const apart = tellApart(found, folder.files.get('a') ?? null, folder.hands.end('r')?.trails.get('a'));
+  const apart = await tellApart(found, folder.files.get('a') ?? null, folder.hands.end('r')?.trails.get('a'));
   assert.ok(apart.kind === 'both');
   assert.equal(String(apart.keep), 'one\ntwo\ntyped\n');
 });
 
-test('what people save while the folder is looked at, before a run and after it, is there once when the run is taken back', () => {
+test('what people save while the folder is looked at, before a run and after it, is there once when the run is taken back', async () => {
   const folder = new Folder();
   const save = (text: string): void => folder.write('a', text, person);
   folder.write('a', 'one\n', outside);
@@ -291,9 +291,30 @@ test('what people save while the folder is looked at, before a run and after it,
   save('RUN\nfirst\nsecond\nthird\nfourth\n');
   const left = folder.files.get('a') ?? null;
   save('RUN\nfirst\nsecond\nthird\nfourth\nfifth\n');
-  const apart = tellApart(found, left, folder.hands.end('r')?.trails.get('a'), told);
+  const apart = await tellApart(found, left, folder.hands.end('r')?.trails.get('a'), told);
   assert.ok(apart.kind === 'both');
   assert.equal(String(apart.keep), 'one\nfirst\nsecond\nthird\nfourth\n');
   const taken = takeBack(left, apart.keep, folder.files.get('a') ?? null, 'keep');
   assert.equal(String(taken.result), 'one\nfirst\nsecond\nthird\nfourth\nfifth\n');
+});
+
+test('of many turns of a run and of people at one long file others are not kept waiting', async () => {
+  const folder = new Folder();
+  const found = Array.from({ length: 10_000 }, (_, index) => `line ${index} of a long file\n`);
+  const now = [...found];
+  folder.write('a', found.join(''), outside);
+  folder.hands.begin('r');
+  for (let turn = 0; turn < 24; turn++) {
+    for (let line = turn; line < now.length; line += 400) now[line] = `run ${turn} ${line}\n`;
+    folder.write('a', now.join(''), outside);
+    now[100 + turn] = `people ${turn}\n`;
+    folder.write('a', now.join(''), person);
+  }
+  const trail = folder.hands.end('r')?.trails.get('a');
+  const longest = await longestTurn(async () => {
+    const giveWay = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    const apart = await tellApart(Buffer.from(found.join('')), folder.files.get('a') ?? null, trail, undefined, giveWay);
+    assert.equal(apart.kind, 'both');
+  });
+  assert.ok(longest < 250, `${longest} ms`);
 });

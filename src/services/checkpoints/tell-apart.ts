@@ -15,9 +15,15 @@ export type Apart =
 /**
  * What would be in a file at the end of a run if the run had not touched it. Between two steps of others lies what the run
  * did: each step is a change of the text with the run's hunks, and is made again on the text without them. What changed after the revision `told` may
- * have come after the end.
+ * have come after the end. Waits, where `giveWay` does, between steps.
  */
-export function tellApart(found: Content, left: Content, trail: Trail | undefined, told = Number.MAX_SAFE_INTEGER): Apart {
+export async function tellApart(
+  found: Content,
+  left: Content,
+  trail: Trail | undefined,
+  told = Number.MAX_SAFE_INTEGER,
+  giveWay: () => Promise<void> | undefined = () => undefined,
+): Promise<Apart> {
   if (trail === undefined) return { kind: 'run alone' };
   if (!trail.broken && trail.first === hashOf(found) && trail.last === hashOf(left)) return { kind: 'others alone' };
   if (trail.lost) return { kind: 'lost' };
@@ -25,7 +31,9 @@ export function tellApart(found: Content, left: Content, trail: Trail | undefine
   let keep = found;
   let remove = found;
   for (const { before, after } of upTo(left, told, since(found, trail.steps))) {
+    await giveWay();
     const kept = takeBack(before, keep, after, 'keep');
+    await giveWay();
     remove = takeBack(before, remove, after, 'remove').result;
     keep = kept.result;
     clashes.push(...kept.clashes);
