@@ -62,7 +62,32 @@ test('what a run and a linter say is wrong is counted, listed, underlined, and l
     // Lines above move the mark along.
     await ada.keyboard.press('Control+Home');
     await ada.keyboard.type('# one more line\n');
-    assert.match((await ada.locator('.cm-line', { has: ada.locator('.cm-problem-error') }).textContent()) ?? '', /return 10/);
+    const marked = (): Promise<string | null> => ada.locator('.cm-line', { has: ada.locator('.cm-problem-error') }).textContent();
+    assert.match((await marked()) ?? '', /return 10/);
+    // It stays there when another file was looked at meanwhile, more is said, or the file gets another name.
+    await openFile(ada, 'fine.py');
+    await openFile(ada, 'loan.py');
+    assert.match((await marked()) ?? '', /return 10/);
+    const later = 'echo "models/loan.py:2:8: F402 said later"';
+    const { process: another } = await owner.call('processes.start', { argv: ['sh', '-c', later], title: 'another' });
+    await counts(ada, '1 error, 2 warnings').waitFor();
+    assert.match((await marked()) ?? '', /return 10/);
+    await owner.call('files.move', { from: 'models/loan.py', to: 'models/loans.py' });
+    await ada.getByRole('tab', { name: 'loans.py' }).waitFor();
+    assert.match((await marked()) ?? '', /return 10/);
+    // What was taken out has no mark any more, and gets none elsewhere.
+    await ada.keyboard.press('Control+Home');
+    await ada.keyboard.press('Shift+ArrowDown');
+    await ada.keyboard.press('Shift+ArrowDown');
+    await ada.keyboard.press('Delete');
+    assert.equal(await ada.locator('.cm-problem-warning').count(), 0);
+    await openFile(ada, 'fine.py');
+    await openFile(ada, 'loans.py');
+    assert.equal(await ada.locator('.cm-problem-warning').count(), 0);
+    assert.match((await marked()) ?? '', /return 10/);
+    await owner.call('files.move', { from: 'models/loans.py', to: 'models/loan.py' });
+    await ada.getByRole('tab', { name: 'loan.py' }).waitFor();
+    await owner.call('processes.remove', { id: another.id });
     // What the linter says anew takes the place of what it said; a run without a fault that of the one before.
     await ada.keyboard.press('Control+a');
     await ada.keyboard.insertText('print("mended")\n');

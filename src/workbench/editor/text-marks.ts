@@ -17,6 +17,13 @@ export class TextMarks {
     });
   }
 
+  /** Where those are that were shown and whose text is still there. */
+  places(view: EditorView): ReadonlyMap<Decoration, { from: number; to: number }> {
+    const places = new Map<Decoration, { from: number; to: number }>();
+    view.state.field(this.field).between(0, view.state.doc.length, (from, to, mark) => void places.set(mark, { from, to }));
+    return places;
+  }
+
   /** In place of those that are there. */
   show(view: EditorView, marks: readonly Range<Decoration>[]): void {
     if (marks.length === 0 && view.state.field(this.field).size === 0) return;
