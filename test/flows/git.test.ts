@@ -209,6 +209,31 @@ describe('git in a workspace', { skip: requireTool('git') }, () => {
       { prepare: withFile, config: { 'git.coAuthors': true } },
     ));
 
+  test('who edited a file is named whatever it was called then, as far as whoever asks may see', () =>
+    withSidecar(
+      async (running) => {
+        const { client, clientOf } = running;
+        const told = async (by: typeof client, all: boolean): Promise<string[]> =>
+          (await by.call('git.editors', { all })).editors.map(({ name }) => name);
+        const ann = clientOf(await tokenOf(running, 'Ann', 'write'));
+        const ben = clientOf(await tokenOf(running, 'Ben', 'write'));
+        await ann.call('files.write', { path: 'sub/new.txt', text: 'by Ann\n' });
+        await client.call('files.move', { from: 'sub/new.txt', to: 'sub/newer.txt' });
+        await client.call('files.move', { from: 'sub', to: 'folder' });
+        assert.deepEqual(await told(client, true), ['Ann', 'owner']);
+        assert.deepEqual(await told(clientOf(await tokenOf(running, 'part', 'read', ['folder'])), true), []);
+        // One that git knows, and whose new name alone is in the list.
+        await ben.call('files.edit', { path: 'a.txt', edits: [{ startLine: 3, endLine: 2, text: 'by Ben' }] });
+        await client.call('files.move', { from: 'a.txt', to: 'b.txt' });
+        await client.call('git.stage', { files: [{ path: 'a.txt' }, { path: 'b.txt' }] });
+        assert.deepEqual(await told(client, false), ['Ben', 'owner']);
+        await client.call('git.commit', { message: 'b', all: false });
+        await client.call('files.move', { from: 'b.txt', to: 'c.txt' });
+        assert.deepEqual(await told(client, true), ['Ann', 'owner'], 'what Ben did was committed');
+      },
+      { prepare: withFile },
+    ));
+
   test('with git.autoCommit what is typed is committed by itself, and health says so', () =>
     withSidecar(
       async ({ client, root, log }) => {

@@ -1,6 +1,7 @@
 import type { Editor, Person, Since } from './edit-history.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { writers } from './identity.ts';
+import type { StatusEntry } from './parse-status.ts';
 import { type CommitChoice, planCommit } from './plan-commit.ts';
 import { statusOf } from './status.ts';
 
@@ -24,28 +25,32 @@ export function editors(
     await git.flush();
     const repository = await git.repository(signal);
     const { entries } = await statusOf(git, repository, false, signal, limitedTo);
-    const paths = planCommit(entries, choice).chosen.flatMap(({ path: { shown } }) => (visible(shown) ? [shown] : []));
-    const found = await editorsOf(git, repository, paths, signal);
-    if (found.length === 0) return { editors: [], truncated: paths.length > MAX_PATHS };
+    const chosen = planCommit(entries, choice).chosen.filter(({ path }) => visible(path.shown));
+    const found = await editorsOf(git, repository, chosen, visible, signal);
+    if (found.length === 0) return { editors: [], truncated: chosen.length > MAX_PATHS };
     const own = new Set((await writers(git, undefined, signal)).flatMap(({ name, email }) => [name.toLowerCase(), email.toLowerCase()]));
     return {
       editors: found.filter(({ name, email }) => !own.has(name.toLowerCase()) && !own.has(email.toLowerCase())),
-      truncated: paths.length > MAX_PATHS,
+      truncated: chosen.length > MAX_PATHS,
     };
   });
 }
 
-/** Who edited what a commit holds, by name, each once; nobody where there is no history of edits. */
+/** Who edited what a commit of these files holds, by name, each once; nobody where there is no history of edits. */
 export async function editorsOf(
   git: Git,
   repository: Repository,
-  paths: readonly string[],
+  files: readonly StatusEntry[],
+  visible: (path: string) => boolean,
   signal: AbortSignal | undefined,
 ): Promise<Editor[]> {
-  if (git.edits === undefined || paths.length === 0) return [];
-  const since = await lastCommits(git, repository, paths.slice(0, MAX_PATHS), signal);
+  if (git.edits === undefined || files.length === 0) return [];
+  const paths = files
+    .slice(0, MAX_PATHS)
+    .flatMap(({ path, from }) => [path.shown, ...(from !== undefined && visible(from.shown) ? [from.shown] : [])]);
+  const since = await lastCommits(git, repository, paths, signal);
   const people = new Map<string, Editor>();
-  for (const found of git.edits.authorsSince(since).values())
+  for (const found of git.edits.authorsSince(since, visible).values())
     for (const person of found) people.set(`${person.name}\n${person.email}`, person);
   return [...people.keys()].toSorted().map((key) => people.get(key) as Editor);
 }

@@ -240,8 +240,7 @@ export function messageArgument(text: string, otherwise: string): string {
 /** The message with its co-authors: those of the call, and those whose edits it holds. */
 async function messageOf(git: Git, { repository, request, plan }: Prepared, signal: AbortSignal | undefined): Promise<string> {
   const text = request.message ?? (await lastMessage(git, repository, signal));
-  const paths = plan.chosen.map(({ path }) => path.shown);
-  const editors = (request.editors ?? git.options.coAuthors) ? await editorsOf(git, repository, paths, signal) : [];
+  const editors = (request.editors ?? git.options.coAuthors) ? await editorsOf(git, repository, plan.chosen, () => true, signal) : [];
   const people = [...editors, ...(request.coAuthors ?? [])];
   return people.length === 0 ? text : withCoAuthors(text, people, await writers(git, request.author, signal));
 }

@@ -16,8 +16,8 @@ export type Since = { step: number } | { time: number };
 export interface EditHistory {
   /** The last step so far; what is edited from now on has later ones, whatever becomes of the clock. */
   step(): number;
-  /** People and agents who edited each of these paths since then, by path, as far as is known. */
-  authorsSince(since: ReadonlyMap<string, Since>): ReadonlyMap<string, readonly Editor[]>;
+  /** People and agents who edited each of these paths since then, by path, as far as is known; also under names that it had before and that are visible. */
+  authorsSince(since: ReadonlyMap<string, Since>, visible: (path: string) => boolean): ReadonlyMap<string, readonly Editor[]>;
 }
 
 /** Own commits of which it is known what they hold. */
