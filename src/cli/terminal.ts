@@ -56,10 +56,14 @@ export function leaveUnread(): void {
   }, UNREAD_LOOK_MS).unref();
 }
 
+/** What is longer makes its own line longer, and not its column wider. */
+const WIDEST_COLUMN = 40;
+
 /** Lines in columns, two spaces apart. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
-  for (const row of rows) for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
+  for (const row of rows)
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length > WIDEST_COLUMN ? 0 : cell.length);
   return rows
     .map((row) => `${row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] as number))).join('  ')}\n`)
     .join('');

@@ -368,6 +368,13 @@ test('a folder is served without the name of the command, and config says which 
   const config = await run(['config', '/no/such/folder']);
   assert.deepEqual([config.code, config.err], [0, 'outrigger: There is no folder /no/such/folder. Check the path.\n']);
   assert.match(config.out, /^port +3000 +default$/m);
+  // As the help calls it: no flag is of that name.
+  assert.match(config.out, /^root +"\/no\/such\/folder" +\[folder\]$/m);
+  // One long value makes no line long but its own.
+  assert.deepEqual(
+    config.out.split('\n').flatMap((line) => (line.length > 80 ? [line.split(' ')[0]] : [])),
+    ['components', 'watch.ignore'],
+  );
 });
 
 test('an operation that is not there is answered with the nearest, and --list names all', async () => {
