@@ -105,6 +105,7 @@ function program(terminal: Terminal): Command {
       outputError: withoutToken('OUTRIGGER_TOKEN or --token-file'),
     })
     .showHelpAfterError('(--help says more)')
+    .addHelpText('after', '\nWithout a command, a folder is served: the one that is named, else $WORKSPACE_PATH, else the current one.')
     .enablePositionalOptions()
     .hook('preSubcommand', (_root, command) => makeOptions(command));
 

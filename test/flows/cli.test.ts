@@ -375,6 +375,10 @@ test('a folder is served without the name of the command, and config says which 
     config.out.split('\n').flatMap((line) => (line.length > 80 ? [line.split(' ')[0]] : [])),
     ['components', 'watch.ignore'],
   );
+  assert.match(
+    (await run(['--help'])).out,
+    /^Without a command, a folder is served: the one that is named, else \$WORKSPACE_PATH, else the current one\.$/m,
+  );
 });
 
 test('an operation that is not there is answered with the nearest, and --list names all', async () => {
