@@ -20,7 +20,7 @@ export function writeProject(folder: string, force: boolean, terminal: Terminal)
   writeFiles(folder, projectFiles({ name: projectName(path.basename(target)), outrigger }), force, terminal);
   if (source !== undefined)
     terminal.err(
-      `\nIts package.json takes outrigger from ${source}, which is what runs here. On another machine, or in a container, a published version has to stand there.\n`,
+      `\nIts package.json takes outrigger from ${source}, which is what runs here. On another machine, or in a container, a published version has to stand there, or a package beside it: \`node scripts/pack.mjs\` in the checkout makes one.\n`,
     );
   terminal.err(`\nNext:  cd ${shellWord(folder)} && npm install && npm start\n`);
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, sep } from 'node:path';
+import { join, matchesGlob, sep } from 'node:path';
 import { after, test } from 'node:test';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
@@ -51,6 +51,16 @@ test('a project is written, each file is named, and the next command is told', (
   assert.equal(stdout, '');
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name: string };
   assert.equal(manifest.name, 'u-ber-notes');
+  // Of a package that is in no registry the image takes the file.
+  assert.match(
+    stderr,
+    /a published version has to stand there, or a package beside it: `node scripts\/pack\.mjs` in the checkout makes one\.$/m,
+  );
+  const [, taken = ''] = /^COPY (package\.json .*) \.\/$/m.exec(readFileSync(join(folder, 'Dockerfile'), 'utf8')) ?? [];
+  assert.ok(
+    taken.split(' ').some((pattern) => matchesGlob('outrigger-0.1.0.tgz', pattern)),
+    taken,
+  );
 });
 
 test('nothing is overwritten and nothing is written where a file stands in the way, unless --force says so', () => {

@@ -143,7 +143,7 @@ RUN if ! command -v git > /dev/null; then \\
  && mkdir -p /workspace /state && chown 10001:0 /workspace /state && chmod 2775 /workspace && chmod 0770 /state
 
 WORKDIR /app
-COPY package.json package-lock.json* ./
+COPY package.json package-lock.json* *.tgz ./
 RUN if [ -f package-lock.json ]; then npm ci --omit=dev; else npm install --omit=dev; fi
 COPY src ./src
 
