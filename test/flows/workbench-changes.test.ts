@@ -127,6 +127,26 @@ test('what others put into names, authors, subjects and lines is text, and what 
   );
 });
 
+test('how long ago a commit was made and a checkpoint kept goes on by itself', { skip: noBrowserOrGit }, async () => {
+  await withWorkbench(
+    loanFiles,
+    async (served) => {
+      const client = clientOf(served);
+      await client.call('checkpoints.create', { title: 'Kept' });
+      client.close();
+      const ada = await served.page({ name: 'Ada' });
+      await sourceControl(ada);
+      for (const row of ['commit', 'checkpoint']) {
+        const age = ada.getByTestId(row).first().locator('.xs').last();
+        const before = (await age.textContent()) ?? '';
+        assert.match(before, /^\d+ (s|min)$/);
+        await eventually(async () => assert.notEqual(await age.textContent(), before), 20_000);
+      }
+    },
+    { git: true },
+  );
+});
+
 test('files are staged and unstaged by keys, discarded and brought back, one, by folder, and all (long form)', {
   skip: noBrowserOrGit,
 }, async () => {

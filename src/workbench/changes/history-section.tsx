@@ -3,6 +3,7 @@ import { nameOf } from '../file-paths.ts';
 import { Avatar } from '../shell/avatar.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { Meanwhile } from '../shell/meanwhile.tsx';
+import { useClock } from '../use-clock.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { longTime, shortAge } from '../words.ts';
 import { Section } from './section.tsx';
@@ -13,7 +14,7 @@ export function HistorySection() {
   const { git, tabs } = workbench;
   const { value: commits } = git.log;
   const { value: path } = git.logPath;
-  const now = workbench.now();
+  const now = useClock(() => workbench.now());
   return (
     <Section
       title={path === undefined ? 'History' : `History of ${nameOf(path)}`}

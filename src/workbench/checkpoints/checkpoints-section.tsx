@@ -1,6 +1,7 @@
 import { Section } from '../changes/section.tsx';
 import { Avatar } from '../shell/avatar.tsx';
 import { Icon } from '../shell/icon.tsx';
+import { useClock } from '../use-clock.ts';
 import { useWantedFocus } from '../use-wanted-focus.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import type { Workbench } from '../workbench.ts';
@@ -14,6 +15,7 @@ export function CheckpointsSection() {
   const { value: rows } = checkpoints.rows;
   const { value: problem } = checkpoints.problem;
   const card = newestRun(rows);
+  const now = useClock(() => workbench.now());
   useWantedFocus('newest run', () => showNewestRun(workbench), checkpoints.known.value);
   // The words about git say it for both.
   if (!checkpoints.known.value || (workbench.git.missing.value && rows.length === 0)) return null;
@@ -41,10 +43,10 @@ export function CheckpointsSection() {
       {problem === undefined && rows.length === 0 && (
         <p class="hint">None yet. One is kept before and after each run of an agent, and whenever you ask for one.</p>
       )}
-      {card !== undefined && <RunCard run={card} />}
+      {card !== undefined && <RunCard run={card} now={now} />}
       <ul class="list" aria-label="Checkpoints">
         {others.map((row) => (
-          <Row key={row.key} row={row} />
+          <Row key={row.key} row={row} now={now} />
         ))}
       </ul>
       {checkpoints.more.value && (
@@ -64,11 +66,10 @@ function showNewestRun({ toasts }: Workbench): void {
   toasts.say('No run to go back from', { text: 'The newest run of an agent or of a command stands here once there is one.' });
 }
 
-function RunCard({ run }: { run: RunRow }) {
+function RunCard({ run, now }: { run: RunRow; now: number }) {
   const workbench = useWorkbench();
   const { checkpointActions, readOnly } = workbench;
   const { title, actor, at, after, files, reverted } = run;
-  const now = workbench.now();
   return (
     <div class="run-card" data-testid="run-card">
       <div class="row">
@@ -110,10 +111,9 @@ function RunCard({ run }: { run: RunRow }) {
   );
 }
 
-function Row({ row }: { row: CheckpointRow }) {
+function Row({ row, now }: { row: CheckpointRow; now: number }) {
   const workbench = useWorkbench();
   const { checkpointActions, readOnly, tabs } = workbench;
-  const now = workbench.now();
   const { title, at, actor } = row;
   const id = row.kind === 'made' ? row.id : (row.after ?? row.before);
   /** What a restore goes back to: of a run, the folder before it. */

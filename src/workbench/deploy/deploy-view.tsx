@@ -9,6 +9,7 @@ import { sayStarter } from '../processes/started-by.ts';
 import { Avatar } from '../shell/avatar.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { useWantedFocus } from '../use-wanted-focus.ts';
+import { useClock } from '../use-clock.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { longTime, shortAge, spentTime } from '../words.ts';
 import { type Fields, fieldProblem, type FieldValue, firstFields, isNeeded, valuesOf } from './deploy-form.ts';
@@ -213,13 +214,13 @@ function History() {
   const workbench = useWorkbench();
   const { deploys } = workbench;
   const { value: history } = deploys.history;
+  const now = useClock(() => workbench.now());
   if (history.length === 0)
     return (
       <div class="bot-empty">
         <p>Nothing was deployed yet.</p>
       </div>
     );
-  const now = workbench.now();
   return (
     <ul class="scroll deploys" aria-label="Deployments">
       {history.map((deployment) => (
