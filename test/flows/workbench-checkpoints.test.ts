@@ -121,6 +121,27 @@ test('what a run of an agent did is taken back, and what was typed meanwhile sta
   );
 });
 
+test('of the first checkpoint it is said that there is none before it, of another with the same files that nothing differs', {
+  skip: noBrowserOrGit,
+}, async () => {
+  await withWorkbench(loanFiles, async (workbenches) => {
+    const owner = clientOf(workbenches);
+    for (const title of ['The first', 'The same']) await owner.call('checkpoints.create', { title });
+    owner.close();
+    const ada = await workbenches.page({ name: 'Ada' });
+    await sourceControl(ada);
+    for (const [title, hint] of [
+      ['The first', 'There is no checkpoint before this one.'],
+      ['The same', 'Nothing differs from the checkpoint before.'],
+    ] as const) {
+      await ada.getByTestId('checkpoint').filter({ hasText: title }).getByRole('button').first().click();
+      const view = ada.getByTestId('checkpoint-view');
+      await view.getByRole('heading', { name: title }).waitFor();
+      await view.locator('.hint', { hasText: hint }).waitFor();
+    }
+  });
+});
+
 test('who wrote a line is said where the caret rests, its commits are listed, and nothing of the text moves (long form)', {
   skip: noBrowserOrGit,
 }, async () => {

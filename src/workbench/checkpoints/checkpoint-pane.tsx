@@ -23,6 +23,7 @@ export function CheckpointPane({ checkpoint, title }: { checkpoint: number; titl
   const chosen = useSignal<'previous' | 'now' | undefined>(undefined);
   // Of the one before a run, what was done since: the one before that says nothing of it, also where the run has ended by now.
   const against = chosen.value ?? (row?.kind === 'run' && row.after !== checkpoint ? 'now' : 'previous');
+  const noneBefore = checkpoints.first.value === checkpoint;
   const isRun = row?.kind === 'run' && row.after === checkpoint;
   useEffect(() => checkpoints.want(), [checkpoints]);
   const load = async (signal: AbortSignal): Promise<void> => {
@@ -61,7 +62,13 @@ export function CheckpointPane({ checkpoint, title }: { checkpoint: number; titl
       <div class="scroll commit-view" tabIndex={0} data-focus role="region" aria-label={title}>
         {problem.value !== undefined && <p class="hint">{errorFacts(problem.value).message}</p>}
         {shown !== undefined && shown.fileCount === 0 && (
-          <p class="hint">{against === 'now' ? 'Nothing has changed since.' : 'Nothing differs from the checkpoint before.'}</p>
+          <p class="hint">
+            {against === 'now'
+              ? 'Nothing has changed since.'
+              : noneBefore
+                ? 'There is no checkpoint before this one.'
+                : 'Nothing differs from the checkpoint before.'}
+          </p>
         )}
         {isRun && against === 'previous' && shown !== undefined && shown.fileCount > 0 && (
           <p class="hint">What others typed while it ran is in here too. A revert of the run leaves that alone.</p>

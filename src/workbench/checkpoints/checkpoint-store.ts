@@ -13,6 +13,8 @@ const most = 500;
 export class CheckpointStore {
   readonly rows: ReadonlySignal<readonly CheckpointRow[]>;
   readonly more = signal(false);
+  /** The id of the oldest one that there is; undefined: it was not asked for. */
+  readonly first: Signal<number | undefined> = signal(undefined);
   /** Undefined: kept here. */
   readonly problem: Signal<string | undefined> = signal(undefined);
   readonly known = signal(false);
@@ -52,6 +54,7 @@ export class CheckpointStore {
       const { checkpoints, more } = await this.#client.call('checkpoints.list', { limit: this.#limit });
       this.#found.value = checkpoints;
       this.more.value = more && this.#limit < most;
+      this.first.value = more ? undefined : checkpoints.at(-1)?.id;
       this.problem.value = undefined;
       this.known.value = true;
       if (this.rows.value.some((row) => row.kind === 'run' && row.after === undefined)) this.refreshSoon(runningMs);
