@@ -105,13 +105,13 @@ export class Callers {
     return `${caller.id}.${this.#mac(caller.id, secret)}`;
   }
 
-  /** Makes a new main token; all who used the old one are cut. Fails when it was set by configuration. */
-  rotate(): string {
+  /** Makes a new main token; all who used the old one are cut, `by` after the answer. Fails when it was set by configuration. */
+  rotate(by?: Caller): string {
     if (this.#given) throw new OutriggerError('BAD_INPUT', 'The token is set by configuration; change it there.');
     const token = newSecret();
     this.#state.writeFile(TOKEN_FILE, `${token}\n`);
     this.#mainToken = token;
-    this.#end(MAIN_ID, new OutriggerError('TOKEN_REVOKED', 'The token was replaced.'));
+    this.#end(MAIN_ID, new OutriggerError('TOKEN_REVOKED', 'The token was replaced.'), by);
     return this.#mainToken;
   }
 
@@ -147,7 +147,7 @@ export class Callers {
           .run(row.id, row.name, row.kind, row.access, row.paths, row.hash, row.created, row.expires);
         return { ...shown(row), secret };
       },
-      'tokens.rotate': () => ({ secret: this.rotate() }),
+      'tokens.rotate': (_input, call) => ({ secret: this.rotate(call.caller) }),
       'tokens.list': () => ({
         tokens: (this.#state.statement('SELECT * FROM tokens ORDER BY created').all() as unknown as TokenRow[]).map(shown),
       }),
@@ -200,12 +200,14 @@ export class Callers {
     else live.timer = setTimeout(() => this.#endAt(id, live, expires), Math.min(wait, LOOK_AGAIN_MS)).unref();
   }
 
-  #end(id: string, reason: OutriggerError): void {
+  /** Where who asked for it, `by`, is cut as well, that waits for the answer: nobody else is told the new token. */
+  #end(id: string, reason: OutriggerError, by?: Caller): void {
     const live = this.#live.get(id);
     if (live === undefined) return;
     this.#live.delete(id);
     clearTimeout(live.timer);
-    live.ended.abort(reason);
+    if (by?.id === id) setImmediate(() => live.ended.abort(reason));
+    else live.ended.abort(reason);
   }
 
   #mac(id: string, secret: string): string {

@@ -381,6 +381,26 @@ test('a folder is served without the name of the command, and config says which 
   );
 });
 
+test('token --rotate prints the token that holds from now on', async () => {
+  const folder = path.join(base, 'rotated');
+  fs.mkdirSync(folder);
+  const served = start(['serve', folder, '--port', '0'], {}, base);
+  const exited = once(served, 'exit');
+  try {
+    let said = '';
+    served.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
+    await eventually(() => assert.match(said, /sidecar\.ready/), 20_000);
+    const before = (await run(['token', folder])).out;
+    const rotated = await run(['token', folder, '--rotate']);
+    assert.deepEqual([rotated.code, rotated.err], [0, '']);
+    assert.notEqual(rotated.out, before);
+    assert.equal((await run(['token', folder])).out, rotated.out);
+  } finally {
+    served.kill('SIGTERM');
+    await exited;
+  }
+});
+
 test('an operation that is not there is answered with the nearest, and --list names all', async () => {
   const wrong = await run(['call', 'files.raed', '{}']);
   assert.deepEqual(

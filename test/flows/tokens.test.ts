@@ -105,6 +105,17 @@ describe('whoever uses a token that ends is cut within a second, on every wire, 
       await endedBy(running, running.token, rotate, 'TOKEN_REVOKED');
       assert.equal((await fetchCall(running.url, next, 'system.info', {})).status, 200);
     }));
+
+  test('who rotates the main token is told the new one first, also over a socket that is cut', () =>
+    withSidecar(async ({ client, clientOf, url }) => {
+      const { secret } = await client.call('tokens.rotate', {});
+      // It holds at once, and is not cut with the old one.
+      const next = clientOf(secret);
+      await next.call('system.info', {});
+      await new Promise(setImmediate);
+      await next.call('system.info', {});
+      assert.equal((await fetchCall(url, secret, 'system.info', {})).status, 200);
+    }));
 });
 
 async function fetchCall(
