@@ -170,6 +170,21 @@ test('what a run made, removed, made executable or wrote as bytes goes back; one
   ),
 );
 
+test('a restore is called after what it goes back to', { skip }, () =>
+  withCheckpoints({ files: { 'a.txt': 'one\n' } }, async ({ client, run, put }) => {
+    const made = await client.call('checkpoints.create', { title: 'All is well' });
+    await run('1', () => put('a.txt', 'RUN\n'));
+    const titles = async (): Promise<string[]> => (await client.call('checkpoints.list', {})).checkpoints.map(({ title }) => title);
+    const [, before] = (await client.call('checkpoints.list', {})).checkpoints;
+    assert.equal(before?.point, 'before');
+    assert.match((await client.call('checkpoints.restore', { id: made.id })).text, /^Restore of All is well: 1 file changed/);
+    await client.call('checkpoints.revert', { run: '1' });
+    put('a.txt', 'else\n');
+    await client.call('checkpoints.restore', { id: before.id });
+    assert.ok((await titles()).includes(`Restore of the folder before ${before.title}`), (await titles()).join('\n'));
+  }),
+);
+
 test('a folder that moved after a small change in it comes back with the file that changed', { skip }, () =>
   withCheckpoints({ files: { 'a.txt': 'a\n', 'd/e/f.txt': 'one\n', 'd/e/g.txt': 'g\n' } }, async ({ client, file, has }) => {
     await client.call('checkpoints.create', { title: 'first' });

@@ -100,7 +100,8 @@ export class Restoring {
         }));
       return this.#leaveAlone(row, now, wanted, signal);
     };
-    return this.#change(`Restore of checkpoint ${row.id}`, plan, { shared: 'keep', dryRun, cause, signal });
+    const what = row.point === 'made' ? row.title : `the folder ${row.point} ${row.title}`;
+    return this.#change(`Restore of ${what}`, plan, { shared: 'keep', dryRun, cause, signal });
   }
 
   async revert(
