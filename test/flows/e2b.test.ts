@@ -419,6 +419,17 @@ test('URLs that are signed let in to one file, one way, for a time', () =>
     assert.equal(none.status, 416);
   }));
 
+test('a URL that was signed to read a file lets nobody write another one, whatever the file is called', () =>
+  withShared(async (running) => {
+    const name = 'theirs.txt:write:x';
+    const url = new URL(await sandbox(running).downloadUrl(name));
+    assert.equal(url.searchParams.get('path'), name);
+    url.searchParams.set('path', 'theirs.txt');
+    url.searchParams.set('username', `x:read:${url.searchParams.get('username') ?? ''}`);
+    assert.equal((await fetch(url, { method: 'POST', body: 'theirs' })).status, 401);
+    assert.equal(fs.existsSync(path.join(running.root, 'theirs.txt')), false);
+  }));
+
 test('who has no token, a wrong one or one that allows less gets no further, on each path', () =>
   withSidecar(async (running) => {
     const at = running.sidecar.e2bUrl;
