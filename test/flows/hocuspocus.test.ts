@@ -467,3 +467,30 @@ test('who sends and never reads is not read from, however much is to be told to 
     socket.close();
   }),
 );
+
+test('nor is who says its token again and again, and never reads', { timeout: 60_000 }, () =>
+  withCollab(async ({ put, url, token }) => {
+    put('a.txt', 'one\n');
+    const { socket, messages } = await openRaw(url);
+    const address = `a.txt\0${'x'.repeat(4000)}`;
+    const granted = hex(message(address, 2, 2, 'read-write'));
+    const again = auth(address, token);
+    socket.send(again);
+    await eventually(() => assert.ok(messages.some((one) => hex(one) === granted)));
+    socket.pause();
+    let sent = 1;
+    while (sent < 60_000 && socket.bufferedAmount < 8 * mib) {
+      for (let i = 0; i < 100; i++) socket.send(again);
+      sent += 100;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    assert.ok(socket.bufferedAmount >= 8 * mib, `all of ${sent} were taken`);
+    for (let i = 0; i < 100; i++) socket.send(Uint8Array.of(9));
+    socket.resume();
+    const told = (): number => messages.filter((one) => one.length < address.length + 20 && hex(one) === granted).length;
+    await eventually(() => assert.equal(told(), sent), 50_000);
+    const pongs = messages.filter((one) => hex(one) === '0a').length;
+    assert.ok(pongs > 0 && pongs < 100, `${pongs} answers to 100 pings at once`);
+    socket.close();
+  }),
+);

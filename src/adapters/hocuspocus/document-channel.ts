@@ -22,7 +22,7 @@ export interface Opened {
 /** Batches go to many sockets: with the same address in front, they are the same bytes for all of them. */
 const byAddress = new WeakMap<Batch, Map<string, Batch>>();
 /** What is told and not read by so much holds up what is read. */
-const MAX_UNREAD_BYTES = 1024 * 1024;
+export const MAX_UNREAD_BYTES = 1024 * 1024;
 /** What comes before the document is open waits here up to so much, and then in the kernel. */
 const MAX_WAITING_BYTES = 256 * 1024;
 

@@ -7,7 +7,7 @@ import { type Batch, type ByteChannel, closeCodes } from '../../contract/wire.ts
 import { type AuthenticateDependencies, type AuthenticateOptions, upgradeCaller } from '../../net/authenticate.ts';
 import type { Upgrade } from '../../net/upgrade.ts';
 import type { WebSockets } from '../../net/websocket.ts';
-import { DocumentChannel, type SharedSocket } from './document-channel.ts';
+import { DocumentChannel, MAX_UNREAD_BYTES, type SharedSocket } from './document-channel.ts';
 import {
   type Addressed,
   authenticatedMessage,
@@ -79,6 +79,8 @@ class CollabSocket implements SharedSocket {
   readonly #channels = new Map<string, DocumentChannel>();
   /** Why nothing is read now. */
   readonly #pausing = new Set<object>();
+  readonly #unread = {};
+  #pongWaits = false;
   readonly #tokens = new Set<AbortSignal>();
   #opening = 0;
   /** What is to be opened next. */
@@ -91,6 +93,7 @@ class CollabSocket implements SharedSocket {
     if (asking.owner !== undefined) this.#endWith(asking.owner);
     socket.onClose((code) => this.#closed(code));
     socket.onDrain(() => {
+      this.resume(this.#unread);
       for (const channel of this.#channels.values()) channel.drained();
     });
     socket.onMessage((message) => this.#receive(message));
@@ -125,7 +128,7 @@ class CollabSocket implements SharedSocket {
 
   #receive(message: Uint8Array): void {
     if (message.length === 1) {
-      if (message[0] === types.ping) this.#say(Uint8Array.of(types.pong));
+      if (message[0] === types.ping) this.#answerPing();
       return;
     }
     let read: Addressed & { token?: string | undefined };
@@ -232,8 +235,19 @@ class CollabSocket implements SharedSocket {
     return true;
   }
 
+  /** Those that came at once have one answer: unread, so small a message takes fifty times its size. */
+  #answerPing(): void {
+    if (this.#pongWaits) return;
+    this.#pongWaits = true;
+    queueMicrotask(() => {
+      this.#pongWaits = false;
+      this.#say(Uint8Array.of(types.pong));
+    });
+  }
+
   #say(message: Uint8Array): void {
     this.#socket.send({ messages: [message] });
+    if (this.buffered > MAX_UNREAD_BYTES) this.pause(this.#unread);
   }
 
   // ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────────
