@@ -823,6 +823,17 @@ export const limitParts = [
         'src/adapters/platxa/json-socket.test.ts',
         'a socket may be in 1,000 documents; one more is refused, and the others go on',
       ]),
+      constant(
+        'what is told there to somebody who does not read',
+        'src/adapters/platxa/json-socket.ts',
+        'MAX_BEHIND_BYTES',
+        'bytes',
+        'nothing is read from there',
+        [
+          'src/adapters/platxa/json-socket.test.ts',
+          'who sends and does not read is not read from until the answers are taken, whatever a document wants meanwhile',
+        ],
+      ),
     ],
   },
   {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as later } from 'node:timers/promises';
 import { eventually } from '../../../test/kit/eventually.ts';
 import type { Caller } from '../../contract/access.ts';
 import type { Dispatch } from '../../contract/dispatch.ts';
+import type { ByteChannel } from '../../contract/wire.ts';
 import type { TextSocket } from '../../net/text-socket.ts';
 import { FileNews } from './file-news.ts';
 import { servePlatxaSocket } from './json-socket.ts';
@@ -46,5 +48,48 @@ test('a socket may be in 1,000 documents; one more is refused, and the others go
     refused.map(({ type, docName, payload }) => [type, docName, payload?.reason]),
     [['error', '1000.txt', 'TOO_MANY_DOCUMENTS']],
   );
+  leave();
+});
+
+test('who sends and does not read is not read from until the answers are taken, whatever a document wants meanwhile', async () => {
+  let told = 0;
+  let paused = false;
+  let buffered = 0;
+  let drained = (): void => undefined;
+  let leave = (): void => undefined;
+  let say = (_text: string): void => undefined;
+  let channel: ByteChannel | undefined;
+  const opening: Dispatch = (request) => {
+    channel = request.channel ?? channel;
+    return dispatch(request);
+  };
+  const socket: TextSocket = {
+    send: () => told++,
+    get buffered() {
+      return buffered;
+    },
+    onDrain: (listener) => (drained = listener),
+    onText: (listener) => (say = listener),
+    onBad: () => undefined,
+    onClose: (listener) => (leave = listener),
+    pause: () => (paused = true),
+    resume: () => (paused = false),
+    close: (code, reason) => assert.fail(`${code} ${reason}`),
+  };
+  const dependencies = { dispatch: opening, news: new FileNews(dispatch), caller, id: 'request', log: () => undefined, now: () => 0 };
+  servePlatxaSocket(socket, dependencies, { maxMessagesPerS: 2000 });
+  say(JSON.stringify({ type: 'sync', docName: 'a.txt', messageId: 1 }));
+  await eventually(() => told === 1 && !paused);
+  buffered = 2 * 1024 * 1024;
+  for (let i = 0; i < 10; i++) say('no message');
+  await later(10);
+  assert.deepEqual([told, paused], [1, true]);
+  channel?.pause();
+  channel?.resume();
+  assert.equal(paused, true);
+  buffered = 0;
+  drained();
+  await eventually(() => told === 11);
+  assert.equal(paused, false);
   leave();
 });

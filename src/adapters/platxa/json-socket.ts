@@ -6,12 +6,12 @@ import type { Operations } from '../../contract/operations.ts';
 import type { Change } from '../../contract/events.ts';
 import type { TextSocket } from '../../net/text-socket.ts';
 import { platxaCloseCodes, TOKEN_ENDED } from './close-codes.ts';
-import type { DocumentLink } from './document-link.ts';
+import type { DocumentLink, LinkSocket } from './document-link.ts';
 import { type FileNews, lostFrame } from './file-news.ts';
 import { errorFrame, type JsonMessage, JsonMessageError, parseJsonMessage } from './json-message.ts';
 
 const MAX_DOCUMENTS = 1000;
-/** A reader this far behind is not told of files any more, until it has caught up. */
+/** A reader this far behind is not told of files any more and not read from, until it has caught up. */
 const MAX_BEHIND_BYTES = 1024 * 1024;
 
 export interface JsonSocketDependencies {
@@ -48,6 +48,9 @@ class JsonSocket {
   readonly #ended = new AbortController();
   /** Messages that came while one is worked on, in order; the socket is paused meanwhile. */
   readonly #waiting: string[] = [];
+  /** Why nothing is read now. */
+  readonly #pausing = new Set<object>();
+  #caughtUp: (() => void) | undefined;
   #working = false;
   #closing = false;
   #allowance: number;
@@ -77,6 +80,7 @@ class JsonSocket {
       for (const { link } of this.#documents.values()) link.close(1006);
       log('platxa.disconnected', { requestId: id, documents: this.#documents.size, unusable: this.#unusable });
       this.#documents.clear();
+      this.#caughtUp?.();
     });
     this.#socket.onDrain(() => this.#drained());
     this.#socket.onBad((problem) => this.#close(platxaCloseCodes.badRequest, problem));
@@ -109,6 +113,7 @@ class JsonSocket {
   async #work(): Promise<void> {
     this.#working = true;
     for (let text = this.#waiting.shift(); text !== undefined && !this.#closing; text = this.#waiting.shift()) {
+      if (this.#socket.buffered > MAX_BEHIND_BYTES) await this.#catchUp();
       let message: JsonMessage | undefined;
       try {
         message = parseJsonMessage(text);
@@ -123,6 +128,13 @@ class JsonSocket {
       }
     }
     this.#working = false;
+  }
+
+  /** Who asks on and on and reads no answer is answered no more. */
+  async #catchUp(): Promise<void> {
+    this.#pause(this);
+    await new Promise<void>((resolve) => (this.#caughtUp = resolve));
+    this.#resume(this);
   }
 
   /** Once for a socket: what comes after is counted. */
@@ -149,10 +161,10 @@ class JsonSocket {
       throw new OutriggerError('TOO_MANY_DOCUMENTS', `One socket may be in ${MAX_DOCUMENTS} documents.`);
     const { dispatch, caller } = this.#dependencies;
     // What is read meanwhile would have to be kept.
-    this.#socket.pause();
+    this.#pause(this.#documents);
     // Yjs is loaded with the first document, not where documents are off.
     const { DocumentLink: Link } = await import('./document-link.ts');
-    const link = new Link(this.#socket, docName, () => this.#documents.delete(docName));
+    const link = new Link(this.#forDocument(), docName, () => this.#documents.delete(docName));
     try {
       const { output } = await dispatch({
         name: 'documents.open',
@@ -171,8 +183,31 @@ class JsonSocket {
       link.close(1006);
       throw error;
     } finally {
-      this.#socket.resume();
+      this.#resume(this.#documents);
     }
+  }
+
+  /** One document's hold on it holds up the others, and ends no hold of theirs. */
+  #forDocument(): LinkSocket {
+    const socket = this.#socket;
+    const reason = {};
+    return {
+      send: (text) => socket.send(text),
+      get buffered() {
+        return socket.buffered;
+      },
+      pause: () => this.#pause(reason),
+      resume: () => this.#resume(reason),
+    };
+  }
+
+  #pause(reason: object): void {
+    this.#pausing.add(reason);
+    this.#socket.pause();
+  }
+
+  #resume(reason: object): void {
+    if (this.#pausing.delete(reason) && this.#pausing.size === 0) this.#socket.resume();
   }
 
   #fileNews(frame: string, change: Change | undefined): void {
@@ -183,6 +218,7 @@ class JsonSocket {
   }
 
   #drained(): void {
+    this.#caughtUp?.();
     for (const { link } of [...this.#documents.values()]) link.drained();
     if (this.#lostNews === 0) return;
     this.#lostNews = 0;
