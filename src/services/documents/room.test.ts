@@ -51,6 +51,23 @@ test('a member with more than 1 MiB queued is skipped, and gets the whole state 
   assert.equal(reader.getText('content').toString(), 'one two three four ');
 });
 
+test('who says again and again what it has and reads nothing is asked for it once more, when it has read what waits', () => {
+  const { channel } = oneMember();
+  // As a channel of Hocuspocus, whose clients are asked each time.
+  Object.assign(channel, { stored: () => undefined });
+  const again = step1Message(Y.encodeStateVector(new Y.Doc()));
+  const asked = (): number => channel.sent.splice(0).filter((message) => readMessage(message).type === 'step1').length;
+  for (let i = 0; i < 3; i++) channel.say(again);
+  assert.equal(asked(), 3);
+  channel.buffered = queueLimit + 1;
+  for (let i = 0; i < 100; i++) channel.say(again);
+  assert.equal(asked(), 0);
+  channel.drain();
+  assert.equal(asked(), 1);
+  channel.drain();
+  assert.equal(asked(), 0);
+});
+
 /** A room whose document is what was logged of it, and a way in. */
 function loggedRoom(first = new Y.Doc()) {
   let ydoc = first;

@@ -57,6 +57,8 @@ interface Seat extends Member {
   foreign: boolean;
   /** Step 2 answers that are to come: one for each step 1 that was sent, in order. */
   answersDue: number;
+  /** A step 1 is to be sent when its queue is empty. */
+  askLater: boolean;
   /** Updates that came while it was foreign: they are stored with its whole state. */
   untold: number;
   lastSentMs: number;
@@ -133,6 +135,7 @@ export class Room implements Pulsed {
       heard: false,
       foreign: false,
       answersDue: 1,
+      askLater: false,
       untold: 0,
       lastSentMs: this.#hooks.now(),
       secondBytes: 0,
@@ -263,8 +266,8 @@ export class Room implements Pulsed {
       return;
     }
     if (seat.heard && seat.channel.stored !== undefined) {
-      seat.answersDue++;
-      this.#ask(seat, this.#currentStateVector());
+      if (seat.channel.buffered > MAX_BEHIND_BYTES) seat.askLater = true;
+      else this.#askAgain(seat);
     }
     seat.heard = true;
     if (theirs.size === 0) this.#sendSnapshot(seat);
@@ -429,6 +432,10 @@ export class Room implements Pulsed {
   }
 
   #caughtUp(seat: Seat): void {
+    if (seat.askLater) {
+      seat.askLater = false;
+      this.#askAgain(seat);
+    }
     if (!seat.behind) return;
     seat.behind = false;
     this.flush();
@@ -471,6 +478,11 @@ export class Room implements Pulsed {
   #ask(seat: Seat, stateVector: Uint8Array): void {
     seat.lastSentMs = this.#hooks.now();
     seat.channel.send({ messages: [step1Message(stateVector)] });
+  }
+
+  #askAgain(seat: Seat): void {
+    seat.answersDue++;
+    this.#ask(seat, this.#currentStateVector());
   }
 
   #sayReadOnly(seat: Seat): void {
