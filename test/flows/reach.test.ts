@@ -78,6 +78,34 @@ test('an old name of a file opens it for nobody who may not see where it went: a
     );
   }));
 
+test('a list names a secret of the sidecar and its size to admins alone, also a list by a link', () =>
+  withScratchFolder('reach', async (_folder, root) => {
+    fs.mkdirSync(path.join(root, 'conf/more'), { recursive: true });
+    fs.writeFileSync(path.join(root, 'conf/more/main.token'), `${MAIN}\n`);
+    fs.writeFileSync(path.join(root, 'conf/more/other'), 'other\n');
+    fs.symlinkSync('conf', path.join(root, 'link'));
+    await withSidecar(
+      async (running) => {
+        const listed = async (client: Caller, input: { path?: string; limit?: number }): Promise<string[]> => {
+          const { items, count } = await client.call('files.list', { ...input, recursive: true });
+          assert.equal(count, items.length);
+          return items.map((entry) => entry.path).sort();
+        };
+        const below = (folder: string, ...names: string[]): string[] => [
+          `${folder}/more`,
+          ...names.map((name) => `${folder}/more/${name}`),
+        ];
+        const executor = running.clientOf((await running.client.call('tokens.create', { name: 'caller', access: 'execute' })).secret);
+        assert.deepEqual(await listed(executor, {}), ['conf', ...below('conf', 'other'), 'link']);
+        assert.deepEqual(await listed(executor, { path: 'link' }), below('link', 'other'));
+        assert.deepEqual(await listed(running.client, { path: 'link' }), below('link', 'main.token', 'other'));
+        const limited = running.clientOf(await tokenOf(running, 'read', ['conf']));
+        assert.deepEqual(await listed(limited, { path: 'conf' }), below('conf', 'other'));
+      },
+      { workspace: root, config: { tokenFile: path.join(root, 'conf/more/main.token') } },
+    );
+  }));
+
 /** A caller who is limited to `pub`, where one link leads to `pub/open`, and to others' `open` once it lies one folder higher. */
 function withLimited(run: (running: RunningSidecar & { limited: Caller; limitedToken: string }) => Promise<void>): Promise<void> {
   return withScratchFolder('reach', async (_folder, root) => {

@@ -3,6 +3,7 @@ import { actorOf, allowsLevel } from '../../contract/access.ts';
 import { type ErrorReason, OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
 import type { files } from '../../contract/files.ts';
+import { once } from '../../contract/once.ts';
 import type { Call, Implementations, Output } from '../../contract/operation.ts';
 import { baseName, joinPath, parentPath } from '../../contract/paths.ts';
 import type { BatchOutcome } from './batch.ts';
@@ -134,8 +135,13 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
     'files.list': async (input, call) => {
       const { cursor } = workspace.journal;
       const enter = (path: string): boolean => input.includeIgnored === 'enter' || !workspace.options.ignored(path);
+      const folder = once(() => workspace.realPath(input.path));
+      // No link is followed below the folder, so a path goes on there as the place does.
+      const placeOf = (path: string): string => joinPath(folder(), input.path === '' ? path : path.slice(input.path.length + 1));
       let count = 0;
       for await (const entry of workspace.list(input.path, input.recursive, enter)) {
+        // Secrets of the sidecar itself, which nobody may ask for either.
+        if (!call.visibleAt(entry.path, placeOf(entry.path))) continue;
         if (input.includeIgnored === false && entry.ignored === true) continue;
         if (count === input.limit) return { path: input.path, count, truncated: true, cursor };
         count++;
