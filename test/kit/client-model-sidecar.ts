@@ -15,7 +15,7 @@ const { config, surroundings } = loadConfig({
   env: { OUTRIGGER_TOKEN: process.env['OUTRIGGER_TOKEN'] },
   flags: { root, state, port: String(port), ...flags },
 });
-const { sidecar } = await startWithOperations({ config, surroundings, log: createLog(config, (line) => process.stderr.write(line)) }, [
+const { sidecar } = await startWithOperations({ config, surroundings, log: createLog(config, (line) => void process.stderr.write(line)) }, [
   { table: modelTable, implementations: modelImplementations(`${root}-notes`) },
 ]);
 await serveUntilEnded(sidecar);

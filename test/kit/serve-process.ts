@@ -18,7 +18,7 @@ const { config, surroundings } = loadConfig({
 const sidecar = await startSidecar({
   config,
   surroundings,
-  log: createLog(config, (line) => process.stderr.write(line)),
+  log: createLog(config, (line) => void process.stderr.write(line)),
   ...(faults === undefined ? {} : { faults }),
 });
 await serveUntilEnded(sidecar);
