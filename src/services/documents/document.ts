@@ -115,6 +115,8 @@ export class Document {
   #closed = false;
   /** Others than those who are here may hold its text, and edits to it. */
   #isAwaited: boolean;
+  /** It began with what clients had of a file that was gone. */
+  #isOfClients = false;
   /** Bytes of its state, as it was measured last, and of what came since. */
   #stateBytes: number;
   #cameBytes = 0;
@@ -764,16 +766,18 @@ export class Document {
     const before = this.dirty ? undefined : this.#textNow();
     // A file that was deleted stays so until somebody types; the text of before is that of those who come back, and then it is whole.
     const isGone = this.#deleted && before === '';
+    this.#isOfClients ||= isGone;
     const { strangers, saved } = heal({
       ydoc: this.#ydoc,
       textName: this.#options.textName,
       state,
       bases,
       isGone,
+      isOfClients: this.#isOfClients,
       isAwaited: this.#isAwaited,
       origin: FROM_HEALING,
     });
-    if (isGone && saved) {
+    if (this.#deleted && this.#isOfClients && saved && before !== undefined) {
       this.#savedText = this.#textNow();
       this.#dependencies.store.add(this.#id, { type: 'disk', hash: '', text: this.#savedText });
     }

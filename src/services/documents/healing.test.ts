@@ -37,6 +37,7 @@ function comeBack(client: Y.Doc, server: Y.Doc, bases: readonly string[]): void 
     state: Y.encodeStateAsUpdate(client),
     bases: new Map(bases.map((text) => [hashText(text), text])),
     isGone: false,
+    isOfClients: false,
     isAwaited: false,
     origin: 'healing',
   });
@@ -113,6 +114,7 @@ test('a state of which too much waits for what nobody knows is not taken (long f
     state: Y.encodeStateAsUpdate(fewer),
     bases: new Map(),
     isGone: false,
+    isOfClients: false,
     isAwaited: false,
     origin: 'healing',
   });

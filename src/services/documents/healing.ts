@@ -14,6 +14,8 @@ export interface Healing {
   bases: ReadonlyMap<string, string>;
   /** There is no file, and nothing here: what the client has is all there is. */
   isGone: boolean;
+  /** There was none when the first came back: what stands here under ids of theirs is what they had. */
+  isOfClients: boolean;
   /** Ours is not of this start: others may come back to it. */
   isAwaited: boolean;
   /** Origin of the one transaction. */
@@ -25,7 +27,10 @@ export interface Healing {
  * no history in common, and of two whole copies ours went; `saved`: the client had nothing that was not in the file. Throws what Yjs throws at a malformed
  * update, INPUT_TOO_LARGE where too much of it waits or it is nested too deep, and BAD_INPUT where the text holds what is none.
  */
-export function heal({ ydoc, textName, state, bases, isGone, isAwaited, origin }: Healing): { strangers: boolean; saved: boolean } {
+export function heal({ ydoc, textName, state, bases, isGone, isOfClients, isAwaited, origin }: Healing): {
+  strangers: boolean;
+  saved: boolean;
+} {
   const theirs = new Y.Doc();
   theirs.transact((transaction) => {
     takeUpdate(theirs, state);
@@ -46,9 +51,8 @@ export function heal({ ydoc, textName, state, bases, isGone, isAwaited, origin }
   const strangers = ![...clientKnows.keys()].some((client) => weKnow.has(client));
   const sameIds =
     !strangers &&
-    // Of a text that we don't know nobody can say what was taken out of it since.
-    clientBase !== undefined &&
-    bases.has(clientBase) &&
+    // Of a text that we don't know nobody can say what was taken out of it since, but where all that was is what they say.
+    (isOfClients || (clientBase !== undefined && bases.has(clientBase))) &&
     // The client knows all that we put there ourselves: no character can stand there under two ids.
     runsOf(text, (client, clock) => isOwnId(client) && clock >= (clientKnows.get(client) ?? 0)).length === 0 &&
     // None of the copies that it goes on from is one that had to go here.
@@ -64,7 +68,7 @@ export function heal({ ydoc, textName, state, bases, isGone, isAwaited, origin }
         runsOf(text, (client) => weKnow.has(client) !== isAwaited),
       );
     const joined = sameIds ? text.toString() : undefined;
-    const healed = isGone ? clientText : healText({ clientText, clientBase, serverText, joined, bases, hashOf: hashText });
+    const healed = isGone ? clientText : healText({ clientText, clientBase, serverText, joined, isOfClients, bases, hashOf: hashText });
     change(text, diffText(text.toString(), healed));
   }, origin);
   // Yjs takes edits beside an applied update for those of another with our id, and gives itself a new one.

@@ -13,19 +13,24 @@ export interface ForeignHistory {
   serverText: string;
   /** Text of the two histories joined, where no character of theirs can have two ids. */
   joined?: string | undefined;
+  /** What the server has is what another client had, which may have been away for longer. */
+  isOfClients?: boolean | undefined;
   /** Texts by hash that may be the one the client last saw saved. */
   bases: ReadonlyMap<string, string>;
   hashOf: (text: string) => string;
 }
 
 /**
- * The text that both should have. A client without edits of its own has nothing to add. Where the characters themselves say which
+ * The text that both should have. A client without edits of its own has nothing to add to what is of the file. Where the characters themselves say which
  * are the same, that decides; else one whose base we know is merged three ways; else nothing of either is thrown away, and what both
  * have stands there once.
  */
-export function healText({ clientText, clientBase, serverText, joined, bases, hashOf }: ForeignHistory): string {
-  if (clientText === serverText || hashOf(clientText) === clientBase) return serverText;
-  if (joined !== undefined && keepsWords(joined, serverText, clientText)) return joined;
+export function healText({ clientText, clientBase, serverText, joined, isOfClients, bases, hashOf }: ForeignHistory): string {
+  if (clientText === serverText) return serverText;
+  const isWhole = joined !== undefined && keepsWords(joined, serverText, clientText);
+  if (isWhole && isOfClients === true) return joined;
+  if (hashOf(clientText) === clientBase) return serverText;
+  if (isWhole) return joined;
   const base = clientBase === undefined ? undefined : bases.get(clientBase);
   if (base === undefined) return unionTexts(serverText, clientText);
   const merged = merge3(base, serverText, clientText);

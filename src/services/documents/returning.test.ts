@@ -221,6 +221,46 @@ for (const isLookedAt of [false, true])
       }
     }));
 
+for (const { who, hasTyped, isMade } of [
+  { who: 'who had less of it', hasTyped: false, isMade: false },
+  { who: 'who had less of it and typed on', hasTyped: true, isMade: false },
+  { who: 'who had less of it and made it anew', hasTyped: true, isMade: true },
+])
+  test(`${who} comes back first to a file that is gone: what was saved since stands there when the others come`, () =>
+    withWorkspace(async ({ workspace, state, put, at, read }) => {
+      put('a.txt', 'one\n');
+      const before = documentsOf({ workspace, state });
+      await before.start();
+      const stale = await personIn(before, 'a.txt');
+      stale.channel.leave();
+      const fresh = await personIn(before, 'a.txt');
+      fresh.ydoc.getText('content').insert(0, 'later ');
+      fresh.channel.say(step1Message(Y.encodeStateVector(fresh.ydoc)));
+      await before.flush('');
+      await eventually(() => assert.equal(savedMark(heardBy(fresh.channel)), hashText('later one\n')));
+      Y.applyUpdate(fresh.ydoc, Y.encodeStateAsUpdate(heardBy(fresh.channel)));
+      await before.stop();
+      fs.rmSync(at('a.txt'));
+      if (hasTyped) stale.ydoc.getText('content').insert('one'.length, ' typed');
+      const documents = documentsOf({ workspace, state }, 'content', () => {});
+      await documents.start();
+      try {
+        await comeBack(documents, stale.ydoc, 'a.txt');
+        if (isMade) await documents.flush('');
+        await comeBack(documents, fresh.ydoc, 'a.txt');
+        await documents.flush('');
+        // Nobody asked for it.
+        assert.equal(fs.existsSync(at('a.txt')), hasTyped);
+        const { ydoc, channel } = await personIn(documents, 'a.txt');
+        ydoc.getText('content').insert(0, 'now ');
+        channel.say(step1Message(Y.encodeStateVector(ydoc)));
+        await documents.flush('');
+        assert.equal(read('a.txt'), hasTyped ? 'now later one typed\n' : 'now later one\n');
+      } finally {
+        await documents.stop();
+      }
+    }));
+
 test('what is typed into a file that was emptied, or brought to one line, has the line ends that it had', () =>
   withWorkspace(async ({ workspace, state, put, read }) => {
     const documents = documentsOf({ workspace, state });
