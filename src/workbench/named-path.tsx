@@ -16,9 +16,6 @@ export function FormerPath({ from, path, look }: { from: string; path: string; l
   return <CutPath path={from} said={parentOf(from) === parentOf(path) ? nameOf(from) : from} look={look} />;
 }
 
-/** What has fewer letters is not cut: it would take no less room. */
-const leastCut = 5;
-
 interface CutPathProps {
   path: string;
   /** What of it is shown: all. */
@@ -34,11 +31,9 @@ export function CutPath({ path, said = path, look = 'faint sm' }: CutPathProps) 
   const folder = Math.max(shown.lastIndexOf('/', name - 1), 0);
   return (
     <bdi class={`cut ${look}`} title={path}>
-      {[shown.slice(0, folder), shown.slice(folder, name), shown.slice(name)].map((part, index) => (
-        <span key={index} class={part.length < leastCut ? 'whole' : undefined}>
-          {part}
-        </span>
-      ))}
+      <span>{shown.slice(0, folder)}</span>
+      <span>{shown.slice(folder, name)}</span>
+      <span>{shown.slice(name)}</span>
     </bdi>
   );
 }
