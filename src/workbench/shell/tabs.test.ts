@@ -100,6 +100,17 @@ test('a document stands beside the one in the main place; which of the two is wo
   assert.deepEqual(closed, ['document:a', 'document:b', 'document:f']);
 });
 
+test('a preview that is set beside stays there when another file is previewed', () => {
+  const { tabs, ids } = make();
+  tabs.show(documentTab('a'));
+  const preview = documentTab('b', true);
+  tabs.show(preview);
+  tabs.showBeside(preview);
+  tabs.show(documentTab('c', true));
+  assert.deepEqual([tabs.main.value?.id, tabs.beside.value?.id], ['document:c', 'document:b']);
+  assert.equal(ids().length, 3);
+});
+
 test('a comparison of changes says which they are, and goes with its file', () => {
   assert.deepEqual(changeIn(changeAgainst({ first: 1262, last: 1275 })), { first: 1262, last: 1275 });
   for (const other of [undefined, 'index', 'commit:1-2', 'change:1'] as const) assert.equal(changeIn(other as 'index'), undefined);

@@ -76,10 +76,11 @@ export class Tabs {
     });
   }
 
-  /** The same at the side, where only one stands; the first of all has the main place. */
+  /** The same at the side, where only one stands, and stays; the first of all has the main place. */
   showBeside(tab: Tab): void {
     batch(() => {
       this.#add(tab);
+      this.keep(tab.id);
       if (this.mainId.value === tab.id)
         this.mainId.value = this.#lookedAtBefore(tab.id) ?? this.open.value.find(({ id }) => id !== tab.id)?.id;
       if (this.mainId.value !== undefined) this.besideId.value = tab.id;
