@@ -44,7 +44,7 @@ function list(root) {
     const found = statSync(path, { throwIfNoEntry: false });
     if (!found?.isDirectory()) return found ? [source] : [];
     return readdirSync(path, { withFileTypes: true, recursive: true })
-      .filter((entry) => entry.isFile() && !/\.(test|deep)\.ts$/.test(entry.name))
+      .filter((entry) => entry.isFile() && !(source.startsWith('src/') && /\.(test|deep)\.ts$/.test(entry.name)))
       .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(root.length + 1))
       .sort();
   });
