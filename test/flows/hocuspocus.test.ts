@@ -439,6 +439,18 @@ test('a socket has a thousand documents at most', () =>
     await eventually(async () => assert.equal(await connections(running), 0), 20_000);
   }));
 
+/** Says it until 8 MiB of it are not taken; far more answers than the buffers of two sockets hold. Gives how often. */
+async function sayUntilHeldUp(socket: WebSocket, words: Uint8Array): Promise<number> {
+  let sent = 0;
+  while (sent < 60_000 && socket.bufferedAmount < 8 * mib) {
+    for (let i = 0; i < 100; i++) socket.send(words);
+    sent += 100;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assert.ok(socket.bufferedAmount >= 8 * mib, `all of ${sent} were taken`);
+  return sent;
+}
+
 test('who sends and never reads is not read from, however much is to be told to it', { timeout: 60_000 }, () =>
   withCollab(async ({ put, url, token, client }) => {
     put('a.txt', 'one\n');
@@ -449,14 +461,7 @@ test('who sends and never reads is not read from, however much is to be told to 
     await eventually(() => assert.ok(messages.length > 2));
     socket.pause();
     const nothing = message(address, 0, 2, Uint8Array.of(0, 0));
-    let sent = 0;
-    // Far more answers than the buffers of two sockets hold.
-    while (sent < 60_000 && socket.bufferedAmount < 8 * mib) {
-      for (let i = 0; i < 100; i++) socket.send(nothing);
-      sent += 100;
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    assert.ok(socket.bufferedAmount >= 8 * mib, `all of ${sent} were taken`);
+    const sent = await sayUntilHeldUp(socket, nothing);
     assert.equal((await client.call('documents.list', {})).documents.length, 1);
     socket.resume();
     const stored = hex(message(address, 8, 1));
@@ -478,13 +483,7 @@ test('nor is who says its token again and again, and never reads', { timeout: 60
     socket.send(again);
     await eventually(() => assert.ok(messages.some((one) => hex(one) === granted)));
     socket.pause();
-    let sent = 1;
-    while (sent < 60_000 && socket.bufferedAmount < 8 * mib) {
-      for (let i = 0; i < 100; i++) socket.send(again);
-      sent += 100;
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    assert.ok(socket.bufferedAmount >= 8 * mib, `all of ${sent} were taken`);
+    const sent = 1 + (await sayUntilHeldUp(socket, again));
     for (let i = 0; i < 100; i++) socket.send(Uint8Array.of(9));
     socket.resume();
     const told = (): number => messages.filter((one) => one.length < address.length + 20 && hex(one) === granted).length;

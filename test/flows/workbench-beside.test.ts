@@ -94,18 +94,20 @@ test(
       await keyboard.press('Alt+w');
       await beside(ada).waitFor({ state: 'detached' });
       await editorOf(main(ada), 'README.md').and(ada.locator(':focus')).waitFor();
+      const standsAlone = async (name: string): Promise<void> => {
+        await editorOf(main(ada), name).and(ada.locator(':focus')).waitFor();
+        await beside(ada).waitFor({ state: 'detached' });
+      };
       await keyboard.press('Control+\\');
       await editorOf(beside(ada), 'README.md').and(ada.locator(':focus')).waitFor();
       await editorOf(main(ada), 'book.py').waitFor();
       await keyboard.press('Control+\\');
-      await editorOf(main(ada), 'book.py').and(ada.locator(':focus')).waitFor();
-      await beside(ada).waitFor({ state: 'detached' });
+      await standsAlone('book.py');
       await keyboard.press('Control+\\');
       await editorOf(beside(ada), 'book.py').and(ada.locator(':focus')).waitFor();
       await editorOf(main(ada), 'README.md').click();
       await keyboard.press('Alt+w');
-      await editorOf(main(ada), 'book.py').and(ada.locator(':focus')).waitFor();
-      await beside(ada).waitFor({ state: 'detached' });
+      await standsAlone('book.py');
     }),
 );
 
