@@ -151,15 +151,20 @@ export class FuzzFile {
     this.#doubtFormat();
   }
 
-  /** It holds what `other` does, with its line ends and byte order mark. */
+  /** It holds what `other` does, with its line ends and byte order mark; a copy that has no line end says nothing of them. */
   takesFormatOf(other: FuzzFile): void {
     this.eol = other.eol;
     this.bom = other.bom;
-    this.#isFormatInDoubt ||= other.#isFormatInDoubt || (other.#wasLost && other.#wasGone);
+    this.#isFormatInDoubt ||= other.#isFormatInDoubt || (other.#wasLost && other.#wasGone) || other.#hasNoLineEnd;
+    this.#doubtFormat();
   }
 
   #doubtFormat(): void {
-    if (this.isThere && !this.read().includes('\n')) this.#isFormatInDoubt = true;
+    if (this.#hasNoLineEnd) this.#isFormatInDoubt = true;
+  }
+
+  get #hasNoLineEnd(): boolean {
+    return this.isThere && !this.read().includes('\n');
   }
 
   /** Its file is not there any more. */
