@@ -408,6 +408,7 @@ export class Workbench {
         void this.tree.listAgain();
         this.paths.reload();
         this.search.missed();
+        this.documents.missed();
         this.git.refreshSoon();
       },
     });

@@ -173,6 +173,52 @@ test('a file that was removed and made again while the link was away is the same
 const word = (state: string, revision = 1): Parameters<DocumentStore['heard']>[0] =>
   ({ path: 'a.txt', state, revision }) as Parameters<DocumentStore['heard']>[0];
 
+/** With `path` open, which was deleted then. */
+async function deleted(path: string) {
+  const dependencies = setup();
+  const { store, link } = dependencies;
+  const session = store.open(path);
+  await eventually(() => link() !== undefined);
+  link().onSynced();
+  await eventually(() => session.state.value.name === 'open');
+  store.apply(change({ what: 'removed', path }));
+  assert.equal(session.state.value.name, 'deleted');
+  return { ...dependencies, session };
+}
+
+for (const [what, from, to] of [
+  ['a file is moved to its place', 'other.txt', 'lib/a.txt'],
+  ['a folder that has such a file is moved to the place of its own', 'src', 'lib'],
+] as const)
+  test(`a deleted document is there again where ${what}`, async () => {
+    const { store, session } = await deleted('lib/a.txt');
+    store.apply(change({ what: 'moved', from, path: to }));
+    await eventually(() => store.get('lib/a.txt') !== session);
+    assert.deepEqual([store.get('lib/a.txt')?.state.value.name, session.doc.isDestroyed], ['opening', true]);
+    store.close('lib/a.txt');
+  });
+
+test('one over which its own folder is moved is what it was, at its new place', async () => {
+  const { store, session } = await deleted('src/a.txt');
+  store.apply(change({ what: 'moved', from: 'src', path: 'lib' }));
+  assert.deepEqual([[...store.sessions.value.keys()], session.state.value.name], [['lib/a.txt'], 'deleted']);
+  store.close('lib/a.txt');
+});
+
+test('after changes that were missed, a deleted document is looked for, and stays deleted where there is no file', async () => {
+  const { store, session, refuse, calls } = await deleted('a.txt');
+  refuse('FILE_NOT_FOUND');
+  const before = calls();
+  store.missed();
+  await eventually(() => calls() > before);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual([store.get('a.txt'), session.state.value.name], [session, 'deleted']);
+  refuse(undefined);
+  store.missed();
+  await eventually(() => store.get('a.txt') !== session);
+  store.close('a.txt');
+});
+
 test('a file that is removed while somebody types in it stays open, for what was typed makes it anew', async (t) => {
   const { store, session } = await opened();
   t.after(() => session.close());

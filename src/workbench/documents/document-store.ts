@@ -3,6 +3,7 @@ import type { Change } from '../../contract/events.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
 import { movedPath } from '../../core/moved-path.ts';
 import type { ErrorFacts } from '../client-port.ts';
+import { isWithin } from '../file-paths.ts';
 import { type DocumentPlace, DocumentSession, type SessionDependencies } from './document-session.ts';
 
 export interface DocumentStoreDependencies extends SessionDependencies {
@@ -82,13 +83,18 @@ export class DocumentStore {
         this.sessions.value = sessions.set(to, session);
         session.moved(to);
       }
-      this.sessions.value.get(change.path)?.retrySoon();
+      this.#lookAgain(change.path);
     } else if (change.what === 'removed') {
       for (const [path, session] of this.sessions.value) if (path === change.path || path.startsWith(`${change.path}/`)) session.removed();
     } else if (change.what === 'created') {
       const session = this.sessions.value.get(change.path);
       if (session?.state.value.name === 'closed' || session?.state.value.name === 'deleted') this.#made(session);
     } else this.sessions.value.get(change.path)?.retrySoon();
+  }
+
+  /** Changes were missed: what was gone, or no text, may be there again. */
+  missed(): void {
+    this.#lookAgain('');
   }
 
   /** Whether the file of each document that is open has all of it, as far as the sidecar has said. */
@@ -119,6 +125,22 @@ export class DocumentStore {
     const refused = new DocumentSession(path, this.#deps, undefined);
     refused.state.value = { name: 'closed', error: why };
     this.sessions.value = new Map(this.sessions.value).set(path, refused);
+  }
+
+  /** Something else is at `place` now, and what could not be shown there, or below, may be there. */
+  #lookAgain(place: string): void {
+    for (const [path, session] of this.sessions.value) {
+      if (!isWithin(place, path)) continue;
+      session.retrySoon();
+      if (session.state.value.name === 'deleted') void this.#lookFor(session);
+    }
+  }
+
+  async #lookFor(session: DocumentSession): Promise<void> {
+    const info = await this.#deps.client.call('documents.open', { path: session.path.value }).catch(() => undefined);
+    // Of people who have it open still the sidecar has a document, and no file.
+    if (info === undefined || info.state === 'deleted') return;
+    if (this.sessions.value.get(session.path.value) === session && session.state.value.name === 'deleted') this.#made(session);
   }
 
   /** A file that is made anew is another document than the one that was deleted, but for edits that are not saved: those made it, or will. In both one stays where one was. */
