@@ -109,7 +109,7 @@ export class FuzzFile {
   // ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** The sidecar may have forgotten it: what people have is merged without a text that all know, and what was saved already counts less than what was not. */
-  get #isAdrift(): boolean {
+  get isAdrift(): boolean {
     return this.#wasPutAway && this.#wasGone;
   }
 
@@ -117,7 +117,7 @@ export class FuzzFile {
   typed(client: Client): void {
     this.isTouched = true;
     this.#isBegun ||= !client.isOld;
-    if (this.#isAdrift) this.#doubtBegun();
+    if (this.isAdrift) this.#doubtBegun();
     this.place = 'file';
   }
 
@@ -125,7 +125,7 @@ export class FuzzFile {
   removed(word: number, isCertain: boolean): void {
     this.present.delete(word);
     this.unsure.delete(word);
-    (isCertain && !this.#isAdrift ? this.absent : this.unsure).add(word);
+    (isCertain && !this.isAdrift ? this.absent : this.unsure).add(word);
     this.removedLately.add(word);
   }
 
@@ -137,7 +137,7 @@ export class FuzzFile {
   /** Another sidecar began, or nobody has it open. */
   putAway(): void {
     this.#wasPutAway = true;
-    if (this.#isAdrift) this.#doubtAll();
+    if (this.isAdrift) this.#doubtAll();
   }
 
   /** Nothing is remembered any more. */
@@ -174,7 +174,7 @@ export class FuzzFile {
     // Who has it open may not have seen what programs did to it last.
     this.doubtRemoved();
     this.#doubt([...this.present].filter((word) => !this.clients.some(({ text }) => wordsOf(text.toString()).includes(word))));
-    if (this.#isAdrift) this.#doubtAll();
+    if (this.isAdrift) this.#doubtAll();
   }
 
   /** Another text took the place of its own, which goes, but for what was unsaved. */
@@ -288,7 +288,7 @@ export class FuzzFile {
     const kept = new Set(this.clients.flatMap(({ text }) => wordsOf(text.toString())));
     this.#doubt(wordsOf(gone.text.toString()).filter((word) => !kept.has(word)));
     this.doubtRemoved();
-    if (this.#isAdrift) this.#doubtAll();
+    if (this.isAdrift) this.#doubtAll();
     if (this.place === 'file' && !this.isThere) this.place = 'unsure';
     destroy(gone);
   }

@@ -203,8 +203,8 @@ export class Taking {
     const [to, from, clients] = [file.path, other.path, file.clients];
     await this.#world.ask('files.move', { from, to, overwrite: true });
     other.movedTo(to);
-    // Who had the one that goes may come back with it where nobody is left who has the other.
-    for (const word of file.present) if (!other.present.has(word) && !other.unsure.has(word)) other.removed(word, true);
+    // Who had the one that goes may come back with it where nobody is left who has the other, or where it was saved since they went.
+    for (const word of file.present) if (!other.present.has(word) && !other.unsure.has(word)) other.removed(word, !file.isAdrift);
     // What is typed before they have heard of it would bring along what they have.
     other.isLeft = true;
     other.isTouched = true;

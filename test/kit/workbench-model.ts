@@ -108,8 +108,8 @@ export class WorkbenchModel {
   #words = 0;
   /** Typed, and seen in its window, in a gentle round. */
   #kept: string[] = [];
-  /** Tabs whose file was gone before. */
-  #dead = new Set<string>();
+  /** By whose window: names of the tabs whose file was gone when it was looked at last. They go along with the folder that they were in. */
+  readonly #dead = new Map<string, string[]>();
 
   constructor(random: Random, workbenches: Workbenches) {
     this.#random = random;
@@ -597,6 +597,12 @@ export class WorkbenchModel {
     if ((await field.count()) === 0 || !(await this.#isIn(looker, '.name-field'))) return;
     await page.keyboard.press('Control+a');
     await page.keyboard.type(name);
+    this.#tell(
+      `${await page
+        .locator('.tree [role=treeitem].cur')
+        .getAttribute('data-path', { timeout: 50 })
+        .catch(() => null)}: ${name}`,
+    );
     await this.#keys(looker, this.#random.of(['Enter', 'Enter', 'Enter', 'Escape']));
     // What is wrong with it is said below it, and it stays.
     if ((await field.count()) > 0) await this.#keys(looker, 'Escape');
@@ -730,16 +736,20 @@ export class WorkbenchModel {
   async #walkTabs(looker: Looker): Promise<void> {
     const { name, page } = looker;
     const { length } = (await page.evaluate(seenNow)).tabs;
+    const before = [...(this.#dead.get(name) ?? [])];
+    const dead: string[] = [];
     for (let at = 0; at < length; at++) {
       await page.keyboard.press('Control+PageDown');
       const seen = await this.#shows(page, name);
       this.counts['tabs compared'] = (this.counts['tabs compared'] ?? 0) + 1;
       const shown = seen.tabs.find(({ isSelected }) => isSelected);
       if (shown === undefined || seen.panel === undefined || !/deleted|missing|refused/.test(seen.panel.kind)) continue;
-      const key = `${name} ${shown.path}`;
-      if (this.#isGentle) assert.ok(this.#dead.has(key), `${name}: the tab of ${shown.path} lost its file: ${this.#last()}`);
-      this.#dead.add(key);
+      dead.push(path.posix.basename(shown.path));
+      const known = before.indexOf(path.posix.basename(shown.path));
+      if (this.#isGentle) assert.ok(known >= 0, `${name}: the tab of ${shown.path} lost its file: ${this.#last()}`);
+      if (known >= 0) before.splice(known, 1);
     }
+    this.#dead.set(name, dead);
   }
 
   /** The search that is shown, asked again, finds what the sidecar finds. */
@@ -847,7 +857,7 @@ export class WorkbenchModel {
   }
 
   #last(): string {
-    return this.told.slice(-40).join('; ');
+    return this.told.slice(-80).join('; ');
   }
 }
 
