@@ -1,10 +1,11 @@
-// The page in Chromium at 400 %: what a window of 1280 by 1024 has left is 320 by 256.
+// The page in Chromium in little room: at 400 %, where what a window of 1280 by 1024 has left is 320 by 256, and in narrow panels.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
 import { accessibilityProblems, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
+import { eventually } from '../kit/eventually.ts';
 import { numbered, picture, row, sourceControl } from '../kit/source-control.ts';
 
 const files = Object.fromEntries([...Array(30).keys()].map((at) => [`folder/a-file-with-a-long-name-${at}.txt`, 'needle in it\n']));
@@ -90,3 +91,42 @@ for (const theme of ['light', 'dark'] as const)
       { git: true },
     ),
   );
+
+test('of a path beside a name no part is left a single letter, which would read as another folder', { skip: noBrowserOrGit }, () => {
+  const files = ['src/cli/templates/project-files.ts', 'src/sidecar/open-code.ts', 'packages/loan-widget/src/nested/index.ts', 'a/b.ts'];
+  return withWorkbench(
+    Object.fromEntries(files.map((file) => [file, 'one\n'])),
+    async ({ page, root }) => {
+      const ada = await page({ name: 'Ada' });
+      for (const file of files) appendFileSync(path.join(root, file), 'two\n');
+      await ada.keyboard.press('Control+Shift+g');
+      const rows = ada.getByTestId('change');
+      await eventually(async () => assert.equal(await rows.count(), files.length));
+      await ada.getByRole('separator', { name: 'Width of the side panel' }).focus();
+      const seen = { whole: 0, cut: 0, hidden: 0 };
+      for (let presses = 0; presses < 12; presses++) {
+        const parts = await rows.locator('.cut > span > span').evaluateAll((all) =>
+          all.map((text) => {
+            const [own, part] = [text.getBoundingClientRect(), (text.parentElement as HTMLElement).getBoundingClientRect()];
+            const em = Number.parseFloat(getComputedStyle(text).fontSize);
+            return {
+              text: text.textContent,
+              isHidden: own.top >= part.bottom,
+              isCut: text.scrollWidth > text.clientWidth,
+              em: own.width / em,
+            };
+          }),
+        );
+        for (const { text, isHidden, isCut, em } of parts) {
+          if (text === '') continue;
+          seen[isHidden ? 'hidden' : isCut ? 'cut' : 'whole']++;
+          assert.ok(isHidden || !isCut || em > 1.9, `${em} em are left of ${text}`);
+        }
+        if (presses % 4 === 3) await picture(ada, `paths-${presses}`);
+        await ada.keyboard.press('ArrowLeft');
+      }
+      for (const [what, count] of Object.entries(seen)) assert.ok(count > 0, `some are ${what}`);
+    },
+    { git: true },
+  );
+});
