@@ -712,7 +712,8 @@ export function newEntry(workbench: Workbench, kind: 'file' | 'directory'): void
   layout.show('files');
   // Of a folder that is not open yet the entries come first.
   layout.wantsFocus.value = 'coming';
-  void tree.beginNew(tree.folderOfFocus, kind).finally(() => layout.leave('coming'));
+  const isWanted = (): boolean => layout.wantsFocus.value === 'coming';
+  void tree.beginNew(tree.folderOfFocus, kind, isWanted).finally(() => layout.leave('coming'));
 }
 
 /** Who is alone here is followed at once; of several one is chosen. */

@@ -232,3 +232,33 @@ test('a message that is acted on or dismissed gives the focus back to where it c
     assert.ok(await tree.evaluate(hasFocus), 'after Dismiss by the pointer');
   }),
 );
+
+test('who goes from the field of the search into results that go away is in the field again', { skip: noBrowser }, () =>
+  withWorkbench({ 'a.txt': 'alpha\n' }, async ({ page }) => {
+    const ada = await page({ name: 'Ada' });
+    await ada.keyboard.press('Control+Shift+f');
+    const field = ada.getByRole('textbox', { name: 'Search text' });
+    const results = ada.getByRole('tree', { name: 'Results' });
+    await ada.keyboard.type('alpha');
+    await results.waitFor();
+    // Those of the search before stand there until the next one has found something, or nothing.
+    await ada.keyboard.type(' and nothing');
+    await ada.keyboard.press('ArrowDown');
+    assert.equal(await results.evaluate((one) => one === document.activeElement), true);
+    await ada.getByRole('status').filter({ hasText: 'No results' }).waitFor();
+    await eventually(async () => assert.equal(await field.evaluate((one) => one === document.activeElement), true));
+  }),
+);
+
+test('each row of the tree says how many are in its folder, also where others come and go below it', { skip: noBrowser }, () =>
+  withWorkbench({ 'a.txt': '', 'b.txt': '' }, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada' });
+    const sizes = (): Promise<(string | null)[]> =>
+      ada.locator('.tree [role=treeitem]').evaluateAll((rows) => rows.map((row) => row.getAttribute('aria-setsize')));
+    await eventually(async () => assert.deepEqual(await sizes(), ['2', '2']));
+    writeFileSync(path.join(root, 'c.txt'), '');
+    await eventually(async () => assert.deepEqual(await sizes(), ['3', '3', '3']));
+    rmSync(path.join(root, 'b.txt'));
+    await eventually(async () => assert.deepEqual(await sizes(), ['2', '2']));
+  }),
+);

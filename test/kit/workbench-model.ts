@@ -188,6 +188,8 @@ export class WorkbenchModel {
       await this.#leaveTerminal(looker);
     }
     await this.#atRest();
+    // A field for a name comes when its folder is listed: that waited for the link.
+    for (const looker of this.#lookers) await this.#leaveOverlay(looker);
     const truth = await this.#truth();
     this.#checkWords(truth);
     for (const looker of this.#lookers) {
@@ -526,8 +528,9 @@ export class WorkbenchModel {
         const buttons = page.locator('.toast button').filter({ hasNotText: /for good/ });
         const many = await buttons.count();
         if (many === 0) return;
-        if (await this.#focus(looker, buttons.nth(random.below(many)))) await this.#keys(looker, 'Enter');
-        return;
+        if (!(await this.#focus(looker, buttons.nth(random.below(many))))) return;
+        this.#tell(await page.evaluate(() => document.activeElement?.closest('.toast')?.textContent ?? 'it is gone'));
+        return this.#keys(looker, 'Enter');
       }
       case 'look at keys':
         await this.#command(looker, 'Keys');
@@ -692,7 +695,11 @@ export class WorkbenchModel {
         const { link } = await page.evaluate(seenNow);
         assert.match(link, /^Live/);
       }
-      for (const { client } of this.#clients) assert.ok(client.provider.synced || client.closes.at(-1) === 4404, 'Cyd is linked');
+      for (const { path: at, client } of this.#clients)
+        assert.ok(
+          client.provider.synced || client.closes.at(-1) === (this.#folders().includes(at) ? 4415 : 4404),
+          `Cyd is linked to ${at}: ${client.closes.join(' ')}; ${this.#last()}`,
+        );
       const { documents } = await this.#client.call('documents.list', {});
       for (const { path: at, state } of documents) assert.match(state, /saved|deleted/, at);
     }, BACK_WITHIN_MS);

@@ -190,6 +190,8 @@ function Tree() {
             path={node.path}
             top={(start + index) * rowHeight}
             expanded={node.expanded}
+            ignored={node.ignored}
+            {...model.siblingPosition(node)}
             focused={node === focused}
             selected={tree.selected.value.has(node.path)}
             editing={editing?.row === node}
@@ -201,18 +203,22 @@ function Tree() {
   );
 }
 
+/** What is not a prop of it does not draw a row again when it changes, unless it is a signal. */
 interface RowProps {
   node: TreeNode;
   path: string;
   top: number;
   expanded: boolean;
+  ignored: boolean;
+  position: number;
+  size: number;
   focused: boolean;
   selected: boolean;
   editing: boolean;
   drop: boolean;
 }
 
-function Row({ node, path, top, expanded, focused, selected, editing, drop }: RowProps) {
+function Row({ node, path, top, expanded, ignored, position, size, focused, selected, editing, drop }: RowProps) {
   const workbench = useWorkbench();
   const { tree, git, presence, files } = workbench;
   const folder = node.kind === 'directory';
@@ -221,7 +227,6 @@ function Row({ node, path, top, expanded, focused, selected, editing, drop }: Ro
   const touched = useComputed(() => folder && git.touched.value.has(node.path));
   const people = useComputed(() => presence.byPath.value.get(node.path));
   const writable = !workbench.readOnly.value;
-  const { position, size } = tree.model.siblingPosition(node);
   const status = letter.value;
   const open = (event: MouseEvent): void => {
     if (event.ctrlKey || event.metaKey) return tree.select(path, true);
@@ -233,7 +238,7 @@ function Row({ node, path, top, expanded, focused, selected, editing, drop }: Ro
   };
   return (
     <div
-      class={`tr${status === undefined ? '' : ` ${status}`}${selected ? ' on' : ''}${focused ? ' cur' : ''}${node.ignored ? ' ignored' : ''}${drop ? ' drop' : ''}`}
+      class={`tr${status === undefined ? '' : ` ${status}`}${selected ? ' on' : ''}${focused ? ' cur' : ''}${ignored ? ' ignored' : ''}${drop ? ' drop' : ''}`}
       id={rowId(node)}
       role="treeitem"
       aria-level={node.depth + 1}

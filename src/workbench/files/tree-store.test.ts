@@ -100,6 +100,16 @@ test('who goes into a folder that is being listed comes there, and of two names 
   assert.equal(tree.editing.value?.what, 'rename');
 });
 
+test('who goes on elsewhere while a folder is listed is asked for no name of a new file in it', async () => {
+  const { tree, rows, answer } = await treeWithFolder();
+  let isWaiting = true;
+  const begun = tree.beginNew('many', 'file', () => isWaiting);
+  isWaiting = false;
+  await answer('many', ['loan.py']);
+  await begun;
+  assert.deepEqual([tree.editing.value, rows()], [undefined, ['many', 'many/loan.py']]);
+});
+
 /** A sidecar whose answers come when the test says so. */
 function slowClient(): {
   client: WorkbenchClient;

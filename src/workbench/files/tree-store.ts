@@ -227,12 +227,13 @@ export class TreeStore {
     this.focused.value = to;
   }
 
-  async beginNew(folder: string, kind: 'file' | 'directory'): Promise<void> {
+  /** `isWanted`: asked when the folder is listed; nothing begins where who wanted it has gone on meanwhile. */
+  async beginNew(folder: string, kind: 'file' | 'directory', isWanted = (): boolean => true): Promise<void> {
     this.endEditing();
     this.#begun += 1;
     const mine = this.#begun;
     if (folder !== '') await this.expand(folder);
-    if (mine !== this.#begun) return;
+    if (mine !== this.#begun || !isWanted()) return;
     const row = this.model.insertDraft(folder, kind);
     if (row === undefined) return;
     this.editing.value = { what: 'new', kind, folder, row };

@@ -1,5 +1,5 @@
 import type { Signal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { fileKind } from '../documents/file-kinds.ts';
 import { nameOf } from '../file-paths.ts';
 import { NamedPath } from '../named-path.tsx';
@@ -246,6 +246,14 @@ function Results() {
   const { value: rows } = search.rows;
   const focused = Math.min(search.focused.value, Math.max(rows.length - 1, 0));
   const { start, end } = virtualWindow(scroll.top, scroll.height, rowHeight, rows.length);
+  // Who is in results that go away goes on where they were asked for.
+  const isIn = useRef(false);
+  useLayoutEffect(() => {
+    const { activeElement, body } = document;
+    if (rows.length > 0 || !isIn.current) return;
+    isIn.current = false;
+    if (activeElement === null || activeElement === body) document.querySelector<HTMLElement>('[aria-label="Search text"]')?.focus();
+  }, [rows.length === 0]);
   useEffect(() => {
     const { current: box } = scroll.box;
     if (box !== null && rows.length > 0) box.scrollTop = scrollToShow(box.scrollTop, box.clientHeight, focused * rowHeight, rowHeight);
@@ -301,6 +309,8 @@ function Results() {
       tabIndex={0}
       ref={scroll.box}
       onKeyDown={onKeyDown}
+      onFocusIn={() => (isIn.current = true)}
+      onFocusOut={({ relatedTarget }) => (isIn.current = !(relatedTarget instanceof Element))}
     >
       <div class="rows" role="none" style={{ height: `${rows.length * rowHeight}px` }}>
         {rows.slice(start, end).map((row, index) => (
