@@ -6,6 +6,7 @@ import { boundedSize } from '../contract/bound.ts';
 import { type HubAgentInfo, type HubAuditEntry, type HubOperations, type HubTaskInfo, taskPriorities } from '../contract/hub-operations.ts';
 import { createBell } from '../core/bell.ts';
 import type { PeerCallOptions } from '../core/peer.ts';
+import { passBytes, passItems } from './agent-answer.ts';
 import type { AgentRegistry } from './agent-registry.ts';
 import type { Fleet, FleetNews } from './fleet.ts';
 import { assignFrame, detailOf, infoOf, MAX_TASK_BYTES } from './task-frames.ts';
@@ -104,12 +105,11 @@ export function implementHub({
     },
     'agents.call': async ({ agent, operation, input, timeoutMs }, call) => {
       const answer = fleet.call(agent, operation, input, { ...callOptions(call, timeoutMs), stream: true, body: call.body });
-      for await (const item of answer.items) await call.emit(item);
-      return { output: await answer.result };
+      return { output: await passItems(answer, operation, (item) => call.emit(item)) };
     },
-    'agents.read': ({ agent, operation, input, timeoutMs }, call) => {
+    'agents.read': async ({ agent, operation, input, timeoutMs }, call) => {
       const answer = fleet.call(agent, operation, input, { ...callOptions(call, timeoutMs), stream: true });
-      return { head: {}, bytes: bytesOf(answer.bytes, answer.result) };
+      return { head: {}, bytes: await passBytes(answer, operation) };
     },
     'tasks.create': async ({ tasks }, { caller }) => {
       const requests = tasks.map((task) => ({ id: newTaskId(), request: requestOf(task, now()), by: caller.name }));
@@ -331,13 +331,6 @@ function requestOf(task: AskedTask, now: number): TaskRequest {
 
 function callOptions({ signal }: Call, timeoutMs: number | undefined): PeerCallOptions {
   return { signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
-}
-
-/** The bytes, and then what went wrong, if anything did. */
-async function* bytesOf(bytes: AsyncIterable<Uint8Array>, result: Promise<unknown>): AsyncGenerator<Uint8Array> {
-  result.catch(() => {});
-  yield* bytes;
-  await result;
 }
 
 function entryOf({ sequence, at, task, event, state, fence }: AuditEntry): HubAuditEntry {

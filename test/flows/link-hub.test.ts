@@ -105,6 +105,44 @@ test('over HTTP an agent is called with a JSON body, or with bytes that go up to
     }),
   ));
 
+test('bytes of an agent that nobody reads are not sent for ever: whoever asks after that is answered', () =>
+  withHub((running) =>
+    withLink(running, { allow: 'read' }, async () => {
+      const input = { path: 'a', length: 5_000_000 };
+      const facts = Array.from({ length: 100 }, () =>
+        running.client.call('agents.read', { agent: 'probe', operation: 'bytes.out', input } as never),
+      );
+      await Promise.allSettled(facts);
+      const asked = { agent: 'probe', operation: 'echo.unary', input: { text: 'still there' } };
+      const { output } = (await running.client.call('agents.call', asked as never)) as { output: unknown };
+      assert.deepEqual(output, { text: 'still there', who: 'Hub' });
+    }),
+  ));
+
+test('bytes of an agent come by agents.read and items by agents.call; the other way round is refused and not waited for', () =>
+  withHub((running) =>
+    withLink(running, { allow: 'read' }, async () => {
+      const read = async (operation: string, input: object): Promise<number> => {
+        let length = 0;
+        const { bytes } = await running.client.download('agents.read', { agent: 'probe', operation, input } as never);
+        for await (const chunk of bytes) length += chunk.length;
+        return length;
+      };
+      const called = (operation: string, input: object): Promise<unknown> =>
+        running.client.call('agents.call', { agent: 'probe', operation, input } as never);
+      const long = { path: 'a', length: 5_000_000 };
+      assert.equal(await read('bytes.out', long), 5_000_000);
+      assert.equal(await read('bytes.out', { path: 'a', length: 0 }), 0);
+      await assert.rejects(read('bytes.out', { path: 'missing' }), { reason: 'FILE_NOT_FOUND', message: 'There is no such file.' });
+      await assert.rejects(called('bytes.out', long), { reason: 'BAD_INPUT', message: /bytes.out answers with bytes.*agents.read/ });
+      assert.equal(((await called('items.count', { to: 1000 })) as { items: unknown[] }).items.length, 1000);
+      await assert.rejects(read('items.count', { to: 1000, padding: 10_000 }), {
+        reason: 'BAD_INPUT',
+        message: /items.count answers with items.*agents.call/,
+      });
+    }),
+  ));
+
 test('a hub that restarts is found again', () =>
   withHub((running) =>
     withLink(running, {}, async ({ link }) => {
