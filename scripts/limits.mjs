@@ -1288,6 +1288,14 @@ export const limitParts = [
         ['src/hub/operations.test.ts', 'who looks on hears of very much at once in pieces, each of which an answer can be'],
       ),
       constant(
+        'agents that are looked at in one turn of the event loop',
+        'src/hub/operations.ts',
+        'AGENTS_AT_ONCE',
+        'count',
+        'others get their turn in between',
+        ['src/hub/operations.test.ts', 'a list is whole, and holds nobody up'],
+      ),
+      constant(
         'a list of tasks, and an audit',
         'src/hub/operations.ts',
         'MAX_LIST_BYTES',

@@ -24,7 +24,10 @@ interface AgentRow {
   name: string;
   capabilities: string;
   created: number;
+  secrets: number;
 }
+
+const KNOWN = 'SELECT agents.*, (SELECT count(*) FROM secrets WHERE agent = agents.id) AS secrets FROM agents';
 
 const SCHEMA_VERSION = 1;
 
@@ -161,26 +164,21 @@ export class AgentRegistry {
   }
 
   get(agent: string): KnownAgent | undefined {
-    const row = this.#sql('SELECT * FROM agents WHERE id = ?').get(agent) as AgentRow | undefined;
-    return row === undefined ? undefined : this.#known(row);
+    const row = this.#sql(`${KNOWN} WHERE id = ?`).get(agent) as AgentRow | undefined;
+    return row === undefined ? undefined : knownOf(row);
   }
 
-  list(): KnownAgent[] {
-    return (this.#sql('SELECT * FROM agents ORDER BY id').all() as unknown as AgentRow[]).map((row) => this.#known(row));
+  get count(): number {
+    return (this.#sql('SELECT count(*) AS count FROM agents').get() as { count: number }).count;
+  }
+
+  /** By id: so many of those after one, or all. */
+  list(after = '', limit = -1): KnownAgent[] {
+    return (this.#sql(`${KNOWN} WHERE id > ? ORDER BY id LIMIT ?`).all(after, limit) as unknown as AgentRow[]).map(knownOf);
   }
 
   close(): void {
     this.#database.close();
-  }
-
-  #known(row: AgentRow): KnownAgent {
-    return {
-      id: row.id,
-      name: row.name,
-      capabilities: JSON.parse(row.capabilities) as string[],
-      createdAt: row.created,
-      secrets: this.#secretsOf(row.id).length,
-    };
   }
 
   /** The oldest first. */
@@ -219,4 +217,8 @@ export class AgentRegistry {
     if (statement === undefined) this.#statements.set(text, (statement = this.#database.prepare(text)));
     return statement;
   }
+}
+
+function knownOf({ id, name, capabilities, created, secrets }: AgentRow): KnownAgent {
+  return { id, name, capabilities: JSON.parse(capabilities) as string[], createdAt: created, secrets };
 }

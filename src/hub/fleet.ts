@@ -19,6 +19,8 @@ const LONGEST_REAP_MS = 5000;
 /** Between two commits that remove tasks, ms. */
 const FORGET_PAUSE_MS = 5;
 const NEWS_MS = 250;
+/** Of agents that changed, so many are looked at in one turn of the event loop. */
+const AGENTS_AT_ONCE = 200;
 /**
  * Shares of a lease: how often agents speak at most, and how long they wait for an answer. They stop work at nine tenths, so one that finds its
  * connection dead has time to come back.
@@ -329,8 +331,9 @@ export class Fleet {
     return this.#dependencies.bus.subscribe(NEWS, (news) => listener(news as FleetNews));
   }
 
-  agents(): HubAgentInfo[] {
-    return this.#dependencies.registry.list().map(({ id }) => this.#infoOf(id));
+  /** By id: so many of those after one, or all. */
+  agents(after?: string, limit?: number): HubAgentInfo[] {
+    return this.#dependencies.registry.list(after, limit).map((known) => this.#infoOf(known.id, known));
   }
 
   /** Says to all when to come back, and ends the connections. */
@@ -506,9 +509,8 @@ export class Fleet {
     socket.close(hubCloseCodes.auth, error);
   }
 
-  #infoOf(id: string): HubAgentInfo {
-    const { registry, store } = this.#dependencies;
-    const known = registry.get(id);
+  #infoOf(id: string, known = this.#dependencies.registry.get(id)): HubAgentInfo {
+    const { store } = this.#dependencies;
     const session = this.#sessions.get(id);
     const left = this.#left.get(id);
     const isStale = (session?.silentMs ?? 0) > this.#options.heartbeatMs + this.#options.pongTimeoutMs;
@@ -531,17 +533,17 @@ export class Fleet {
     };
   }
 
-  #tellSoon(): void {
+  #tellSoon(ms = NEWS_MS): void {
     if (this.#stopped) return;
     this.#newsTimer ??= this.#dependencies.timers.set(() => {
       this.#newsTimer = undefined;
-      const news: FleetNews = {
-        agents: [...this.#changedAgents].map((id) => this.#infoOf(id)),
-        tasks: [...this.#changedTasks.values()],
-      };
-      this.#changedAgents.clear();
+      const agents = [...this.#changedAgents.values().take(AGENTS_AT_ONCE)];
+      for (const id of agents) this.#changedAgents.delete(id);
+      const news: FleetNews = { agents: agents.map((id) => this.#infoOf(id)), tasks: [...this.#changedTasks.values()] };
       this.#changedTasks.clear();
       this.#dependencies.bus.publish(NEWS, news);
-    }, NEWS_MS);
+      // Of a whole fleet that went the others get their turn in between.
+      if (this.#changedAgents.size > 0) this.#tellSoon(0);
+    }, ms);
   }
 }

@@ -1,6 +1,8 @@
 // What a hub reads and builds for one call: no more than is shown, and never all at once.
 import assert from 'node:assert/strict';
-import { mock, test } from 'node:test';
+import { describe, mock, test } from 'node:test';
+import { eventually } from '../../test/kit/eventually.ts';
+import { longestTurn, threadMs } from '../../test/kit/loop-hold.ts';
 import { taskRequest } from '../../test/kit/task-request.ts';
 import { call } from '../../test/kit/workspace-harness.ts';
 import type { HubOperations } from '../contract/hub-operations.ts';
@@ -17,6 +19,8 @@ import { TaskLogs } from './task-logs.ts';
 const MEGABYTE = 1_000_000;
 
 interface Scene {
+  registry: AgentRegistry;
+  fleet: Fleet;
   store: SqliteTaskStore;
   bus: InProcessBus;
   operations: Implementations<HubOperations>;
@@ -39,7 +43,7 @@ async function scene(run: (scene: Scene) => Promise<void>): Promise<void> {
     await store.apply([{ task: id, event: { type: 'complete', agent: `for-${id}`, fence: 1, result, report: null } }]);
   };
   try {
-    await run({ store, bus, operations, done });
+    await run({ registry, fleet, store, bus, operations, done });
   } finally {
     fleet.stop(1);
     bus.close();
@@ -196,3 +200,51 @@ test('who looks on hears of very much at once in pieces, each of which an answer
     for (const news of heard) assert.ok(JSON.stringify(news).length < 3 * MEGABYTE && news.tasks.length + news.agents.length <= 500);
     assert.ok(turns >= heard.length - 1, `${turns} turns for ${heard.length} pieces`);
   }));
+
+describe('of a fleet of thousands', () => {
+  const COUNT = 5000;
+  const ids = Array.from({ length: COUNT }, (_, at) => `agent-${String(at).padStart(5, '0')}`);
+
+  const withFleet = (run: (scene: Scene) => Promise<void>): Promise<void> =>
+    scene(async (made) => {
+      for (const id of ids) made.registry.register(id);
+      await run(made);
+    });
+
+  test('a list is whole, and holds nobody up', () =>
+    withFleet(async ({ operations }) => {
+      let agents: { id: string; secrets: number }[] = [];
+      const longest = await longestTurn(async () => ({ agents } = await operations['agents.list']({}, call())));
+      assert.deepEqual(
+        agents.map(({ id }) => id),
+        ids,
+      );
+      assert.ok(agents.every(({ secrets }) => secrets === 1));
+      assert.ok(longest < 50, `${longest} ms`);
+    }));
+
+  test('the number is known without going through them', () =>
+    withFleet(async ({ operations }) => {
+      const at = threadMs();
+      const { agents } = await operations['hub.info']({}, call());
+      assert.deepEqual(agents, { known: COUNT, online: 0 });
+      const took = threadMs() - at;
+      assert.ok(took < 20, `${took} ms`);
+    }));
+
+  test('who looks on hears of all that change at once, and others have their turn in between', () =>
+    withFleet(async ({ fleet }) => {
+      const heard: string[] = [];
+      const stop = fleet.follow(({ agents }) => heard.push(...agents.map(({ id }) => id)));
+      try {
+        const longest = await longestTurn(async () => {
+          for (const id of ids) fleet.agentChanged(id);
+          await eventually(() => assert.equal(heard.length, COUNT));
+        });
+        assert.deepEqual(heard, ids);
+        assert.ok(longest < 50, `${longest} ms`);
+      } finally {
+        stop();
+      }
+    }));
+});

@@ -23,6 +23,8 @@ const MISSED = 'More changed than waits for one who does not read: list agents a
 /** Of a list so many tasks are read at once, of so much text, characters; then others get their turn. */
 const LISTED_AT_ONCE = 50;
 const LISTED_LENGTH_AT_ONCE = 4 * 1024 * 1024;
+/** Of all agents so many are looked at in one turn of the event loop. */
+const AGENTS_AT_ONCE = 200;
 /** Of the audit so much is read at once, characters of JSON; one entry comes whole. */
 const AUDITED_AT_ONCE = 4 * 1024 * 1024;
 /** A list, or an audit, ends when it takes so much: half of what an answer may take. Who asks goes on there. */
@@ -72,10 +74,18 @@ export function implementHub({
     'hub.info': () => ({
       version,
       uptimeMs: Math.round(monotonic() - startedAt),
-      agents: { known: registry.list().length, online: fleet.online },
+      agents: { known: registry.count, online: fleet.online },
       tasks: store.counts(),
     }),
-    'agents.list': () => ({ agents: fleet.agents() }),
+    'agents.list': async (_input, { signal }) => {
+      const agents: HubAgentInfo[] = [];
+      for (;;) {
+        const some = fleet.agents(agents.at(-1)?.id, AGENTS_AT_ONCE);
+        agents.push(...some);
+        if (some.length < AGENTS_AT_ONCE) return { agents };
+        await nextTurn(signal);
+      }
+    },
     'agents.enrol': ({ agent, expiresInS }) => {
       const expires = now() + expiresInS * 1000;
       return { token: registry.enrol(agent, expires), expires };
