@@ -1407,6 +1407,10 @@ export const limitParts = [
         'test/flows/hub-limits.test.ts',
         'of what the program of a task writes the end is kept, and of tasks those that wrote last',
       ]),
+      constant('of these together', 'src/hub/task-logs.ts', 'MAX_TOGETHER_LENGTH', 'characters', 'those that wrote last stay', [
+        'src/hub/task-logs.test.ts',
+        '64 Mi characters are kept, of those that wrote last',
+      ]),
       constant('held tasks in memory', 'src/hub/sqlite-task-store.ts', 'KNOWN_HELD', 'count', 'further ones are read from the disk', [
         'src/hub/sqlite-task-store.test.ts',
         'of more than ten thousand tasks that are held those that were used last are in memory, and the others on the disk',

@@ -144,3 +144,45 @@ test('who goes on after what he read of a hub that was started anew since misses
   );
   assert.deepEqual(after.after('t', (after.after('t', 0).at(-1) as { sequence: number }).sequence), []);
 });
+
+describe('of all logs together', () => {
+  const MIB = 1024 * 1024;
+  const full = (): { logs: TaskLogs; write: (task: string, text: string) => void; lengthOf: (task: string) => number } => {
+    const logs = new TaskLogs(new InProcessBus(nodeTimers));
+    let offset = 0;
+    const write = (task: string, text: string): void => {
+      logs.add(task, { task_id: task, stream: 'stdout', generation: 1, offset, text, bytes: text.length });
+      offset += text.length;
+    };
+    const lengthOf = (task: string): number => logs.after(task, 0).reduce((sum, { text }) => sum + text.length, 0);
+    return { logs, write, lengthOf };
+  };
+  const piece = '.'.repeat(MIB / 16);
+  const ids = Array.from({ length: 200 }, (_, at) => `t${at}`);
+
+  test('64 Mi characters are kept, of those that wrote last', () => {
+    const { write, lengthOf } = full();
+    for (const id of ids) for (let count = 0; count < 16; count++) write(id, piece);
+    assert.deepEqual(
+      ids.map(lengthOf),
+      ids.map((_, at) => (at < 200 - 64 ? 0 : MIB)),
+    );
+    write('t140', piece);
+    write('new', piece);
+    assert.deepEqual(['t136', 't137', 't140', 't199', 'new'].map(lengthOf), [0, MIB, MIB, MIB, MIB / 16]);
+  });
+
+  test('what is followed stays the longest, but not without end; what is forgotten makes room', () => {
+    const { logs, write, lengthOf } = full();
+    const stops = ['t0', 't1'].map((id) => logs.follow(id, () => {}));
+    for (const id of ids.slice(0, 100)) for (let count = 0; count < 16; count++) write(id, piece);
+    assert.deepEqual(['t0', 't1', 't2', 't37', 't38', 't99'].map(lengthOf), [MIB, MIB, 0, 0, MIB, MIB]);
+    stops.push(...ids.map((id) => logs.follow(id, () => {})));
+    for (const id of ids.slice(100)) for (let count = 0; count < 16; count++) write(id, piece);
+    assert.deepEqual(['t0', 't135', 't136', 't199'].map(lengthOf), [0, 0, MIB, MIB]);
+    logs.forget('t199');
+    for (let count = 0; count < 16; count++) write('more', piece);
+    assert.deepEqual(['t136', 't198', 't199', 'more'].map(lengthOf), [MIB, MIB, 0, MIB]);
+    for (const stop of stops) stop();
+  });
+});

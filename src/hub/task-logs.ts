@@ -7,6 +7,8 @@ const MAX_LOG_LENGTH = 1024 * 1024;
 const MIN_PIECE_LENGTH = 100;
 /** Of the tasks whose output came last, so many are kept. */
 const MAX_LOGS = 1000;
+/** Of all of them together, characters, as they are counted. */
+const MAX_TOGETHER_LENGTH = 64 * 1024 * 1024;
 /** In place of what is no UTF-8. */
 const REPLACED = '\uFFFD';
 
@@ -33,7 +35,10 @@ const ofLog = (task: string): string => `log.${task}`;
 
 /** What the programs of tasks wrote, the end of it, in memory: it is for those who look on; results are kept elsewhere. */
 export class TaskLogs {
+  /** The one that was written last is last. */
   readonly #logs = new Map<string, TaskLog>();
+  /** Of all that is kept, as it is counted. */
+  #length = 0;
   readonly #bus: Bus;
   readonly #now: () => number;
 
@@ -55,13 +60,20 @@ export class TaskLogs {
     log.known.set(stream, { generation, bytes: end });
     const fresh = offset < known ? textFrom(text, bytes, known - offset) : { text, at: 0 };
     if (fresh.text === '') return;
+    const lengthBefore = log.length;
     log.entries.push({ sequence: log.next++, stream, offset: offset + fresh.at, text: fresh.text, generation });
     log.length += lengthOf(fresh.text);
     while (log.length > MAX_LOG_LENGTH && log.entries.length > 1) log.length -= lengthOf(log.entries.shift()?.text ?? '');
+    this.#length += log.length - lengthBefore;
     this.#bus.publish(ofLog(task), null);
     for (const other of this.#logs.keys()) {
-      if (this.#logs.size <= MAX_LOGS) break;
-      if (!this.#bus.listened(ofLog(other))) this.#logs.delete(other);
+      if (this.#logs.size <= MAX_LOGS && this.#length <= MAX_TOGETHER_LENGTH) return;
+      if (other !== task && !this.#bus.listened(ofLog(other))) this.#drop(other);
+    }
+    // Those that are followed are too much by themselves: who reads along has had most of what goes.
+    for (const other of this.#logs.keys()) {
+      if (this.#length <= MAX_TOGETHER_LENGTH) return;
+      this.#drop(other);
     }
   }
 
@@ -73,8 +85,13 @@ export class TaskLogs {
 
   /** The task is no more: nothing of it is kept, and who follows is woken. */
   forget(task: string): void {
-    this.#logs.delete(task);
+    this.#drop(task);
     this.#bus.publish(ofLog(task), null);
+  }
+
+  #drop(task: string): void {
+    this.#length -= this.#logs.get(task)?.length ?? 0;
+    this.#logs.delete(task);
   }
 
   /** Returns the way to stop. */
