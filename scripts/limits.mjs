@@ -1423,6 +1423,14 @@ export const limitParts = [
         'src/hub/sqlite-task-store.test.ts',
         'of large tasks that are held no more than 32 Mi characters are in memory, and each is told whole',
       ]),
+      constant(
+        'tasks that are granted in one commit',
+        'src/hub/sqlite-task-store.ts',
+        'GRANTED_AT_ONCE',
+        'count',
+        'others get their turn in between',
+        ['src/hub/fleet.test.ts', 'agents that have room for thousands of tasks get them all, some hundreds in a turn of the event loop'],
+      ),
       constant('due tasks in one commit', 'src/hub/sqlite-task-store.ts', 'REAPED_AT_ONCE', 'count', 'others get their turn in between', [
         'src/hub/sqlite-task-store.test.ts',
         'of many due tasks a thousand are seen to in a commit, and others get their turn before the rest',

@@ -446,6 +446,23 @@ test('an agent that has room for many large tasks gets them all, a few in a turn
     assert.ok(most <= 2, `${most} in one turn`);
   }));
 
+test('agents that have room for thousands of tasks get them all, some hundreds in a turn of the event loop', () =>
+  scene(async (hub) => {
+    const ids = Array.from({ length: 1200 }, (_, n) => `t${n}`);
+    await hub.store.enqueue(ids.map((id) => ({ id, request: taskRequest(), by: 'me' })));
+    const agents = await Promise.all(['one', 'other'].map((id) => hub.join(id, { credit: 600 })));
+    const told = (): unknown[] =>
+      agents.flatMap(({ frames }) => frames.filter(({ type }) => type === 'task_assign').map(({ task_id: id }) => id));
+    const turns: number[] = [];
+    while (told().length < ids.length && turns.length < 1000) {
+      await new Promise((resolve) => setImmediate(resolve));
+      turns.push(told().length);
+    }
+    assert.deepEqual([told().length, new Set(told())], [ids.length, new Set(ids)]);
+    const most = Math.max(...turns.map((count, at) => count - (turns[at - 1] ?? 0)));
+    assert.ok(most <= 500, `${most} in one turn`);
+  }));
+
 test('of many large tasks one agent after the other gets one, and who has most room is not served before them all', () =>
   scene(async (hub) => {
     const text = 'x'.repeat(2 * 1024 * 1024);

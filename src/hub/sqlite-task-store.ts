@@ -27,6 +27,8 @@ import { isEnded, isHeld, newTask, nextTimeOf, transition } from './transition.t
 const ACCEPT_MS = 10_000;
 /** So many due tasks are seen to in one commit; between two, others get their turn. */
 const REAPED_AT_ONCE = 1000;
+/** So many tasks are granted in one commit; what a fleet that comes back gets takes seconds in all. */
+const GRANTED_AT_ONCE = 500;
 /** Tasks that are granted, or whose time has come, are read in one commit until they take so much, characters of JSON; then others get their turn. */
 const READ_AT_ONCE = 4 * 1024 * 1024;
 /** Of the tasks that agents hold, so many are kept in memory, of so many characters of JSON together: progress and renewals then read nothing. */
@@ -226,6 +228,8 @@ export class SqliteTaskStore implements TaskStore {
   ): Promise<{ agent: string; task: TaskBrief }[]> {
     const { granted, isAll } = await this.#commits.ask(() => {
       const now = this.#now();
+      let left = GRANTED_AT_ONCE;
+      const isMuch = this.#untilMuchIsRead();
       const grant = (id: string, agent: string): TaskBrief | undefined => {
         // Its deadline is over, and nobody has seen to that yet. The column alone is asked: a large task is not to be read twice.
         const { due, large } = this.#sql(DUE_AND_LARGE).get(id) as { due: number | null; large: number | null };
@@ -234,9 +238,10 @@ export class SqliteTaskStore implements TaskStore {
         if (!applied.ok) return undefined;
         // It is read when its agent is told.
         this.#readLength += large ?? 0;
+        left--;
         return applied.task;
       };
-      return this.#ready.share(claims, grant, this.#untilMuchIsRead());
+      return this.#ready.share(claims, grant, () => left <= 0 || isMuch());
     });
     if (!isAll) more?.();
     return granted;
