@@ -59,6 +59,44 @@ describe('of a long list of which nothing is what it should be', () => {
   });
 });
 
+describe('an object of which nothing is asked is not gone through', () => {
+  const outcome = { task_id: 'a', generation: 1 };
+  const large = (): { object: object; looked: () => number } => {
+    let looked = 0;
+    const key = { enumerable: true, get: () => ++looked };
+    const object = Object.defineProperties({}, Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`key-${at}`, key])));
+    return { object, looked: () => looked };
+  };
+  for (const [name, read, frame, field] of [
+    ['a result', readAgentFrame, { type: 'task_complete', ...outcome }, 'result'],
+    ['what happened', readAgentFrame, { type: 'task_progress', task_id: 'a' }, 'execution_event'],
+    ['the report of a result', readAgentFrame, { type: 'task_complete', ...outcome }, 'verification_report'],
+    ['the report of a failure', readAgentFrame, { type: 'task_failed', ...outcome }, 'verification_report'],
+    ['what is known of a task', readHubFrame, assignment, 'metadata'],
+  ] as const)
+    test(name, () => {
+      const { object, looked } = large();
+      const told = parsed(read, { ...frame, [field]: object });
+      assert.ok('frame' in told);
+      assert.equal(looked(), 0);
+      assert.deepEqual(fields(parsed(read, { ...frame, [field]: ['none'] })), [field]);
+      assert.ok('frame' in parsed(read, { ...frame, [field]: null }));
+    });
+
+  test('what an agent uses, and how near a limit it is', () => {
+    for (const [read, type] of [
+      [readAgentFrame, 'resource_report'],
+      [readHubFrame, 'rate_limit_warning'],
+    ] as const) {
+      const { object, looked } = large();
+      Object.defineProperty(object, 'type', { value: type, enumerable: true });
+      const told = parsed(read, object);
+      assert.ok('frame' in told);
+      assert.equal(looked(), 0);
+    }
+  });
+});
+
 test('a list of a frame says where it is wrong, and passes what it does not know', () => {
   const held = [
     { task_id: 'a', generation: 1, state: null, more: 1 },
