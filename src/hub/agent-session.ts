@@ -331,8 +331,12 @@ export class AgentSession {
           return this.send({ type: 'task_reassign', task_id: frame.task_id });
         }
         this.#held.set(task.id, task.fence);
-        await this.#apply(task.id, { type: 'accept', agent, fence: task.fence, leaseUntil: this.#leaseEnd() });
-        return this.send({ type: 'task_continue', task_id: task.id, generation: task.fence });
+        const applied = await this.#apply(task.id, { type: 'accept', agent, fence: task.fence, leaseUntil: this.#leaseEnd() });
+        if (applied.ok) return this.send({ type: 'task_continue', task_id: task.id, generation: task.fence });
+        // It was taken from it by what was asked of the store right before.
+        this.#letGo(task.id, task.fence);
+        this.send({ type: 'task_reassign', task_id: task.id, ...this.#generation(task.fence) });
+        return this.#dependencies.hasRoom();
       }
       case 'state_report': {
         const task = this.#dependencies.store.get(frame.task_id);

@@ -317,6 +317,27 @@ test('what an agent told a later hub of is offered to it again within a second, 
   }, clock);
 });
 
+test('who asks whether it may go on as its task is taken from it hears that it may not', () =>
+  scene(async (hub) => {
+    const agent = await hub.join('one');
+    await hub.create('t');
+    await hub.is('t', 'offered');
+    agent.say({ type: 'task_accepted', task_id: 't', generation: 1 });
+    await hub.is('t', 'running');
+    // What was asked of the store before it in the same turn of the event loop counts.
+    const taken = hub.store.apply([{ task: 't', event: { type: 'cancel', by: 'me', reason: '', cancelBy: 0 } }]);
+    agent.say({ type: 'task_recovering', task_id: 't', generation: 1 });
+    assert.deepEqual(
+      (await taken).map(({ ok }) => ok),
+      [true],
+    );
+    await eventually(() => assert.equal(agent.frames.filter(({ type }) => type === 'task_reassign').length, 1), 2000);
+    assert.equal(agent.frames.filter(({ type }) => type === 'task_continue').length, 0);
+    // Its place is free again.
+    await hub.create('u');
+    await hub.is('u', 'offered');
+  }));
+
 test('of an agent of which a thousand frames wait for the disk nothing is read until one of them is stored', () =>
   scene(async (hub) => {
     const agent = await hub.join('one');
