@@ -1,7 +1,9 @@
 // Sessions of code against a real sidecar: variables that live on, what is shown, and interpreters that wait.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { named, needsPython, type Run, type Seen, withCode } from '../kit/code-runs.ts';
+import { WebSocket } from 'ws';
+import type { CodeItem, CodeOutcome } from '../../src/contract/code.ts';
+import { named, needsC, needsPython, type Run, runOn, type Seen, withCode } from '../kit/code-runs.ts';
 import { eventually } from '../kit/eventually.ts';
 
 test('variables live on in a session, in Python and in JavaScript, also when their interpreter is gone', needsPython, () =>
@@ -481,6 +483,59 @@ test(
       },
       { 'code.atOnce': '1', 'code.maxOutputBytes': '100000000' },
     ),
+);
+
+test('who reads nothing keeps nobody from running, in whatever step his next runs are', needsC, () =>
+  withCode(
+    async ({ run, ...code }) => {
+      const { client, url, token } = code;
+      await run('py', 'print(0)');
+      const socket = new WebSocket(`${url.replace('http', 'ws')}/rpc`, [token]);
+      await new Promise((resolve) => socket.once('open', resolve));
+      const ask = (id: string, method: string, params: object): void => socket.send(JSON.stringify({ id, method, stream: true, params }));
+      ask('first', 'code.run', { language: 'py', code: 'import time\ntime.sleep(1)' });
+      ask('plain', 'code.run', { language: 'py', code: 'print(1)' });
+      ask('warned', 'code.run', { language: 'c', code: '#warning said\n#include <unistd.h>\nint main(void) { write(1, "2", 1); }' });
+      ask('wrong', 'code.run', { language: 'c', code: 'no program' });
+      await client.call('files.write', { path: 'large.txt', text: 'x'.repeat(2_000_000) });
+      // More than all buffers on the way to him: what comes after it waits behind it.
+      for (let count = 0; count < 16; count++) ask(`large ${count}`, 'files.download', { path: 'large.txt' });
+      const answered = new Map<string, { out: string; end?: CodeOutcome }>();
+      socket.on('message', (data) => {
+        const {
+          id,
+          items = [],
+          bytes,
+          result,
+        } = JSON.parse(String(data)) as {
+          id: string;
+          items?: CodeItem[];
+          bytes?: string;
+          result?: CodeOutcome;
+        };
+        const one = answered.get(id) ?? { out: '' };
+        answered.set(id, one);
+        for (const item of items) one.out += item.type === 'output' ? `${item.stage}: ${item.text.slice(0, 200)}` : `${item.type} `;
+        if (items.length > 0 || bytes !== undefined) socket.send(JSON.stringify({ id, credit: 1 }));
+        if (result !== undefined) one.end = result;
+      });
+      await eventually(() => answered.has('large 15'), 10_000);
+      socket.pause();
+      assert.equal((await runOn(code, { language: 'py', code: 'print(3)' }, AbortSignal.timeout(15_000))).out, '3\n');
+      socket.resume();
+      // And of all that he was told nothing is lost, when he reads again.
+      await eventually(() => [...answered.values()].filter(({ end }) => end !== undefined).length === 20, 20_000);
+      assert.match(answered.get('plain')?.out ?? '', /^(?:queued )*started stage run: 1\n$/);
+      assert.match(answered.get('warned')?.out ?? '', /^(?:queued )*started stage compile: [^]*said[^]*stage run: 2$/);
+      assert.match(answered.get('wrong')?.out ?? '', /^(?:queued )*started stage compile: [^]*$/);
+      assert.deepEqual(
+        ['plain', 'warned', 'wrong'].map((id) => answered.get(id)?.end?.exitCode),
+        [0, 0, 1],
+      );
+      socket.close();
+    },
+    { 'code.atOnce': '1' },
+  ),
 );
 
 const endings: readonly { language: string; code: string; files?: object[] }[] = [

@@ -12,6 +12,7 @@ import type { LiveInterpreters } from './interpreters/live.ts';
 import { framed } from './interpreters/marks.ts';
 import type { Waiting, WarmPool } from './interpreters/warm-pool.ts';
 import type { Sandbox, SandboxedProgram, SandboxRequest } from './isolation/sandbox.ts';
+import { ItemsInOrder } from './items-in-order.ts';
 import {
   baseEnvironment,
   fileNameFor,
@@ -193,7 +194,9 @@ export class Runs {
       letSessionGo ??= sessions.hold(session.id);
       if (known === undefined) leave = queue.occupy(session.id);
       const begun = performance.now();
-      await call.emit({ type: 'started', run: id, session: session.id, language: language.code, isolation });
+      // Nothing of it is waited for while the run has its turn: who does not read keeps nobody from running.
+      const items = new ItemsInOrder(call.emit);
+      void items.add({ type: 'started', run: id, session: session.id, language: language.code, isolation });
       const setting: Setting = {
         language,
         limits,
@@ -203,11 +206,15 @@ export class Runs {
         folder: sessions.files.folder(session.id),
         signal,
         running,
-        call,
+        call: { ...call, emit: (item) => items.add(item) },
         waiting,
         turn,
       };
       const { compile, program, used } = await this.#runIn(setting, request, notes);
+      turn.freeSlot();
+      await items.taken.catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
       const { maxProduced, maxSessionBytes } = this.#options;
       const last = program ?? compile;
       const { files, omitted, sizes } = await sessions.files.collect(session, maxProduced);
@@ -357,7 +364,7 @@ export class Runs {
           : await this.#compile(setting, request, { ...places, argv: language.compile, made: path.join(ownFolder, 'program'), used });
       // Sources are not outputs, also when they are new.
       if (compile !== null && (compile.reason !== 'exit' || compile.exitCode !== 0)) return { compile, program: null, used };
-      await setting.call.emit({ type: 'stage', stage: 'run', cached: false });
+      void setting.call.emit({ type: 'stage', stage: 'run', cached: false });
       // It may have ended before it had work; then the run is one as all others.
       const waiting = setting.waiting?.isOver === false ? setting.waiting : undefined;
       if (waiting !== undefined) used.interpreter = 'warm';
@@ -422,10 +429,10 @@ export class Runs {
     const key = sources === undefined ? undefined : keyOf(sources);
     const said = key === undefined ? undefined : cache?.take(key, made);
     used.compileCache = key === undefined ? 'off' : said === undefined ? 'miss' : 'hit';
-    await call.emit({ type: 'stage', stage: 'compile', cached: said !== undefined });
+    void call.emit({ type: 'stage', stage: 'compile', cached: said !== undefined });
     if (said !== undefined) {
       for (const stream of ['stdout', 'stderr'] as const)
-        if (said[stream] !== '') await call.emit({ type: 'output', stage: 'compile', stream, text: said[stream] });
+        if (said[stream] !== '') void call.emit({ type: 'output', stage: 'compile', stream, text: said[stream] });
       const bytes = { stdout: Buffer.byteLength(said.stdout), stderr: Buffer.byteLength(said.stderr) };
       return quietStage(0, 0, bytes);
     }
@@ -513,7 +520,7 @@ export class Runs {
     if (keepStdinOpen) notes.push('Nothing can be added to the input of code whose variables live on.');
     running.inputEnded = true;
     running.reads(undefined);
-    await call.emit({ type: 'stage', stage: 'run', cached: false });
+    void call.emit({ type: 'stage', stage: 'run', cached: false });
     const file = `${sandbox.seenAt(sessions.files.folder(session.id))}/${language.file}`;
     const { emit } = call;
     // As of all other runs: who does not read keeps nobody from running.

@@ -50,9 +50,12 @@ export async function runStage(request: StageRequest): Promise<{ stage: CodeStag
   onProgram?.(program);
   if (onEnded !== undefined) void program.over.then(onEnded);
   const end = await program.end;
-  await feed.end().catch((error: unknown) => {
+  const sent = feed.end().catch((error: unknown) => {
     if (!signal.aborted) throw error;
   });
+  // What a compiler said need not be read before its program runs: whoever gives the items on waits for them.
+  if (stage === 'run') await sent;
+  else sent.catch(() => {});
   return { stage: stageOf(end, feed.bytes, limits), said };
 }
 
