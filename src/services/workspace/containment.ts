@@ -325,7 +325,11 @@ function descriptorsHavePaths(root: string): boolean {
   let descriptor: number | undefined;
   try {
     descriptor = fs.openSync(root, O_PATH | O_DIRECTORY);
-    return fs.readlinkSync(`/proc/self/fd/${descriptor}`) === root && fs.readdirSync(`/proc/self/fd/${descriptor}/.`) !== undefined;
+    if (fs.readlinkSync(`/proc/self/fd/${descriptor}`) !== root) return false;
+    // One name says as much as all of them, which may be very many.
+    using directory = fs.opendirSync(`/proc/self/fd/${descriptor}/.`, { bufferSize: 1 });
+    directory.readSync();
+    return true;
   } catch {
     // No /proc, or one that hides descriptors: real paths are checked instead, and doctor says so.
     return false;
