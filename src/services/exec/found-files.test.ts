@@ -17,7 +17,7 @@ async function withFolder(run: (at: (name: string) => string, folder: string) =>
 }
 
 test('only plain files of a hostile folder are found; links, pipes, second names, odd names and ours are not', () =>
-  withFolder((at, folder) => {
+  withFolder(async (at, folder) => {
     fs.writeFileSync(at('ok'), '1');
     fs.mkdirSync(at('deep/er'), { recursive: true });
     fs.writeFileSync(at('deep/er/ä b'), '22');
@@ -30,7 +30,7 @@ test('only plain files of a hostile folder are found; links, pipes, second names
     fs.writeFileSync(Buffer.from(`${folder}/bad\xff`, 'latin1'), '1');
     fs.mkdirSync(at('.outrigger-012345'));
     fs.writeFileSync(at('.outrigger-012345/program'), '1');
-    const { files, omitted } = findFiles(folder, 100);
+    const { files, omitted } = await findFiles(folder, 100);
     assert.deepEqual(
       files.map(({ name, size }) => [name, size]),
       [
@@ -47,16 +47,16 @@ test('only plain files of a hostile folder are found; links, pipes, second names
   }));
 
 test('very many files and very deep folders are bounded, and a folder that was closed is opened', () =>
-  withFolder((at, folder) => {
+  withFolder(async (at, folder) => {
     for (let index = 0; index < 30; index++) fs.writeFileSync(at(`f${index}`), '');
     fs.mkdirSync(at(Array.from({ length: 40 }, () => 'd').join('/')), { recursive: true });
     fs.writeFileSync(at(`${Array.from({ length: 40 }, () => 'd').join('/')}/x`), '');
-    const { files, omitted } = findFiles(folder, 10);
+    const { files, omitted } = await findFiles(folder, 10);
     assert.ok(files.length === 10 && omitted >= 20, `${files.length} ${omitted}`);
     assert.ok(files.every(({ name }) => !name.startsWith('d/')));
     fs.chmodSync(folder, 0);
-    assert.equal(findFiles(folder, 100).files.length, 30);
-    assert.deepEqual(findFiles(at('none'), 10), { files: [], omitted: 1, diskBytes: 0 });
+    assert.equal((await findFiles(folder, 100)).files.length, 30);
+    assert.deepEqual(await findFiles(at('none'), 10), { files: [], omitted: 1, diskBytes: 0 });
   }));
 
 test('a change that leaves size and time alone changes the mark', () =>

@@ -5,6 +5,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import { joinPath } from '../../contract/paths.ts';
 import { Containment, openRegularFile } from '../workspace/containment.ts';
 import { openToUs } from './run-folders.ts';
+import { inSlices } from './slices.ts';
 
 /** Deeper than this nothing is found. */
 const MAX_DEPTH = 16;
@@ -30,16 +31,17 @@ export interface FoundFile {
 
 /**
  * Regular files of a folder that a program may have filled with anything: links are not followed, what has other names as well, and
- * what is no file, is left out and counted. Names that are no UTF-8 are left out.
+ * what is no file, is left out and counted. Names that are no UTF-8 are left out. Among many, others are served meanwhile, and may change them.
  */
-export function findFiles(folder: string, most: number): { files: FoundFile[]; omitted: number; diskBytes: number } {
+export async function findFiles(folder: string, most: number): Promise<{ files: FoundFile[]; omitted: number; diskBytes: number }> {
   const files: FoundFile[] = [];
   let omitted = 0;
   let diskBytes = 0;
   let looked = 0;
   let containment: Containment | undefined;
-  const walk = (relative: string, at: string, depth: number, size?: number): void => {
+  function* walk(relative: string, at: string, depth: number, size?: number): Generator<void> {
     for (const bytes of namesIn(at, size)) {
+      yield;
       if (++looked > MAX_NAMES) {
         omitted++;
         return;
@@ -53,7 +55,7 @@ export function findFiles(folder: string, most: number): { files: FoundFile[]; o
           const inner = joinPath(relative, name);
           containment ??= new Containment(folder);
           using place = containment.directory(inner);
-          walk(inner, place.at, depth + 1);
+          yield* walk(inner, place.at, depth + 1);
         } catch {
           // It may not be read, or went away.
           omitted++;
@@ -61,11 +63,11 @@ export function findFiles(folder: string, most: number): { files: FoundFile[]; o
       } else if (stat?.isFile() === true && stat.nlink === 1 && files.length < most) files.push(factsOf(joinPath(relative, name), stat));
       else omitted++;
     }
-  };
+  }
   try {
     const size = openToUs(folder);
     // Only we can put another folder in the place of this one: what is in it is what a program may swap.
-    walk('', folder, 0, size);
+    await inSlices(walk('', folder, 0, size));
   } catch {
     omitted++;
   }

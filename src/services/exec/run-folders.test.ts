@@ -3,7 +3,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { makePassage } from './run-folders.ts';
+import { longestTurn } from '../../../test/kit/loop-hold.ts';
+import { makePassage, removeFolderInPieces } from './run-folders.ts';
 
 const noRoot = { skip: process.getuid?.() === 0 ? false : 'needs root, to give a folder to another user' };
 
@@ -47,5 +48,33 @@ test('a folder that another user made first, where everybody can, is not used', 
     makePassage(path.join(open, 'ours/deeper'));
   } finally {
     fs.rmSync(open, { recursive: true, force: true });
+  }
+});
+
+test('a folder of very many things is removed while others are served; what is closed in it goes, and what its links lead to stays', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-removed-'));
+  try {
+    const run = path.join(folder, 'run');
+    fs.mkdirSync(path.join(run, 'closed/deeper'), { recursive: true });
+    fs.mkdirSync(path.join(folder, 'outside'));
+    fs.writeFileSync(path.join(folder, 'outside/stays'), '');
+    for (let index = 0; index < 5000; index++) fs.mkdirSync(path.join(run, `d${index}`));
+    for (let index = 0; index < 5000; index++) fs.writeFileSync(path.join(run, `d${index % 100}/f${index}`), '');
+    fs.writeFileSync(path.join(run, 'closed/deeper/file'), '');
+    fs.symlinkSync('../../outside', path.join(run, 'closed/link'));
+    fs.writeFileSync(Buffer.from(`${run}/closed/bad\xff`, 'latin1'), '');
+    fs.chmodSync(path.join(run, 'closed/deeper'), 0);
+    fs.chmodSync(path.join(run, 'closed'), 0);
+    const longest = await longestTurn(() => removeFolderInPieces(run));
+    assert.ok(longest < 100, `${longest} ms`);
+    assert.deepEqual(fs.readdirSync(folder), ['outside']);
+    assert.deepEqual(fs.readdirSync(path.join(folder, 'outside')), ['stays']);
+    // What is short is done in this turn, and what is not there is no error.
+    fs.mkdirSync(path.join(run, 'deeper'), { recursive: true });
+    void removeFolderInPieces(run);
+    assert.ok(!fs.existsSync(run));
+    await removeFolderInPieces(run);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
   }
 });

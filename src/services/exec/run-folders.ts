@@ -5,10 +5,11 @@ import { OutriggerError } from '../../contract/errors.ts';
 import { makeFolder } from '../../core/make-folder.ts';
 import { fileError } from '../workspace/file-errors.ts';
 import { newId } from './ids.ts';
-import { Containment } from '../workspace/containment.ts';
+import { Containment, O_PATH } from '../workspace/containment.ts';
+import { inSlices } from './slices.ts';
 
 const OTHERS_MAY_WRITE = 0o002;
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
 
 /** What a run may not be in the way of: its names are hidden, and it goes when the run ends. */
 export function ownName(): string {
@@ -91,7 +92,7 @@ export function makePrivate(folder: string): void {
 }
 
 /** A program may have closed its folder to itself, and so to us. Answers its size as stat(2) has it. Throws as fs does. */
-export function openToUs(folder: string): number {
+export function openToUs(folder: string | Buffer): number {
   const { mode, size } = fs.statSync(folder);
   if ((mode & 0o7777) !== 0o700) fs.chmodSync(folder, 0o700);
   return size;
@@ -198,9 +199,41 @@ export function removeFolder(folder: string): void {
   }
 }
 
-/** As `removeFolder`, for many files: the event loop does not wait for them. */
+/** As `removeFolder`, where a program may have left any number of things: others are served meanwhile, and what is short is done in this turn. */
 export async function removeFolderInPieces(folder: string): Promise<void> {
-  await fs.promises.rm(folder, { recursive: true, force: true }).catch(() => removeFolder(folder));
+  await inSlices(removalOf(folder));
+}
+
+/** As `removeFolder`, in steps. Who takes no more of them leaves the rest. */
+export function* removalOf(folder: string): Generator<void> {
+  try {
+    yield* removing(folder);
+  } catch {
+    // It is gone, or the next start finds what is left.
+  }
+}
+
+/** By descriptors, where there are paths of them: a folder that is swapped for a link meanwhile leads nowhere else. Throws as fs does. */
+function* removing(thing: string | Buffer): Generator<void> {
+  if (fs.lstatSync(thing).isDirectory() !== true) return fs.unlinkSync(thing);
+  const descriptor = process.platform === 'linux' ? fs.openSync(thing, O_PATH | O_DIRECTORY | O_NOFOLLOW) : undefined;
+  try {
+    const at = descriptor === undefined ? thing : `/proc/self/fd/${descriptor}`;
+    openToUs(at);
+    // What goes while names are read may hide others.
+    for (let wentBefore = -1, went = 0; wentBefore !== went; ) {
+      wentBefore = went;
+      using directory = fs.opendirSync(at as string, { encoding: 'buffer' as BufferEncoding });
+      for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
+        yield* removing(Buffer.concat([Buffer.from(at), Buffer.from('/'), entry.name as unknown as Buffer]));
+        went++;
+        yield;
+      }
+    }
+  } finally {
+    if (descriptor !== undefined) fs.closeSync(descriptor);
+  }
+  fs.rmdirSync(thing);
 }
 
 /** A file of a few bytes that was changed at a time, ms of the epoch. Throws as fs does. */

@@ -468,7 +468,7 @@ export class Runs {
    */
   async #sourcesIn({ session, folder }: Setting): Promise<[string, string][] | undefined> {
     if (this.#dependencies.live.has(session.id)) return undefined;
-    const { files, omitted } = findFiles(folder, MAX_HASHED_FILES);
+    const { files, omitted } = await findFiles(folder, MAX_HASHED_FILES);
     const size = files.reduce((sum, file) => sum + file.size, 0);
     if (omitted > 0 || size > MAX_HASHED_BYTES) return undefined;
     return Promise.all(files.map(async ({ name }): Promise<[string, string]> => [name, await hashOf(folder, name)]));

@@ -3,6 +3,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { CodeFile } from '../../contract/code.ts';
+import { eventually } from '../../../test/kit/eventually.ts';
+import { longestTurn } from '../../../test/kit/loop-hold.ts';
 import { withSessions } from '../../../test/kit/session-harness.ts';
 import type { SessionRecord } from './session-store.ts';
 import type { Sessions } from './sessions.ts';
@@ -33,6 +35,26 @@ test('files are counted at their end as well as at their beginning, found among 
     await assert.rejects(sessions.files.put(other, 'folder', Buffer.from('x')), { reason: 'FILE_EXISTS' });
     await assert.rejects(sessions.files.put(other, 'big', Buffer.alloc(1001)), { reason: 'INPUT_TOO_LARGE' });
     assert.deepEqual(fs.readdirSync(sessions.files.folder(other.id)), ['folder']);
+  }));
+
+test('others are served while a session of very many things is looked at, or goes, and what is put there meanwhile is not lost', () =>
+  withSessions(async ({ start }) => {
+    const sessions = start({ maxBytes: 1_000_000_000 });
+    const session = sessions.open();
+    const data = sessions.files.folder(session.id);
+    const before = await sessions.files.put(session, 'before', Buffer.from('x'));
+    for (let index = 0; index < 8000; index++) fs.mkdirSync(path.join(data, `d${index}`));
+    const longest = await longestTurn(async () => {
+      const collecting = sessions.files.collect(session, 10);
+      // Behind all that is there, and of what was looked at already.
+      for (let count = 0; count < 5; count++) await new Promise(setImmediate);
+      const meanwhile = await sessions.files.put(session, 'meanwhile', Buffer.from('y'));
+      assert.deepEqual(await collecting, { files: [], omitted: 0, sizes: new Set() });
+      for (const { id, name } of [before, meanwhile]) assert.equal(sessions.files.get(session, id).name, name);
+      sessions.remove(session.id);
+      await eventually(() => !fs.existsSync(data), 30_000);
+    });
+    assert.ok(longest < 100, `${longest} ms`);
   }));
 
 test('a file that changed is known as it is now, also where no more may be given back; one that grew too large is known no more', () =>

@@ -121,12 +121,12 @@ export class SessionFiles {
    */
   async collect(session: SessionRecord, most: number): Promise<{ files: CodeFile[]; omitted: number; sizes: Set<number> }> {
     const folder = this.folder(session.id);
-    const { files: found, omitted, diskBytes } = findFiles(folder, this.#options.maxFiles * 4);
+    const { files: found, omitted, diskBytes } = await findFiles(folder, this.#options.maxFiles * 4);
     const known = new Map(session.files.map((file) => [file.name, file]));
     const there = new Set(found.map(({ name }) => name));
     for (const name of known.keys()) {
-      // Among very many it may have been passed over.
-      const file = omitted === 0 || there.has(name) ? undefined : findFile(folder, name);
+      // Among very many it may have been passed over, or it came while they were looked at.
+      const file = there.has(name) ? undefined : findFile(folder, name);
       if (file === undefined) continue;
       found.push(file);
       there.add(name);

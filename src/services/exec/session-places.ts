@@ -12,8 +12,10 @@ import {
   ownName,
   packageAbove,
   removeFolder,
+  removalOf,
   storeNew,
 } from './run-folders.ts';
+import { inSlices } from './slices.ts';
 
 /** A folder for a session that nobody asked for yet. */
 export interface Prepared {
@@ -34,6 +36,9 @@ export class SessionPlaces {
   /** Nobody asked for them yet. */
   readonly #ready: Prepared[] = [];
   #makesReady = true;
+  /** To be removed; the first of them is being removed. */
+  readonly #going: string[] = [];
+  readonly #stopping = new AbortController();
 
   constructor({ later }: { later: Later }, { folder }: { folder: string }) {
     this.#later = later;
@@ -93,9 +98,10 @@ export class SessionPlaces {
     return this.#makePrepared(this.#folder);
   }
 
-  /** None is made before it is asked for any more. */
+  /** None is made before it is asked for any more, and what is long to be removed is left to the next start. */
   prepareNoMore(): void {
     this.#makesReady = false;
+    this.#stopping.abort();
   }
 
   /** Those that nobody asked for. */
@@ -114,8 +120,17 @@ export class SessionPlaces {
       }
   }
 
+  /** What is short goes in this turn; the rest one after the other, while others are served. */
   remove(id: string): void {
-    removeFolder(this.folder(id));
+    this.#going.push(this.folder(id));
+    if (this.#going.length === 1) void inSlices(this.#removals(), this.#stopping.signal);
+  }
+
+  *#removals(): Generator<void> {
+    for (let folder = this.#going[0]; folder !== undefined; folder = this.#going[0]) {
+      yield* removalOf(folder);
+      this.#going.shift();
+    }
   }
 
   /** What can't be made now says so when it is needed. */
