@@ -1,5 +1,6 @@
 import type { Terminal } from '@xterm/headless';
 import { OutriggerError } from '../../contract/errors.ts';
+import { writeInPieces } from '../../core/terminal-pieces.ts';
 import { cutCharacter } from '../../core/utf8.ts';
 import type { TerminalSize } from '../processes/host.ts';
 import type { ManagedProcess } from '../processes/managed-process.ts';
@@ -228,12 +229,18 @@ export class Screen {
         this.#terminal.write(CANCEL);
       }
       const text = this.#decoder.decode(piece.bytes, { stream: true });
-      this.#terminal.write(text.replace(endlessMarks, '$1'), () => {
+      writeInPieces(this.#terminal, text.replace(endlessMarks, '$1'), this.#largestSize, () => {
         this.#shown = end;
         this.#feed();
       });
     }
     this.#process.hold(this);
+  }
+
+  /** That it may have when it comes to what is handed to it now. */
+  get #largestSize(): TerminalSize {
+    const { cols, rows } = this.#terminal;
+    return { columns: Math.max(cols, this.#lastSize.columns), rows: Math.max(rows, this.#lastSize.rows) };
   }
 
   #take({ number, size }: SizeChange): void {

@@ -16,6 +16,7 @@ import { ProcessStore } from '../processes/process-store.ts';
 import { ProcessTable } from '../processes/process-table.ts';
 import { Processes } from '../processes/processes.ts';
 import { guardTerminal } from '../../core/guard-terminal.ts';
+import { writeInPieces } from '../../core/terminal-pieces.ts';
 import { terminalOperations } from './operations.ts';
 import { type OpenRequest, Terminals } from './terminals.ts';
 import { longestTurn, watchLoop } from '../../../test/kit/loop-hold.ts';
@@ -109,7 +110,9 @@ function look(terminals: Terminals, id: string, { name = 'Ada', slow = 0, gate }
       }
       if (item.type === 'size') screen.resize(item.columns, item.rows);
       // As the page does: a size is not for what was written before it.
-      if (item.type === 'screen' || item.type === 'output') await new Promise<void>((resolve) => screen.write(item.text, resolve));
+      const size = { columns: screen.cols, rows: screen.rows };
+      if (item.type === 'screen' || item.type === 'output')
+        await new Promise<void>((resolve) => writeInPieces(screen, item.text, size, resolve));
       if (slow > 0) await new Promise((resolve) => setTimeout(resolve, slow));
       await gate?.();
     })
@@ -602,6 +605,24 @@ test('a sequence that says how often is done as often as it shows, whatever it s
       });
       assert.deepEqual(pictures[1], pictures[0], final);
       assert.ok(longest < 500, `${final}: the loop stood still for ${longest} ms`);
+    }
+  }));
+
+test('what fills a large screen again and again holds nobody up, and is shown to its end', () =>
+  withTerminals(async ({ open, view }) => {
+    const size = { columns: 1000, rows: 500 };
+    for (const [name, sequence] of [
+      ['the pattern of all E', '#8'],
+      ['a reset', 'c'],
+      ['a line', '[L'],
+      ['a character', '[@'],
+    ]) {
+      const longest = await longestTurn(async () => {
+        const shown = view(await open(`for i in $(seq 600); do printf '\\033${sequence}'; done; printf '\\033[2J\\033[Hend'`, { size }));
+        await shown.done;
+        assert.deepEqual(await shown.lines(), ['end'], name);
+      });
+      assert.ok(longest < 500, `${name}: the loop stood still for ${longest} ms`);
     }
   }));
 

@@ -2,6 +2,7 @@ import '@xterm/xterm/css/xterm.css';
 import { FitAddon } from '@xterm/addon-fit';
 import { type ILink, type ITheme, Terminal } from '@xterm/xterm';
 import { guardTerminal } from '../../core/guard-terminal.ts';
+import { writeInPieces } from '../../core/terminal-pieces.ts';
 import type { WorkbenchClient } from '../client-port.ts';
 import { shownName } from '../shown-name.ts';
 import { apple } from '../use-workbench.ts';
@@ -79,7 +80,11 @@ export class TerminalScreen {
             this.#resize(size);
           },
           resize: (size) => this.#resize(size),
-          write: (text) => new Promise((resolve) => this.#terminal.write(text, resolve)),
+          write: (text) =>
+            new Promise((resolve) => {
+              const { cols: columns, rows } = this.#terminal;
+              writeInPieces(this.#terminal, text, { columns, rows }, resolve);
+            }),
         },
         onNews: (news) => {
           if (news.viewers !== undefined) {
