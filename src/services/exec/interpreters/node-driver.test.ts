@@ -93,3 +93,31 @@ test('a mark that is too long to be written at once is told in parts, each of wh
     assert.ok(parts > 10 && joined === '');
     assert.ok((told.at(-1)?.state?.length ?? 0) > 0);
   }));
+
+test('code that ended its output leaves the next one an output, whatever it ended it by', () =>
+  withFolder((folder) => {
+    const token = 'a'.repeat(24);
+    const codes = [
+      'process.NAME.end("last\\n");',
+      'process.NAME.destroy();',
+      'process.NAME.destroy(new Error("gone"));',
+      'const { pipeline, Readable } = require("node:stream"); pipeline(Readable.from(["last\\n"]), process.NAME, () => {});',
+    ];
+    for (const [name, log] of [
+      ['stdout', 'log'],
+      ['stderr', 'error'],
+    ] as const)
+      for (const code of codes) {
+        const ending = code.replace('NAME', name);
+        const printing = `process.${name}.on('error', () => {}).write('first '); console.${log}('next', process.${name}.fd);`;
+        const keep = { most: 1_000_000, unasked: 2_000_000 };
+        const orders = [ending, printing, ending, printing, printing].map((one) =>
+          framed({ code: one, file: path.join(folder, 'code.js'), args: [], stdin: '', env: {}, keep }),
+        );
+        const ran = driven([framed({ live: token }), ...orders], folder);
+        const said = ran[name].replaceAll(/\x1e[^\x1e]*\x1e/g, '').replaceAll(/^Error: gone\n( .*\n)*/gm, '');
+        const line = `first next ${name === 'stdout' ? 1 : 2}\n`;
+        const last = code.includes('last') ? 'last\n' : '';
+        assert.equal(said, last + line + last + line + line, ending);
+      }
+  }));

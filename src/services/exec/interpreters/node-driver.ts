@@ -94,7 +94,12 @@ function bundle(value) {
 
 function live(token) {
   // The program goes on after its code: what Node would still hold of that then is told by nobody.
-  for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
+  const streams = [process.stdout, process.stderr];
+  for (const stream of streams) {
+    stream._handle?.setBlocking?.(true);
+    // Ended by one code, it is there for the next one: Node itself would end what lies below it as well.
+    stream._final = (done) => done();
+  }
   // What is cut at any byte is whole characters then.
   const escaped = (text) => text.replace(/[^\x00-\x7f]/g, (unit) => '\\u' + unit.charCodeAt(0).toString(16).padStart(4, '0'));
   const put = (number, text) => {
@@ -507,6 +512,7 @@ function live(token) {
     const environment = { ...process.env };
     Object.assign(process.env, given.env);
     process.exitCode = undefined;
+    for (const stream of streams) if (!stream.writable) stream._undestroy();
     // What came with the order goes with it; what the code set itself stays.
     undo = () => {
       for (const [name, value] of Object.entries(given.env)) {
