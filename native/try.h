@@ -22,6 +22,13 @@ static int try_read(const char *path) {
   return result;
 }
 
+// To the mode that it has.
+static int try_mode(const char *path) {
+  struct stat is;
+  if (stat(path, &is) < 0) return errno;
+  return outcome(chmod(path, is.st_mode & 07777));
+}
+
 // `<pid>:<start>`: in another PID namespace the same number is another process.
 static int find_process(const char *given, pid_t *pid) {
   unsigned long long start = 0, seen = 0;
@@ -166,7 +173,8 @@ static int try_main(char **argv) {
   const struct {
     const char *name;
     int (*attempt)(const char *);
-  } outside[] = {{"file", try_read}, {"environ", try_environ}, {"signal", try_signal}, {"tcp", try_tcp}, {"abstract", try_abstract}};
+  } outside[] = {{"file", try_read},     {"mode", try_mode}, {"environ", try_environ},
+                 {"signal", try_signal}, {"tcp", try_tcp},   {"abstract", try_abstract}};
   const struct {
     const char *name;
     int (*attempt)(void);

@@ -42,7 +42,7 @@ export interface Machine {
   highest: number;
 }
 
-const outside = ['file', 'environ', 'signal', 'tcp', 'abstract'];
+const outside = ['file', 'mode', 'environ', 'signal', 'tcp', 'abstract'];
 const words: Record<string, string> = {
   file: "read a file of the sidecar's",
   environ: "read the sidecar's environment",
@@ -115,7 +115,7 @@ export function evidenceOf(rung: number, seen: Seen, limits: EffectiveLimits, ma
   });
   const network = rung === NAMESPACES ? (machine.abi >= SCOPE_ABI ? 'seccomp and landlock' : 'a network namespace') : 'seccomp';
   return [
-    { protection: 'files', by: ['', '', 'landlock', 'a mount namespace'][rung] || none, ...refused(['file', 'environ']) },
+    { protection: 'files', by: ['', '', 'landlock', 'a mount namespace'][rung] || none, ...refused(['file', 'mode', 'environ']) },
     { protection: 'network', by: rung === 0 ? none : network, ...refused(['tcp', 'abstract']) },
     {
       protection: 'processes',

@@ -233,7 +233,8 @@ function attemptsOutside(folder: string, { port, name }: Listener): string[] {
   const stat = fs.readFileSync('/proc/self/stat', 'utf8');
   // When it started, in the 22nd field: in another namespace our number is another process.
   const us = `${process.pid}:${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
-  return [`file=${path.join(folder, 'secret')}`, `environ=${us}`, `signal=${us}`, `tcp=${port}`, `abstract=${name}`, 'kernel=1'];
+  const secret = path.join(folder, 'secret');
+  return [`file=${secret}`, `mode=${secret}`, `environ=${us}`, `signal=${us}`, `tcp=${port}`, `abstract=${name}`, 'kernel=1'];
 }
 
 /** What is said where nothing could be tried. */
