@@ -2,8 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Config } from '../config/options.ts';
 import type { search as table } from '../contract/search.ts';
-import type { files } from '../contract/files.ts';
-import type { Implementation, Implementations } from '../contract/operation.ts';
+import type { Implementations } from '../contract/operation.ts';
 import type { Documents } from '../services/documents/documents.ts';
 import type { Processes } from '../services/processes/processes.ts';
 import type { IndexPlace } from '../services/search/indexed-search.ts';
@@ -12,6 +11,7 @@ import { Ripgrep } from '../services/search/ripgrep.ts';
 import { Search } from '../services/search/search.ts';
 import { FolderLock } from '../services/state/lock.ts';
 import type { State } from '../services/state/state.ts';
+import type { FilesBatch } from '../services/workspace/operations.ts';
 import type { Workspace } from '../services/workspace/workspace.ts';
 import type { Log } from './log.ts';
 import type { Watching } from './watching.ts';
@@ -28,7 +28,7 @@ export interface OpenSearchDependencies {
   secrets: () => ReadonlySet<string>;
   log: Log;
   /** The operation that replaces in many files at once. */
-  batch: Implementation<(typeof files)['files.batch']>;
+  batch: FilesBatch;
 }
 
 /** The search of a folder, its documents saved before it is searched; nothing is listed before its `start`. */

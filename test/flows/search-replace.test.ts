@@ -3,7 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { OutriggerError } from '../../src/contract/errors.ts';
+import { eventually } from '../kit/eventually.ts';
 import { type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
+import { openYjsClient } from '../kit/yjs-client.ts';
 
 const tree: Record<string, string | Buffer> = {
   'a.ts': 'loan(1);\nloan(2); loan(3);\n',
@@ -261,6 +263,43 @@ test('unsaved typing in an open document is replaced in too, and stays', () =>
     assert.equal(done.matches, 1);
     assert.equal(file('a.ts'), 'lend(10);\nloan(2); loan(3);\n');
   }));
+
+test('while somebody types on and on in one of the files all are replaced in, and nothing that was typed is lost', () =>
+  withTree(
+    async ({ client, url, token, file }) => {
+      const person = openYjsClient(url, { token, room: 'a.ts' });
+      await person.synced();
+      const { text } = person;
+      let typed = '';
+      const typing = setInterval(() => {
+        const letter = String(typed.length % 10);
+        typed += letter;
+        text.insert(text.toString().indexOf('// ') + 2 + typed.length, letter);
+      }, 5);
+      try {
+        for (const [from, to] of [
+          ['loan', 'lending'],
+          ['lending', 'l'],
+          ['l\\b', 'loan'],
+        ] as const) {
+          const done = await client.call('search.replace', { pattern: from, replace: to, regex: true, include: ['*.ts'] });
+          assert.equal(done.matches, 43);
+          assert.equal(file('many/7.ts'), `${to}\n`);
+        }
+        clearInterval(typing);
+        const wanted = `// ${typed}\nloan(1);\nloan(2); loan(3);\n`;
+        await eventually(() => text.toString() === wanted && file('a.ts') === wanted);
+        assert.ok(typed.length > 10, 'somebody typed');
+      } finally {
+        clearInterval(typing);
+        person.destroy();
+      }
+    },
+    {
+      'a.ts': `// \n${tree['a.ts'] as string}`,
+      ...Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`many/${index}.ts`, 'loan\n'])),
+    },
+  ));
 
 test('a malformed pattern, too many files and who may only read are refused (long form)', () =>
   withTree(

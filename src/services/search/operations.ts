@@ -1,9 +1,9 @@
 import { OutriggerError } from '../../contract/errors.ts';
-import type { files } from '../../contract/files.ts';
-import type { Call, Implementation, Implementations } from '../../contract/operation.ts';
+import type { Call, Implementations } from '../../contract/operation.ts';
 import type { search as table } from '../../contract/search.ts';
 import { decodeText } from '../workspace/content.ts';
 import { fileError } from '../workspace/file-errors.ts';
+import type { FilesBatch } from '../workspace/operations.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { Sight } from './asked-place.ts';
 import { type MakeBatch, replaceText } from './replace.ts';
@@ -19,14 +19,14 @@ export function searchOperations(
     workspace,
     secrets,
   }: { search: Search; ripgrep: Ripgrep | undefined; workspace: Workspace; secrets: () => ReadonlySet<string> },
-  batch: Implementation<(typeof files)['files.batch']>,
+  batch: FilesBatch,
 ): Implementations<typeof table> {
   const sightOf = ({ caller: { paths, access }, visibleAt }: Call): Sight =>
     paths === undefined && access === 'admin' ? {} : { visible: visibleAt, paths, secrets: access === 'admin' ? [] : [...secrets()] };
   return {
     'search.replace': (input, call) => {
-      const make: MakeBatch = async (changes, options) =>
-        await batch({ changes: changes as Parameters<typeof batch>[0]['changes'], durability: 'default', ...options }, call);
+      const make: MakeBatch = async (changes, options, edits) =>
+        await batch({ changes: changes as Parameters<typeof batch>[0]['changes'], durability: 'default', ...options }, call, edits);
       const dependencies = { search, ripgrep, workspace, batch: make };
       return replaceText({ ...input, context: 0 }, dependencies, { signal: call.signal, ...sightOf(call) });
     },

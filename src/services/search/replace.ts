@@ -2,8 +2,10 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { BatchChange } from '../../contract/files.ts';
 import { etagOf } from '../workspace/content.ts';
 import { MAX_BATCH_BYTES } from '../workspace/batch-plan.ts';
+import type { EditsByPath } from '../workspace/operations.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { AskedPlace, isSeen, type Sight } from './asked-place.ts';
+import { replaceInLater, textReplacements } from './moved-replacements.ts';
 import type { FileMatches } from './rg-replacements.ts';
 import type { Ripgrep, TextQuery, Walk } from './ripgrep.ts';
 import type { Search } from './search.ts';
@@ -15,6 +17,8 @@ const MAX_FILES = 1000;
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 /** For what other programs wrote a moment ago to be told. */
 const SETTLED_WITHIN_MS = 30_000;
+/** Times that a file is searched anew which changed in the middle of it. */
+const MAX_ATTEMPTS = 4;
 const TOO_LARGE = `It is larger than ${MAX_FILE_BYTES} bytes.`;
 const UTF8_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
@@ -39,6 +43,7 @@ export interface ReplaceAnswer {
 export type MakeBatch = (
   changes: BatchChange[],
   options: { dryRun: boolean; returnBefore: boolean },
+  edits: EditsByPath,
 ) => Promise<{ revision: number; changes: { etag: string | null }[]; undo?: BatchChange[] | undefined }>;
 
 export interface ReplaceDependencies {
@@ -60,10 +65,22 @@ interface Replaced {
 
 /**
  * Replaces what a search finds. ripgrep says what matches and what it becomes; the files are read once more, and what does not stand
- * where it was found is a conflict. Throws BAD_PATTERN, FILE_NOT_FOUND, TOOL_MISSING, OUTPUT_TOO_LARGE, ETAG_MISMATCH, DEADLINE, what the call was
+ * where it was found is a conflict. Without a revision that was looked at, what is typed elsewhere in an open document stays, and what changed otherwise is searched
+ * anew, some times. Throws BAD_PATTERN, FILE_NOT_FOUND, TOOL_MISSING, OUTPUT_TOO_LARGE, ETAG_MISMATCH, DEADLINE, what the call was
  * aborted with and what the batch throws.
  */
-export async function replaceText(
+export async function replaceText(request: ReplaceRequest, dependencies: ReplaceDependencies, call: ReplaceCall): Promise<ReplaceAnswer> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await replaceOnce(request, dependencies, call);
+    } catch (error) {
+      const isLate = error instanceof OutriggerError && error.reason === 'ETAG_MISMATCH';
+      if (!isLate || request.ifRevision !== undefined || attempt === MAX_ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function replaceOnce(
   request: ReplaceRequest,
   { search, ripgrep, workspace, batch }: ReplaceDependencies,
   call: ReplaceCall,
@@ -76,6 +93,7 @@ export async function replaceText(
   // From here on files go by where they are, as the journal knows them; only what is answered names them beneath the path that was asked for.
   const paths = await findFiles({ ...request, path: asked.place, except }, search, call);
   const changes: { path: string; matches: number; change: BatchChange }[] = [];
+  const edits = new Map<string, (raw: string) => string>();
   const skipped: ReplaceAnswer['skipped'] = [];
   const conflicts: string[] = [];
   let total = 0;
@@ -125,6 +143,17 @@ export async function replaceText(
       continue;
     }
     const { path } = file;
+    const isOpen = request.ifRevision === undefined && workspace.liveText?.read(path) !== undefined;
+    const inText = isOpen ? textReplacements(bytes, file, markBytes(bytes)) : undefined;
+    if (inText !== undefined) {
+      edits.set(path, (raw) => {
+        const text = replaceInLater(inText, raw);
+        if (text === undefined) throw changedMeanwhile([asked.nameOf(path)]);
+        return text;
+      });
+      changes.push({ path, matches: replaced.matches, change: { op: 'edit', path, edits: [] } });
+      continue;
+    }
     const base64 = replaced.bytes.toString('base64');
     changes.push({ path, matches: replaced.matches, change: { op: 'write', path, base64, ifMatch: etagOf(read.content), parents: false } });
   }
@@ -145,6 +174,7 @@ export async function replaceText(
   } = await batch(
     changes.map(({ change }) => change),
     { dryRun: request.dryRun, returnBefore: request.returnBefore },
+    edits,
   );
   return {
     matches: changes.reduce((sum, { matches }) => sum + matches, 0),
@@ -229,8 +259,7 @@ function whyNoText(bytes: Buffer): string | undefined {
 
 /** Undefined where the bytes are others than those that were searched. `matches` are in order and do not overlap. */
 export function replaceIn(bytes: Buffer, { matches }: Pick<FileMatches, 'matches'>): Replaced | undefined {
-  // ripgrep searches, and counts, what comes after a mark.
-  const mark = bytes.subarray(0, UTF8_MARK.length).equals(UTF8_MARK) ? UTF8_MARK.length : 0;
+  const mark = markBytes(bytes);
   const pieces: Buffer[] = [];
   let done = 0;
   for (const { start, end, text, replacement } of matches) {
@@ -242,4 +271,9 @@ export function replaceIn(bytes: Buffer, { matches }: Pick<FileMatches, 'matches
   }
   pieces.push(bytes.subarray(done));
   return { bytes: Buffer.concat(pieces), matches: matches.length };
+}
+
+/** ripgrep searches, and counts, what comes after a mark. */
+function markBytes(bytes: Buffer): number {
+  return bytes.subarray(0, UTF8_MARK.length).equals(UTF8_MARK) ? UTF8_MARK.length : 0;
 }

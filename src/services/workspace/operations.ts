@@ -4,7 +4,7 @@ import { type ErrorReason, OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
 import type { files } from '../../contract/files.ts';
 import { once } from '../../contract/once.ts';
-import type { Call, Implementations, Output } from '../../contract/operation.ts';
+import type { Call, Implementations, Input, Output } from '../../contract/operation.ts';
 import { baseName, joinPath, parentPath } from '../../contract/paths.ts';
 import type { BatchOutcome } from './batch.ts';
 import { checkConditions, decodeText, etagOf, hashBytes } from './content.ts';
@@ -26,6 +26,16 @@ const GONE: ReadonlySet<ErrorReason> = new Set<ErrorReason>(['FILE_NOT_FOUND', '
 
 type Files = typeof files;
 type WriteOutput = Output<Files['files.write']>;
+
+/** What becomes of a text at a path, whatever it is by then; in the place of the edits of a change. Throws what does not fit. */
+export type EditsByPath = ReadonlyMap<string, (raw: string) => string>;
+
+/** The operation, as it is called from within. */
+export type FilesBatch = (
+  input: Input<Files['files.batch']>,
+  call: Call,
+  editsByPath?: EditsByPath,
+) => Promise<Output<Files['files.batch']>>;
 
 export interface FileOperationOptions {
   /** Longest text in one answer, bytes. */
@@ -297,7 +307,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       return step(input.to);
     },
 
-    'files.batch': async (input, call) => {
+    'files.batch': async (input, call, editsByPath?: EditsByPath) => {
       guardGit(call, ...input.changes.flatMap((change) => (change.op === 'move' ? [change.from, change.to] : [change.path])));
       const work = (): Promise<BatchOutcome> =>
         workspace.batch({
@@ -309,7 +319,10 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
           signal: call.signal,
           maxTextBytes: options.maxTextBytes,
           maxAnswerBytes: options.maxTextBytes,
-          edit: ({ path, edits }, raw) => editRaw(path, raw, edits, options.maxTextBytes),
+          edit: ({ path, edits }, raw) => {
+            const made = editsByPath?.get(path)?.(raw);
+            return made === undefined ? editRaw(path, raw, edits, options.maxTextBytes) : storable(path, made);
+          },
           permit: permitted(call),
         });
       const outcome = await (input.changes.some(({ op }) => op === 'move') ? whilePutting(call, work) : work());
