@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { fails, names, withRepository } from '../../../test/kit/git-world.ts';
+import { fails, names, slowly, withRepository } from '../../../test/kit/git-world.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
 import { hunks } from './hunks.ts';
 import { restore, stage, unstage } from './staging.ts';
@@ -71,6 +71,31 @@ describe('whole files and hunks in one call', { skip: requireTool('git') }, () =
       put('open/a', 'typed\n');
       assert.deepEqual(await restore(git, { files, from: 'HEAD' }), { files: 1 });
       assert.equal(file('open/a'), 'open\n');
+    });
+  });
+
+  test('files of which the filter takes its time are brought back as long as a change of the work tree may take', async () => {
+    await withRepository(async (world) => {
+      const { make, processes, put, save, file } = world;
+      const filter = slowly(world);
+      for (const name of ['slow/a', 'slow/b']) put(name, 'one\n');
+      save('base');
+      const files = [{ path: 'slow' }];
+      for (const name of ['slow/a', 'slow/b']) put(name, 'two\n');
+      await assert.rejects(
+        restore(make({ networkTimeoutMs: 500 }), { files }),
+        fails('PROCESS_TIMEOUT', /than 500 ms.*still there: see git\.status/),
+      );
+      filter.goOn();
+      const limits: number[] = [];
+      const run: typeof processes.run = (request) => {
+        if (request.argv.includes('restore')) limits.push(request.timeoutMs);
+        return processes.run(request);
+      };
+      const told = make({ timeoutMs: 19_000, networkTimeoutMs: 21_000 }, { processes: { open: processes.open.bind(processes), run } });
+      for (const name of ['slow/a', 'slow/b']) put(name, 'two\n');
+      assert.deepEqual(await restore(told, { files }), { files: 2 });
+      assert.deepEqual([file('slow/a'), file('slow/b'), limits], ['one\n', 'one\n', [21_000]]);
     });
   });
 

@@ -1,6 +1,7 @@
 import { OutriggerError } from '../../contract/errors.ts';
 import { splitNul } from '../../core/split-nul.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
+import { changeError } from './git-error.ts';
 import { nulEnded, utf8 } from './git-path.ts';
 import { bringConflictsBack, conflictsAt } from './conflict-sides.ts';
 import { patchFiles } from './hunks.ts';
@@ -123,7 +124,10 @@ export async function restore(
       if (patch !== undefined) await apply(git, repository, 'restore', ['--check', '--reverse'], patch, signal);
       const bring = async (source: readonly string[], names: readonly Uint8Array[]): Promise<void> => {
         const args = ['restore', '--worktree', ...source, '--no-recurse-submodules', '--pathspec-from-file=-', '--pathspec-file-nul'];
-        if (names.length > 0) await git.write('restore', args, { signal, stdin: nulEnded(names) });
+        if (names.length === 0) return;
+        signal?.throwIfAborted();
+        const result = await git.change('restore', repository, args, { stdin: nulEnded(names) });
+        if (result.exitCode !== 0) throw changeError('restore', result);
       };
       if (conflicts === undefined)
         await bring(
