@@ -71,11 +71,18 @@ function foldersOf(path: string): string[] {
 
 /** Whether a path is one of `paths` or lies below one. */
 export function pathMatcher(paths: readonly string[]): (path: string) => boolean {
+  const above = pathAbove(paths);
+  return (path) => above(path) !== undefined;
+}
+
+/** That one of `paths` which a path is or lies below, the nearest where there are more. */
+export function pathAbove(paths: readonly string[]): (path: string) => string | undefined {
   const chosen = new Set(paths);
   return (path) => {
     for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
-      if (chosen.has(path.slice(0, end))) return true;
+      const above = path.slice(0, end);
+      if (chosen.has(above)) return above;
     }
-    return false;
+    return undefined;
   };
 }

@@ -99,6 +99,54 @@ describe('whole files and hunks in one call', { skip: requireTool('git') }, () =
     });
   });
 
+  test('what was named as a folder, or as everything, is taken out of the index as such, and nothing else with it', async () => {
+    await withRepository(async ({ make, processes, put, save, run, root }) => {
+      for (const name of ['d/a', 'd/b', 'd/moved', 'dd/a', 'e/a', 'd\u00fc/x']) put(name, `${name}\n`);
+      save('base');
+      const handed: string[] = [];
+      const telling = (secrets?: string[]) =>
+        make(
+          {},
+          {
+            processes: {
+              open: processes.open.bind(processes),
+              run: (request) => {
+                if (request.argv.includes('reset')) handed.push(Buffer.from(request.stdin ?? '').toString());
+                return processes.run(request);
+              },
+            },
+            ...(secrets === undefined ? {} : { secrets: () => new Set(secrets) }),
+          },
+        );
+      const change = (): void => {
+        run('reset', '-q', '--hard');
+        for (const name of ['d/a', 'd/b', 'dd/a', 'e/a', 'd/new', 'd\u00fc/x']) put(name, 'changed\n');
+        fs.renameSync(path.join(root, 'd/moved'), path.join(root, 'e/moved'));
+        run('add', '-A');
+      };
+      const staged = (): string => run('diff', '--cached', '--name-only', '--no-renames');
+      const git = telling();
+      change();
+      assert.deepEqual(await unstage(git, [{ path: 'd' }]), { files: 4 });
+      assert.deepEqual([handed.pop(), staged()], ['d\0e/moved\0', 'dd/a\n"d\\303\\274/x"\ne/a']);
+      change();
+      assert.deepEqual(await unstage(git, [], undefined, ['d', 'd\u00fc']), { files: 5 });
+      assert.deepEqual([handed.pop(), staged()], ['d\0d\u00fc\0', 'dd/a\ne/a\ne/moved']);
+      change();
+      assert.deepEqual(await unstage(git, []), { files: 7 });
+      assert.deepEqual([handed.pop(), staged()], ['.\0', '']);
+      change();
+      put('d/announced');
+      run('add', '--intent-to-add', 'd/announced');
+      await unstage(git, [{ path: 'd' }]);
+      assert.equal(handed.pop(), 'd/a\0d/b\0d/new\0e/moved\0d/moved\0');
+      assert.match(run('status', '--porcelain'), /^ A d\/announced$/m);
+      change();
+      await unstage(telling(['d/new']), []);
+      assert.equal(staged(), 'd/new', 'a secret is in nobody\u2019s hand');
+    });
+  });
+
   test('a call that is canceled while git writes the index leaves it whole, and no lock', async () => {
     await withRepository(async ({ make, processes, put, save, run, root }) => {
       for (const name of ['a', 'b']) put(name, 'one\n');

@@ -6,7 +6,8 @@ import { nulEnded, utf8 } from './git-path.ts';
 import { bringConflictsBack, conflictsAt } from './conflict-sides.ts';
 import { patchFiles } from './hunks.ts';
 import { type PatchFile, patchOf } from './parse-patch.ts';
-import { pathMatcher, planCommit } from './plan-commit.ts';
+import type { StatusEntry } from './parse-status.ts';
+import { pathAbove, pathMatcher, planCommit } from './plan-commit.ts';
 import { refuseMarkers, takeIntoIndex } from './committing.ts';
 import { checkRevision } from './revision.ts';
 import { aboutPath, statusOf } from './status.ts';
@@ -85,7 +86,7 @@ export async function unstage(
           'GIT_FAILED',
           `unstage: ${conflict.path.shown} is in conflict, so there is nothing to take out of the index.`,
         );
-      const stdin = nulEnded(chosen.flatMap(({ path, from }) => (from === undefined ? [path.bytes] : [path.bytes, from.bytes])));
+      const stdin = nulEnded(namesToUnstage(git, entries, chosen, choice.paths ?? limitedTo));
       const args = ['reset', '--quiet', '--pathspec-from-file=-', '--pathspec-file-nul'];
       await applyHunks();
       if (chosen.length > 0) await git.write('unstage', args, { signal, stdin });
@@ -93,6 +94,25 @@ export async function unstage(
     } else await applyHunks();
     return { files: count };
   });
+}
+
+/**
+ * Git compares each name with each file that it knows, which of 60,000 takes a minute: what was named as a folder (`paths`; undefined: as everything) is handed on as
+ * such. Not where that would reach what is not chosen: a secret of the sidecar, or a file that is only announced to the index.
+ */
+function namesToUnstage(
+  git: Git,
+  entries: readonly StatusEntry[],
+  chosen: readonly StatusEntry[],
+  paths: readonly string[] | undefined,
+): Uint8Array[] {
+  const names = chosen.flatMap(({ path, from }) => (from === undefined ? [path.bytes] : [path.bytes, from.bytes]));
+  if (git.secrets.length > 0 || entries.some(({ staged, unstaged }) => staged === null && unstaged === 'added')) return names;
+  if (paths === undefined) return [Buffer.from('.')];
+  const latin1 = (name: Uint8Array | string): string => Buffer.from(name).toString('latin1');
+  const above = pathAbove(paths.map(latin1));
+  const fewer = new Set(names.map((name) => above(latin1(name)) ?? latin1(name)));
+  return [...fewer].map((name) => Buffer.from(name, 'latin1'));
 }
 
 /**
