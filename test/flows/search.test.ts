@@ -158,14 +158,16 @@ test('a stop in the middle of changes ends (long form)', () =>
 
 test('a pattern or glob that is none is refused, with the place', () =>
   withTree(async ({ client }) => {
-    for (const [input, column] of [
-      [{ pattern: 'fine(', regex: true }, undefined],
-      [{ pattern: 'fine\\p{Foo}', regex: true }, 5],
-      [{ pattern: '[z-a]', regex: true }, 2],
-      [{ pattern: 'x', include: ['a['] }, undefined],
+    for (const [input, column, why] of [
+      [{ pattern: 'fine(', regex: true }, undefined, /^unclosed group$/],
+      [{ pattern: 'fine\\p{Foo}', regex: true }, 5, /^Unicode property not found$/],
+      [{ pattern: '[z-a]', regex: true }, 2, /^invalid character class range/],
+      [{ pattern: 'a(?=b)', regex: true }, 2, /^look-around, including look-ahead and look-behind, is not supported$/],
+      [{ pattern: 'x', include: ['a['] }, undefined, /a\[/],
     ] as const) {
       await assert.rejects(gather(client.stream('search.text', input as never)), (error: OutriggerError) => {
         assert.equal(error.reason, 'BAD_PATTERN');
+        assert.match(error.message, why);
         if (column !== undefined) assert.equal((error.details as { column?: number }).column, column);
         return true;
       });

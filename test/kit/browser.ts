@@ -234,7 +234,7 @@ async function openPage(context: BrowserContext, url: string, options: PageOptio
     // A lost link is part of what is tested, and a script in a frame that may run none; the browser says so in its own words.
     const expected =
       /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket connection|status of 40[134]|^Blocked script execution in 'about:srcdoc'/;
-    if (message.type() === 'error' && !expected.test(message.text())) problems.push(message.text());
+    if (message.type() === 'error' && !expected.test(message.text())) problems.push(`${message.text()} (${message.location().url})`);
   });
   page.on('request', (request) => {
     const { protocol, origin } = new URL(request.url());

@@ -11,7 +11,7 @@ export function throwIfBadPattern(stderr: string, pattern?: string): void {
   const isGlob = text.includes('error parsing glob');
   if (!isGlob && !/regex|pattern|literal|multiline/i.test(text)) return;
   const column = isGlob || pattern === undefined ? undefined : columnOf(text, pattern);
-  throw new OutriggerError('BAD_PATTERN', lastLine(text), {
+  throw new OutriggerError('BAD_PATTERN', problemIn(text), {
     details: { said: text.slice(0, 4000), ...(column === undefined ? {} : { column }) },
   });
 }
@@ -43,12 +43,9 @@ function unclosedGroup(pattern: string): number | undefined {
   return open.at(-1);
 }
 
-function lastLine(text: string): string {
-  return (
-    text
-      .split('\n')
-      .findLast((line) => line.trim() !== '')
-      ?.trim()
-      .replace(/^error: /, '') ?? text
-  );
+/** What is wrong, without what ripgrep's own options could do about it. */
+function problemIn(text: string): string {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const line = lines.find((one) => one.startsWith('error: ')) ?? lines.at(-1) ?? text;
+  return line.trim().replace(/^error: /, '');
 }
