@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import { type LoadedConfig, processEnvironment } from '../config/load.ts';
 import { isLoopback } from '../core/loopback.ts';
@@ -87,6 +88,11 @@ function printBanner(sidecar: Sidecar, { config, sources }: LoadedConfig, termin
     '',
   ];
   if (sidecar.readOnly !== undefined) lines.push(`  ${terminal.bold('Read-only')}  Nobody can write here: ${sidecar.readOnly}`, '');
+  else if (!mayWrite(root))
+    lines.push(
+      `  ${terminal.bold('Warning')}  ${root} can't be written by the user who runs this: nothing that is edited here can be saved.`,
+      '',
+    );
   const asked = sources.port.from === 'default' ? config.port : undefined;
   if (asked !== undefined && !sidecar.url.endsWith(`:${asked}`)) lines.splice(3, 0, `  port ${asked} is taken, so another one was chosen`);
   if (!isLoopback(config.host) && config.tls === 'none') {
@@ -109,4 +115,13 @@ function printBanner(sidecar: Sidecar, { config, sources }: LoadedConfig, termin
     );
   }
   terminal.err(`${lines.join('\n')}\n`);
+}
+
+function mayWrite(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -354,6 +354,35 @@ test('a mistake in a command is told in one line, and nothing is done', async ()
   assert.ok(!fs.existsSync(path.join(root, 'c.txt')) && !fs.existsSync(path.join(root, 'c')));
 });
 
+test('a folder that its user may not write is served, and it is said that nothing can be saved there', {
+  skip: process.getuid?.() === 0 ? false : 'needs root',
+}, async () => {
+  const stranger = 65_530;
+  const place = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-cli-theirs-'));
+  try {
+    fs.chmodSync(place, 0o755);
+    for (const folder of ['work', 'home']) fs.mkdirSync(path.join(place, folder));
+    fs.chownSync(path.join(place, 'home'), stranger, stranger);
+    const served = spawn(process.execPath, [main, 'serve', path.join(place, 'work'), '--port', '0'], {
+      env: { ...env, HOME: path.join(place, 'home'), TMPDIR: path.join(place, 'home') },
+      cwd: place,
+      ...{ uid: stranger, gid: stranger },
+    });
+    const exited = once(served, 'exit');
+    let said = '';
+    served.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+    await eventually(() => assert.match(said, /sidecar\.ready/), 20_000);
+    served.kill('SIGTERM');
+    await exited;
+    assert.ok(
+      said.includes(`${path.join(place, 'work')} can't be written by the user who runs this: nothing that is edited here can be saved.`),
+      said,
+    );
+  } finally {
+    fs.rmSync(place, { recursive: true, force: true });
+  }
+});
+
 test('a folder is served without the name of the command, and config says which folder is missing', async () => {
   const folder = path.join(base, 'cal');
   fs.mkdirSync(folder);
