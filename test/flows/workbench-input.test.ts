@@ -233,6 +233,30 @@ test('a message that is acted on or dismissed gives the focus back to where it c
   }),
 );
 
+test('who is in a comparison that has nothing to show any more has the focus beside it', { skip: noBrowserOrGit }, () =>
+  withWorkbench(
+    { 'a.txt': 'a\n' },
+    async ({ page, root }) => {
+      const ada = await page({ name: 'Ada' });
+      await openFile(ada, 'a.txt');
+      await ada.keyboard.type('A');
+      await ada
+        .getByTestId('saved')
+        .filter({ hasText: /^Saved/ })
+        .waitFor();
+      await ada.keyboard.press('Alt+d');
+      const diff = ada.getByTestId('diff');
+      await diff.getByTestId('viewed').waitFor();
+      await ada.keyboard.press('F7');
+      await eventually(async () => assert.ok(await diff.locator('.diff-host').evaluate(hasFocus)));
+      writeFileSync(path.join(root, 'a.txt'), 'a\n');
+      await diff.getByTestId('same').waitFor();
+      await eventually(async () => assert.ok(await diff.getByRole('button', { name: 'Open file' }).evaluate(hasFocus)));
+    },
+    { git: true },
+  ),
+);
+
 test('who goes from the field of the search into results that go away is in the field again', { skip: noBrowser }, () =>
   withWorkbench({ 'a.txt': 'alpha\n' }, async ({ page }) => {
     const ada = await page({ name: 'Ada' });

@@ -44,6 +44,8 @@ interface Looker {
   page: Page;
   /** Something was reached by keys, so the focus must stay somewhere. */
   hasFocus: boolean;
+  /** What had it when that was looked at last. */
+  hadFocus: string;
   doing: string;
 }
 
@@ -120,8 +122,8 @@ export class WorkbenchModel {
   async start(): Promise<void> {
     const { page } = this.#workbenches;
     this.#lookers = [
-      { name: 'Ada', page: await page({ name: 'Ada' }), hasFocus: false, doing: '' },
-      { name: 'Ben', page: await page({ name: 'Ben', theme: 'light', size: [1000, 620] }), hasFocus: false, doing: '' },
+      { name: 'Ada', page: await page({ name: 'Ada' }), hasFocus: false, hadFocus: '', doing: '' },
+      { name: 'Ben', page: await page({ name: 'Ben', theme: 'light', size: [1000, 620] }), hasFocus: false, hadFocus: '', doing: '' },
     ];
     for (const { page: one } of this.#lookers) {
       one.setDefaultTimeout(8000);
@@ -206,7 +208,7 @@ export class WorkbenchModel {
     const { page } = this.#workbenches;
     const fresh = await page({ name: 'Eve', size: [1440, 900] });
     this.#tell('Eve comes');
-    const looker = { name: 'Eve', page: fresh, hasFocus: false, doing: '' };
+    const looker = { name: 'Eve', page: fresh, hasFocus: false, hadFocus: '', doing: '' };
     await this.#unfoldAll(looker);
     await this.#shows(fresh, 'Eve');
     for (const one of this.#lookers) {
@@ -666,7 +668,13 @@ export class WorkbenchModel {
 
   async #keepsFocus(looker: Looker, after: string): Promise<void> {
     if (!looker.hasFocus) return;
-    await assertFocusKept(looker.page, () => `${looker.name}: the focus is lost after ${after}, ${looker.doing}: ${this.#last()}`);
+    const { page, name, doing, hadFocus } = looker;
+    await assertFocusKept(page, () => `${name}: the focus is lost of ${hadFocus}, after ${after}, ${doing}: ${this.#last()}`);
+    looker.hadFocus = await page.evaluate(() => {
+      const { activeElement: one } = document;
+      const places = [...document.querySelectorAll('[data-testid]')].filter((place) => one !== null && place.contains(one));
+      return `${one?.tagName} ${one?.className} ${one?.getAttribute('aria-label')} in ${places.map((place) => place.getAttribute('data-testid')).join(' ')}`;
+    });
   }
 
   #isIn(looker: Looker, selector: string): Promise<boolean> {

@@ -11,6 +11,7 @@ import { lateCode } from '../late-code.ts';
 import { Icon } from '../shell/icon.tsx';
 import { Revision } from '../shell/revision.tsx';
 import { type DiffAgainst, changeIn } from '../shell/tabs.ts';
+import { useGivenFocus } from '../use-given-focus.ts';
 import { useKeptFocus } from '../use-kept-focus.ts';
 import { useLoaded } from '../use-loaded.ts';
 import { useWorkbench } from '../use-workbench.ts';
@@ -136,6 +137,8 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
   const isMissing = shown?.missing !== undefined;
   const same = shown !== undefined && !shown.binary && !isMissing && shown.before === shown.after;
   const isCompared = shown !== undefined && !shown.binary && !isMissing && !same;
+  const isHidden = same || isMissing || problem.value !== undefined || shown?.binary === true;
+  const given = useGivenFocus(!isHidden, () => rest.ref.current?.querySelector<HTMLElement>('[data-focus]')?.focus());
   const rest = useKeptFocus(gitActions.busy.value || (isCompared && drawn.value !== shown), [shown, drawn.value, sections], afterSide);
   useEffect(() => {
     if (!isCompared) return;
@@ -250,7 +253,7 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
           })}
         </p>
       )}
-      <div class="diff-host" ref={host} hidden={same || isMissing || problem.value !== undefined || shown?.binary === true} />
+      <div class="diff-host" ref={host} hidden={isHidden} {...given} />
     </div>
   );
 }

@@ -1,5 +1,5 @@
 import type { Signal } from '@preact/signals';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import { fileKind } from '../documents/file-kinds.ts';
 import { nameOf } from '../file-paths.ts';
 import { NamedPath } from '../named-path.tsx';
@@ -7,6 +7,7 @@ import { Icon } from '../shell/icon.tsx';
 import { Revision } from '../shell/revision.tsx';
 import { Toggle } from '../shell/toggle.tsx';
 import { rowHeightPx, useScroll } from '../use-scroll.ts';
+import { useGivenFocus } from '../use-given-focus.ts';
 import { useKeptFocus } from '../use-kept-focus.ts';
 import { shownText } from '../shown-name.ts';
 import { useWorkbench } from '../use-workbench.ts';
@@ -247,13 +248,7 @@ function Results() {
   const focused = Math.min(search.focused.value, Math.max(rows.length - 1, 0));
   const { start, end } = virtualWindow(scroll.top, scroll.height, rowHeight, rows.length);
   // Who is in results that go away goes on where they were asked for.
-  const isIn = useRef(false);
-  useLayoutEffect(() => {
-    const { activeElement, body } = document;
-    if (rows.length > 0 || !isIn.current) return;
-    isIn.current = false;
-    if (activeElement === null || activeElement === body) document.querySelector<HTMLElement>('[aria-label="Search text"]')?.focus();
-  }, [rows.length === 0]);
+  const given = useGivenFocus(rows.length > 0, () => document.querySelector<HTMLElement>('[aria-label="Search text"]')?.focus());
   useEffect(() => {
     const { current: box } = scroll.box;
     if (box !== null && rows.length > 0) box.scrollTop = scrollToShow(box.scrollTop, box.clientHeight, focused * rowHeight, rowHeight);
@@ -309,8 +304,7 @@ function Results() {
       tabIndex={0}
       ref={scroll.box}
       onKeyDown={onKeyDown}
-      onFocusIn={() => (isIn.current = true)}
-      onFocusOut={({ relatedTarget }) => (isIn.current = !(relatedTarget instanceof Element))}
+      {...given}
     >
       <div class="rows" role="none" style={{ height: `${rows.length * rowHeight}px` }}>
         {rows.slice(start, end).map((row, index) => (
