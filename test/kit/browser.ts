@@ -58,11 +58,11 @@ export interface Workbenches extends ServedFolder {
   page(options?: PageOptions): Promise<Page>;
 }
 
-/** A real sidecar on a scratch folder with these files, and a real browser to look at it. */
+/** A real sidecar on a scratch folder with these files, and a real browser to look at it. `expected`: what a page may report and be right. */
 export async function withWorkbench(
   files: Record<string, string>,
   run: (workbenches: Workbenches) => Promise<void>,
-  options: { git?: boolean; env?: Readonly<Record<string, string>>; state?: string } = {},
+  options: { git?: boolean; env?: Readonly<Record<string, string>>; state?: string; expected?: RegExp } = {},
 ): Promise<void> {
   await buildPages();
   const scratch = mkdtempSync(path.join(tmpdir(), 'outrigger-page-'));
@@ -82,7 +82,7 @@ export async function withWorkbench(
   try {
     await served.start(0);
     await run(Object.assign(served, { page: (options: PageOptions = {}) => people.open(served.url, options) }));
-    people.assertNoProblems(served.wasKilled ? cutShort : undefined);
+    people.assertNoProblems(...(served.wasKilled ? [cutShort] : []), ...(options.expected === undefined ? [] : [options.expected]));
   } finally {
     await people.leave();
     await served.stop();
@@ -211,8 +211,8 @@ class People {
   }
 
   /** Throws when something went wrong in a page, or left its origin; what `expected` matches was meant to happen. */
-  assertNoProblems(expected?: RegExp): void {
-    const problems = this.#problems.filter((problem) => expected?.test(problem) !== true);
+  assertNoProblems(...expected: readonly RegExp[]): void {
+    const problems = this.#problems.filter((problem) => !expected.some((one) => one.test(problem)));
     if (problems.length > 0) throw new Error(`The page reported:\n${problems.join('\n')}`);
   }
 

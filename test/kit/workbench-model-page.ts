@@ -174,7 +174,11 @@ function lineOf({ path, at, level, isFolder, isOpen, size, position, letter, isT
   return JSON.stringify({ path, at, level, isFolder, isOpen, size, position, letter, isTouched, label, people });
 }
 
-function compareTabs({ tabs, panel, document, diff }: Seen, { entries, texts, status }: Truth, peopleIn: (path: string) => string): void {
+function compareTabs(
+  { tabs, panel, document, diff }: Seen,
+  { entries, texts, status, documents }: Truth,
+  peopleIn: (path: string) => string,
+): void {
   const selected = tabs.filter(({ isSelected }) => isSelected);
   assert.equal(selected.length, tabs.length === 0 ? 0 : 1, 'one tab is the selected one');
   assert.deepEqual(
@@ -198,7 +202,12 @@ function compareTabs({ tabs, panel, document, diff }: Seen, { entries, texts, st
     if (text === undefined) return assert.match(panel.kind, /deleted|missing|refused/, `${shown.path} is not there, and its tab says so`);
     assert.equal(panel.kind, 'editor', `${shown.path} is there, and its tab shows it`);
     assert.equal(document?.path, shown.path.split('/').join(' '), 'where you are');
-    assert.equal(document.text, text.replace(/\r\n?/g, '\n'), `the text of ${shown.path}`);
+    const known = JSON.stringify(documents.get(shown.path));
+    assert.equal(
+      document.text,
+      text.replace(/\r\n?/g, '\n'),
+      `the text of ${shown.path}, ${document.saved}, of which the sidecar says ${known}`,
+    );
     assert.match(document.saved, /^Saved/, `${shown.path} is saved`);
   }
   if (diff !== undefined && shown.id.startsWith('tab-diff%3A') && !/^tab-diff%3A(staged|checkpoint|commit)/.test(shown.id)) {
