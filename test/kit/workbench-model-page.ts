@@ -48,6 +48,8 @@ export interface Truth {
   entries: ReadonlyMap<string, readonly { path: string; isFolder: boolean; isIgnored: boolean }[]>;
   texts: ReadonlyMap<string, string>;
   status: Output<Operations['git.status']>;
+  /** What git leaves out, which no status names: files, or folders of which nothing is known to it. */
+  leftOut: ReadonlySet<string>;
   revision: number;
   documents: ReadonlyMap<string, DocumentInfo>;
 }
@@ -72,11 +74,13 @@ export async function truthOf(client: Client<Operations>, disk: ReadonlyMap<stri
     texts.set(path, text);
   }
   const status = await client.call('git.status', {});
+  const { changes } = await client.call('git.status', { ignored: true });
+  const leftOut = new Set(changes.flatMap(({ path, unstaged }) => (unstaged === 'ignored' ? [path.replace(/\/$/, '')] : [])));
   const { documents } = await client.call('documents.list', {});
   for (const { path, state, problem } of documents)
     assert.ok(state === 'saved' || state === 'deleted', `${path} is ${state}: ${problem ?? ''}`);
   const { revision } = await client.call('files.stat', { path: '' });
-  return { entries, texts, status, revision, documents: new Map(documents.map((info) => [info.path, info])) };
+  return { entries, texts, status, leftOut, revision, documents: new Map(documents.map((info) => [info.path, info])) };
 }
 
 /** `me`: the name of who looks. */
@@ -176,7 +180,7 @@ function lineOf({ path, at, level, isFolder, isOpen, size, position, letter, isT
 
 function compareTabs(
   { tabs, panel, document, diff }: Seen,
-  { entries, texts, status, documents }: Truth,
+  { texts, status, leftOut, documents }: Truth,
   peopleIn: (path: string) => string,
 ): void {
   const selected = tabs.filter(({ isSelected }) => isSelected);
@@ -215,7 +219,7 @@ function compareTabs(
     if (diff.after !== undefined && !diff.isSame) assert.equal(diff.after, now, `the new side of ${shown.path}`);
     const above = [shown.path, ...foldersAbove(shown.path)];
     const isChanged = status.changes.some(({ path }) => above.includes(path.replace(/\/$/, '')));
-    const isIgnored = [...entries.values()].flat().some((entry) => entry.isIgnored && above.includes(entry.path));
+    const isIgnored = above.some((one) => leftOut.has(one));
     if (!isChanged && !isIgnored && status.head !== null && texts.has(shown.path))
       assert.ok(diff.isSame, `nothing changed in ${shown.path}, and its comparison says so`);
   }
