@@ -340,7 +340,7 @@ export const limitParts = [
       ]),
       option('git.timeoutMs', '`PROCESS_TIMEOUT`; the whole group of processes is ended', [
         'src/services/git/git.test.ts',
-        'a hook that hangs is ended with all that it started; one that refuses is quoted',
+        'a filter that hangs is ended with all that it started',
       ]),
       constant(
         'output of a program',

@@ -241,7 +241,7 @@ export const options = {
     min: 100,
     max: 3_600_000,
     unit: 'ms',
-    text: 'Longest a git command may take that neither changes the work tree nor talks to another machine.',
+    text: 'Longest a git command may take that neither commits, changes the work tree nor talks to another machine.',
   },
   'git.name': {
     type: 'text',
@@ -255,7 +255,7 @@ export const options = {
     min: 100,
     max: 86_400_000,
     unit: 'ms',
-    text: 'Longest a clone, fetch, pull or push may take, and a command that changes the work tree, which its call does not end.',
+    text: 'Longest a clone, fetch, pull or push may take, a commit with its hooks, and a command that changes the work tree, which its call does not end.',
   },
   'git.fileRemotes': {
     type: 'switch',

@@ -211,8 +211,9 @@ async function run(git: Git, prepared: Prepared, staged: number, signal: AbortSi
     args.push('--only', messageArgument(text, 'with all that is staged'), '--pathspec-from-file=-', '--pathspec-file-nul');
     stdin = nulEnded(commitNames(some));
   }
-  // A hook may take its time.
-  const result = await git.write('commit', args, { signal, stdin, env, endsWithCall: true }, [0, 1]);
+  // A hook may take its time: checks of a minute are none too long, and whoever waits no more ends it with the call.
+  const timeoutMs = git.options.networkTimeoutMs;
+  const result = await git.write('commit', args, { signal, stdin, env, endsWithCall: true, timeoutMs }, [0, 1]);
   const said = result.stdout.toString();
   // A hook may take everything out of the index again.
   if (saysNothingToCommit(result)) return nothing;

@@ -380,13 +380,36 @@ describe('git', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('a filter that hangs is ended with all that it started', async () => {
+    await withRepository(async ({ make, put, root, run, folder }) => {
+      put('a');
+      const pids = path.join(folder, 'pids');
+      const filter = path.join(folder, 'filter');
+      fs.writeFileSync(filter, `#!/bin/sh\nsleep 60 & echo $! > '${pids}'; echo $$ >> '${pids}'; wait\n`, { mode: 0o755 });
+      fs.writeFileSync(path.join(root, '.gitattributes'), 'a filter=slow\n');
+      run('config', 'filter.slow.clean', filter);
+      await assert.rejects(commit(make({ timeoutMs: 700 }), { ...all, message: 'x' }), fails('PROCESS_TIMEOUT'));
+      const running = fs.readFileSync(pids, 'utf8').trim().split('\n').map(Number);
+      await eventually(() => running.every((pid) => !isAlive(pid)));
+      assert.ok(!fs.existsSync(path.join(root, '.git/index.lock')));
+    });
+  });
+
+  test('a hook may take longer than git by itself', async () => {
+    await withRepository(async ({ make, put, root }) => {
+      put('a');
+      fs.writeFileSync(path.join(root, '.git/hooks/pre-commit'), '#!/bin/sh\nsleep 2\n', { mode: 0o755 });
+      assert.equal((await commit(make({ timeoutMs: 1500 }), { ...all, message: 'x' })).committed, true);
+    });
+  });
+
   test('a hook that hangs is ended with all that it started; one that refuses is quoted', async () => {
     await withRepository(async ({ make, git, put, root, folder }) => {
       put('a');
       const hook = path.join(root, '.git/hooks/pre-commit');
       const pids = path.join(folder, 'pids');
       fs.writeFileSync(hook, `#!/bin/sh\nsleep 60 & echo $! > '${pids}'; echo $$ >> '${pids}'; wait\n`, { mode: 0o755 });
-      await assert.rejects(commit(make({ timeoutMs: 700 }), { ...all, message: 'x' }), fails('PROCESS_TIMEOUT'));
+      await assert.rejects(commit(make({ networkTimeoutMs: 700 }), { ...all, message: 'x' }), fails('PROCESS_TIMEOUT'));
       const running = fs.readFileSync(pids, 'utf8').trim().split('\n').map(Number);
       assert.equal(running.length, 2);
       await eventually(() => running.every((pid) => !isAlive(pid)));
