@@ -195,6 +195,7 @@ export class Workbench {
       },
       onKept: (path) => this.#kept(path),
       onReplaced: (path, text) => this.#replaced(path, text),
+      onElsewhere: (from, to) => this.tabs.moved(from, to),
     });
     this.presence = new PresenceStore(client, this.me, this.documents.clients);
     this.link = new LinkStore(client, this.documents.waiting, {

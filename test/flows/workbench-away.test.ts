@@ -173,3 +173,22 @@ test('the panel at the right says what it is, and is closed by pointer and by ke
     await eventually(async () => assert.equal(await ada.evaluate(() => document.activeElement?.closest('.right') !== null), true));
   });
 });
+
+test('who comes back to a page whose file was renamed meanwhile has it by its new name', { skip: noBrowser }, () =>
+  withWorkbench({ 'notes.txt': 'alpha\n', 'other.txt': '' }, async ({ page, root, url }) => {
+    const ada = await page({ name: 'Ada' });
+    await openFile(ada, 'notes.txt');
+    await ada.goto('about:blank');
+    renameSync(path.join(root, 'notes.txt'), path.join(root, 'loans.txt'));
+    // The sidecar has heard of it.
+    await eventually(async () => assert.equal((await ada.request.get(`${url}/files/loans.txt`)).ok(), true));
+    await ada.goto(url);
+    const tab = (name: string) => ada.getByRole('tablist', { name: 'Open documents' }).getByRole('tab', { name });
+    await tab('loans.txt').waitFor();
+    assert.equal(await tab('notes.txt').count(), 0);
+    await ada.locator('.cm-content[aria-label="loans.txt"]').click();
+    await ada.keyboard.press('Control+Home');
+    await ada.keyboard.type('more ');
+    await eventually(() => assert.equal(readFileSync(path.join(root, 'loans.txt'), 'utf8'), 'more alpha\n'));
+  }),
+);

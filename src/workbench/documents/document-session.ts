@@ -40,6 +40,9 @@ export interface SessionDependencies {
   onKept: (path: string) => void;
 }
 
+/** The sidecar knows the file by another path: it was moved before this page heard of it. */
+export type FoundElsewhere = (session: DocumentSession, to: string) => void;
+
 /** Where somebody is in a document. */
 export interface DocumentPlace {
   anchor: number;
@@ -101,6 +104,7 @@ export class DocumentSession {
   /** Where a view begins. */
   readonly #startsAt: DocumentPlace | undefined;
   readonly #deps: SessionDependencies;
+  readonly #foundElsewhere: FoundElsewhere;
   readonly #unsaved = new UnsavedEdits();
   #link: DocumentLink | undefined;
   #linkedPath = '';
@@ -114,9 +118,10 @@ export class DocumentSession {
   #editedAt = Number.NEGATIVE_INFINITY;
   #gone: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(path: string, dependencies: SessionDependencies, startsAt: DocumentPlace | undefined) {
+  constructor(path: string, dependencies: SessionDependencies, foundElsewhere: FoundElsewhere, startsAt: DocumentPlace | undefined) {
     this.path = signal(path);
     this.#deps = dependencies;
+    this.#foundElsewhere = foundElsewhere;
     this.#startsAt = startsAt;
     this.waiting = computed(() => (this.#sending ? 0 : this.edits.value));
     this.doc.on('update', (_update: Uint8Array, origin: unknown) => {
@@ -165,8 +170,15 @@ export class DocumentSession {
     const { signal: canceled } = this.#asking;
     for (;;) {
       try {
-        const info = await this.#deps.client.call('documents.open', { path: this.path.value }, { signal: canceled });
-        return canceled.aborted ? undefined : info;
+        const path = this.path.value;
+        const info = await this.#deps.client.call('documents.open', { path }, { signal: canceled });
+        if (canceled.aborted) return undefined;
+        // What was moved while the answer was on its way was heard of.
+        if (info.path === path || this.path.value !== path) return info;
+        const wasLinked = this.#link !== undefined;
+        this.#foundElsewhere(this, info.path);
+        // A link begins anew with the path, and asks then.
+        return wasLinked || canceled.aborted ? undefined : info;
       } catch (error) {
         if (canceled.aborted) return undefined;
         if (!passing.has(errorFacts(error).reason)) throw error;

@@ -14,6 +14,8 @@ function setup() {
   const kept: string[] = [];
   const replaced: string[][] = [];
   const tried: string[] = [];
+  const elsewhere: string[][] = [];
+  const movedTo = new Map<string, string>();
   let refused: string | undefined;
   let readOnly = false;
   let revision = 1;
@@ -21,10 +23,10 @@ function setup() {
   let calls = 0;
   const store = new DocumentStore({
     client: {
-      call: async () => {
+      call: async (_name: string, { path }: { path: string }) => {
         calls++;
         if (refused !== undefined) throw Object.assign(new Error('no'), { reason: refused });
-        return { path: 'a.txt', state: 'saved', revision, people: [], readOnly };
+        return { path: movedTo.get(path) ?? path, state: 'saved', revision, people: [], readOnly };
       },
     },
     openLink: (path: string, _doc: unknown, _awareness: unknown, events: LinkEvents) => {
@@ -37,6 +39,7 @@ function setup() {
     onSent: (edits: number) => sent.push(edits),
     onKept: (path: string) => kept.push(path),
     onReplaced: (path: string, text: string) => replaced.push([path, text]),
+    onElsewhere: (from: string, to: string) => elsewhere.push([from, to]),
   } as unknown as Dependencies);
   return {
     store,
@@ -47,6 +50,8 @@ function setup() {
     kept,
     replaced,
     tried,
+    elsewhere,
+    isMoved: (from: string, to: string) => void movedTo.set(from, to),
     mayOnlyRead: (only: boolean) => void (readOnly = only),
     saved: (at: number) => void (revision = at),
     wait: (ms: number) => void (now += ms),
@@ -203,6 +208,28 @@ test('one over which its own folder is moved is what it was, at its new place', 
   store.apply(change({ what: 'moved', from: 'src', path: 'lib' }));
   assert.deepEqual([[...store.sessions.value.keys()], session.state.value.name], [['lib/a.txt'], 'deleted']);
   store.close('lib/a.txt');
+});
+
+test('a file that was moved before it was heard of is open by its new name, once', async () => {
+  const { store, isMoved, elsewhere, link } = setup();
+  isMoved('a.txt', 'b.txt');
+  const session = store.open('a.txt');
+  await eventually(() => assert.deepEqual([...store.sessions.value.keys()], ['b.txt']));
+  assert.deepEqual([session.path.value, elsewhere], ['b.txt', [['a.txt', 'b.txt']]]);
+  await eventually(() => link() !== undefined);
+  link().onSynced();
+  // Asked for once more, it is the one that is open.
+  const again = store.open('a.txt');
+  await eventually(() => assert.deepEqual([...store.sessions.value], [['b.txt', session]]));
+  assert.equal(again.doc.isDestroyed, true);
+  // As its link comes back, the page may have missed where it is by now.
+  isMoved('b.txt', 'c.txt');
+  link().onLost();
+  link().onSynced();
+  await eventually(() => assert.deepEqual([...store.sessions.value], [['c.txt', session]]));
+  link().onSynced();
+  await eventually(() => session.online.value);
+  store.close('c.txt');
 });
 
 test('after changes that were missed, a deleted document is looked for, and stays deleted where there is no file', async () => {

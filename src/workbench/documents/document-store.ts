@@ -4,11 +4,13 @@ import type { DocumentInfo } from '../../contract/documents.ts';
 import { movedPath } from '../../core/moved-path.ts';
 import type { ErrorFacts } from '../client-port.ts';
 import { isWithin } from '../file-paths.ts';
-import { type DocumentPlace, DocumentSession, type SessionDependencies } from './document-session.ts';
+import { type DocumentPlace, DocumentSession, type FoundElsewhere, type SessionDependencies } from './document-session.ts';
 
 export interface DocumentStoreDependencies extends SessionDependencies {
   /** Another document has the place of this one, and it held edits that were not sent. */
   onReplaced: (path: string, text: string) => void;
+  /** The file was moved before this page heard of it; another change may have told it since. */
+  onElsewhere: (from: string, to: string) => void;
 }
 
 /** The documents open in this page. One that is closed with edits not sent stays until they are. */
@@ -40,7 +42,7 @@ export class DocumentStore {
       this.#leaving.get(known)?.();
       return known;
     }
-    const session = new DocumentSession(path, this.#deps, startsAt);
+    const session = new DocumentSession(path, this.#deps, this.#foundElsewhere, startsAt);
     this.sessions.value = new Map(this.sessions.value).set(path, session);
     void session.open();
     return session;
@@ -78,10 +80,7 @@ export class DocumentStore {
         if (to === undefined) continue;
         const replaced = this.sessions.value.get(to);
         if (replaced !== undefined && replaced !== session) this.#replace(replaced);
-        const sessions = new Map(this.sessions.value);
-        sessions.delete(path);
-        this.sessions.value = sessions.set(to, session);
-        session.moved(to);
+        this.#move(session, to);
       }
       this.#lookAgain(change.path);
     } else if (change.what === 'removed') {
@@ -122,7 +121,7 @@ export class DocumentStore {
   leave(session: DocumentSession, why: ErrorFacts): void {
     const path = session.path.value;
     this.#drop(session);
-    const refused = new DocumentSession(path, this.#deps, undefined);
+    const refused = new DocumentSession(path, this.#deps, this.#foundElsewhere, undefined);
     refused.state.value = { name: 'closed', error: why };
     this.sessions.value = new Map(this.sessions.value).set(path, refused);
   }
@@ -151,6 +150,22 @@ export class DocumentStore {
     this.#drop(session);
     this.open(path, place);
   }
+
+  #move(session: DocumentSession, to: string): void {
+    const sessions = new Map(this.sessions.value);
+    sessions.delete(session.path.value);
+    this.sessions.value = sessions.set(to, session);
+    session.moved(to);
+  }
+
+  /** One that is open by the new name already is the same document. */
+  readonly #foundElsewhere: FoundElsewhere = (session, to) => {
+    const from = session.path.value;
+    if (this.sessions.value.get(from) !== session) return;
+    if (this.sessions.value.has(to)) this.#drop(session);
+    else this.#move(session, to);
+    this.#deps.onElsewhere(from, to);
+  };
 
   #replace(session: DocumentSession): void {
     if (!session.settled) this.#deps.onReplaced(session.path.value, session.text.toString());
