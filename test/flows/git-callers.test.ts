@@ -192,6 +192,17 @@ test('limited callers find no commit by what it says', { skip }, () =>
   }),
 );
 
+test('limited callers are told of no other commits by a git that follows files to the names that they had', { skip }, () =>
+  withHistory(async ({ box, root }) => {
+    git(root, 'config', 'log.follow', 'true');
+    const told = await box.call('git.log', { path: 'box/renamed' });
+    assert.deepEqual(
+      told.commits.map(({ subject }) => subject),
+      ['rename and add'],
+    );
+  }),
+);
+
 test('limited callers hear no names of branches and tags but of the branch that they are on, as git.branches is not theirs', { skip }, () =>
   withHistory(async ({ box, whole, root }) => {
     const refs = async (client: Client<Operations>): Promise<string[]> =>

@@ -414,7 +414,7 @@ const commonEnv = {
 };
 const noHooks = ['-c', 'core.hooksPath=/dev/null'];
 /** `diff` would take the index's lock, also where it is told to take none, to write down that a file is as it was: who stages then is refused. */
-const readConfig = [...noHooks, '-c', 'log.showSignature=false', '-c', 'diff.autoRefreshIndex=false'];
+const readConfig = [...noHooks, '-c', 'log.showSignature=false', '-c', 'log.follow=false', '-c', 'diff.autoRefreshIndex=false'];
 /** A partial clone would fetch what it lacks, by whatever transport its config names: what is not here is not shown. */
 const readEnv = { GIT_OPTIONAL_LOCKS: '0', GIT_NO_LAZY_FETCH: '1', GIT_ALLOW_PROTOCOL: 'none' };
 /** Tidying up goes on in the background, outside of every limit, after the command has ended: it is left to the user's own git. */
