@@ -203,6 +203,66 @@ test('limited callers are told of no other commits by a git that follows files t
   }),
 );
 
+test('limited callers are told of no other commit by a range that ends there', { skip }, () =>
+  withHistory(async ({ box, whole, at }) => {
+    const ranges = ['^HEAD', `^${at('HEAD')}`, 'secret-tag..HEAD', 'HEAD^!'];
+    for (const revision of ranges)
+      await fails('GIT_FAILED', () =>
+        box.call('git.blame', { path: revision === 'secret-tag..HEAD' ? 'box/mine' : 'box/renamed', revision }),
+      );
+    for (const from of ranges.slice(0, 2)) {
+      await fails('GIT_FAILED', () => box.call('git.diff', { path: 'box', from }));
+      await fails('GIT_FAILED', () => box.call('git.show', { path: 'box/mine', revision: from }));
+    }
+    const subjects = async (from: string): Promise<string[]> =>
+      (await whole.call('git.log', { from })).commits.map(({ subject }) => subject);
+    assert.deepEqual(await subjects('secret-tag..HEAD~1'), ['rename and add', 'hand the plan over']);
+    assert.deepEqual(await subjects('HEAD~2^!'), ['hand the plan over']);
+    assert.deepEqual(await subjects('HEAD~2...secret-tag'), ['hand the plan over']);
+  }),
+);
+
+test(
+  'limited callers learn nothing of objects by their hashes, neither that they are there nor what commits of a short one say',
+  { skip },
+  () =>
+    withScratchFolder('git-callers', async (_folder, root) => {
+      repository(root, { 'box/mine': 'mine\n', 'secret/pin': '4711\n' });
+      // Of so many some begin alike.
+      const many = Array.from(
+        { length: 1500 },
+        (_, at) =>
+          `commit refs/heads/main\ncommitter P <p@e> ${at} +0000\ndata 10\nsecret ${100 + (at % 800)}\n${at === 0 ? 'from refs/heads/main^0\n' : ''}`,
+      );
+      execFileSync('git', ['fast-import', '--quiet'], { cwd: root, input: many.join('\n') });
+      const starts = git(root, 'rev-list', 'main')
+        .split('\n')
+        .map((hash) => hash.slice(0, 4));
+      const twice = starts.find((start, at) => start !== '' && starts.indexOf(start) !== at);
+      assert.ok(twice !== undefined);
+      await withSidecar(
+        async (running) => {
+          const box = await callerOf(running, 'write', ['box']);
+          for (const revision of [
+            twice,
+            git(root, 'rev-parse', 'HEAD:secret/pin').trim(),
+            '1'.repeat(40),
+            `${'1'.repeat(40)}..HEAD`,
+            `${git(root, 'rev-parse', 'HEAD:secret/pin').trim()}..HEAD`,
+          ])
+            for (const asked of [
+              () => box.call('git.log', { path: 'box', from: revision }),
+              () => box.call('git.blame', { path: 'box/mine', revision }),
+            ]) {
+              const error = await fails('GIT_FAILED', asked);
+              assert.deepEqual([error.message, error.details ?? null], [`There is no commit for ${revision}.`, null]);
+            }
+        },
+        { workspace: root },
+      );
+    }),
+);
+
 test('limited callers hear no names of branches and tags but of the branch that they are on, as git.branches is not theirs', { skip }, () =>
   withHistory(async ({ box, whole, root }) => {
     const refs = async (client: Client<Operations>): Promise<string[]> =>

@@ -26,13 +26,15 @@ export async function blame(git: Git, input: BlameRequest, signal?: AbortSignal)
   return git.reading(signal, async () => {
     if (revision === undefined) await git.flush();
     const repository = await git.repository(signal);
+    // Of a range git tells the commit at which it ends, whatever that touches.
+    const as = revision === undefined ? [] : [await git.commitOf(repository, revision, revision, signal)];
     const range = start === undefined && end === undefined ? [] : [`-L${start ?? 1},${end ?? ''}`];
     const args = ['-c', 'blame.ignoreRevsFile=', 'blame', '--porcelain', '--no-progress', '--no-textconv', ...range];
     try {
       const { stdout, omittedBytes } = await git.read(
         'blame',
         repository,
-        [...args, ...(follow ? [] : ['--no-follow']), ...(revision === undefined ? [] : [revision]), '--', path],
+        [...args, ...(follow ? [] : ['--no-follow']), ...as, '--', path],
         {
           signal,
           maxOutputBytes: git.options.maxTextBytes,

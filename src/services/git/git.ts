@@ -253,10 +253,34 @@ export class Git {
   async commitOf(repository: Repository, revision: string, what: string, signal: AbortSignal | undefined): Promise<string> {
     const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`];
     const { exitCode, stdout, stderr } = await this.read('log', repository, args, { signal }, [0, 1, 128]);
-    if (exitCode === 0) return stdout.toString().trim().split('\n').at(-1) ?? '';
+    const found = stdout.toString().trim().split('\n').at(-1) ?? '';
+    // With a ^ before it, git tells which one is left out.
+    if (exitCode === 0 && !found.startsWith('^')) return found;
     const error = gitError('log', exitCode, stderr.toString());
     // Git's own words, quiet or not, would name a ref with all its folders.
     throw error.reason === 'GIT_FAILED' ? new OutriggerError('GIT_FAILED', `There is no commit for ${what}.`) : error;
+  }
+
+  /**
+   * The commits of a revision or a range of them, those that are left out with a ^ before them. Handed to git as it was given, it would tell whether there is a
+   * file that somebody guesses the content of, and of the commits that a short hash may mean what they say.
+   */
+  async commitsOf(repository: Repository, range: string, signal: AbortSignal | undefined): Promise<string[]> {
+    const { stdout, stderr, exitCode } = await this.read(
+      'log',
+      repository,
+      ['rev-parse', '--revs-only', range, '--'],
+      { signal },
+      [0, 128],
+    );
+    if (exitCode !== 0 && isNoRepository(stderr.toString())) throw gitError('log', exitCode, stderr.toString());
+    const names = exitCode === 0 ? stdout.toString().split('\n').filter(Boolean) : [range];
+    const commits: string[] = [];
+    for (const name of names) {
+      const isOut = exitCode === 0 && name.startsWith('^');
+      commits.push(`${isOut ? '^' : ''}${await this.commitOf(repository, isOut ? name.slice(1) : name, range, signal)}`);
+    }
+    return commits;
   }
 
   async emptyTree(repository: Repository, signal: AbortSignal | undefined): Promise<string> {

@@ -70,13 +70,14 @@ export async function log(
   return git.reading(signal, async () => {
     const repository = await git.repository(signal);
     if ((input.from ?? 'HEAD') === 'HEAD' && (await git.head(repository, signal)) === undefined) return { commits: [], more: false };
+    const commitsAsked = input.from === undefined ? ['HEAD'] : await git.commitsOf(repository, input.from, signal);
     const below = input.path ?? (repository.prefix.length === 0 ? undefined : '.');
     const { stdout, omittedBytes } = await git.read(
       'log',
       repository,
       [
         ...['log', ...logOptions, `--max-count=${input.count + 1}`, `--skip=${input.skip}`],
-        ...['--end-of-options', input.from ?? 'HEAD', '--', ...(below === undefined ? [] : [below])],
+        ...['--end-of-options', ...commitsAsked, '--', ...(below === undefined ? [] : [below])],
       ],
       { signal },
     );
