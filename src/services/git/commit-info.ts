@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
 import { splitNul } from '../../core/split-nul.ts';
@@ -57,18 +58,28 @@ export async function commitInfo(
     const [name = '', email = '', seconds = '0'] = who.stdout.toString().trim().split('\0');
     if (commit === undefined) throw new Error(`git log has nothing of ${to}.`);
     const committer = { name, email, at: Number(seconds) * 1000 };
-    return { commit, committer, files: parseChanged(changed.stdout), cut: changed.omittedBytes > 0 };
+    return { commit, committer, files: await parseChanged(changed.stdout, signal), cut: changed.omittedBytes > 0 };
   });
 }
 
 const none = new Uint8Array();
 
-/** `git diff-tree -z --raw --numstat`: all files with their status, then all with their counts, in the same order. */
-function parseChanged(output: Buffer): CommitFile[] {
+/** Words between two pauses. */
+const wordsPerStep = 4000;
+
+/** `git diff-tree -z --raw --numstat`: all files with their status, then all with their counts, in the same order. Others are served meanwhile. */
+async function parseChanged(output: Buffer, signal: AbortSignal | undefined): Promise<CommitFile[]> {
   const words = splitNul(output);
   const files: CommitFile[] = [];
   let at = 0;
+  let next = wordsPerStep;
+  const pause = async (): Promise<void> => {
+    next = at + wordsPerStep;
+    await nextTurn();
+    signal?.throwIfAborted();
+  };
   for (; at < words.length && words[at]?.[0] === 0x3a; at++) {
+    if (at >= next) await pause();
     const letter =
       Buffer.from(words[at] as Uint8Array)
         .toString('latin1')
@@ -81,6 +92,7 @@ function parseChanged(output: Buffer): CommitFile[] {
     files.push({ path, status, added: null, removed: null, ...(from === undefined ? {} : { from }) });
   }
   for (let file = 0; at < words.length && file < files.length; at++, file++) {
+    if (at >= next) await pause();
     const [, added, removed, name] = /^(\d+|-)\t(\d+|-)\t(.*)$/s.exec(Buffer.from(words[at] as Uint8Array).toString('latin1')) ?? [];
     // Of a pair the names follow, each on its own.
     if (name === '') at += 2;
