@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withRepository } from '../../../test/kit/git-world.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
+import type { OutriggerError } from '../../contract/errors.ts';
 import { blame } from './blame.ts';
 
 test('where a line came from is not named to who may not see that file, nor what lies outside of the workspace', {
@@ -29,3 +30,19 @@ test('where a line came from is not named to who may not see that file, nor what
     { below: 'sub' },
   );
 });
+
+test('of a file that the config takes for a list of commits, and that is none, nothing is told', { skip: requireTool('git') }, () =>
+  withRepository(async ({ git, put, save, run }) => {
+    put('a', 'one\n');
+    put('secret', 'TOPSECRET\n');
+    save('first');
+    for (const file of ['secret', 'missing']) {
+      run('config', 'blame.ignoreRevsFile', file);
+      await assert.rejects(blame(git, { path: 'a' }), ({ message, details }: OutriggerError) => {
+        assert.doesNotMatch(`${message}${JSON.stringify(details)}`, /TOPSECRET/);
+        assert.match(message, /ignoreRevsFile/);
+        return true;
+      });
+    }
+  }),
+);

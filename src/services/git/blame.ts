@@ -115,6 +115,9 @@ function blameError(error: unknown, path: string): unknown {
   if (!(error instanceof OutriggerError) || error.reason !== 'GIT_FAILED') return error;
   if (/no such path|cannot (stat path|lstat)|no such ref: HEAD/i.test(error.message))
     return new OutriggerError('FILE_NOT_FOUND', `blame: git does not know ${path} there.`, { cause: error });
+  // Git repeats the line that is no hash, of whatever file the config of the repository names.
+  if (/invalid object name: |could not open object name list/.test(error.message))
+    return new OutriggerError('GIT_FAILED', 'blame: the file that blame.ignoreRevsFile names is not there, or no list of commits.');
   const lines = /has only (\d+) lines?/.exec(error.message)?.[1];
   return lines === undefined ? error : new OutriggerError('OUT_OF_RANGE', `blame: ${path} has only ${lines} lines.`, { cause: error });
 }
