@@ -81,11 +81,14 @@ export async function openDoors(dependencies: DoorsDependencies, config: Config)
   const { default: rateLimit } = await import('@fastify/rate-limit');
   const limitRate = async (limited: FastifyInstance): Promise<void> => {
     await limited.register(rateLimit, {
+      global: false,
       max: config['limits.requestsPerMinute'],
       timeWindow: 60_000,
       store: RequestCounts,
       errorResponseBuilder: () => new OutriggerError('TOO_MANY', 'Too many requests from this address.'),
     });
+    // Not route by route, where it would come after those hooks that ask who it is: who is refused there counts too.
+    limited.addHook('onRequest', limited.rateLimit());
   };
   await limitRate(app);
   registerOperations(

@@ -4,6 +4,7 @@ import http from 'node:http';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { eventually } from '../kit/eventually.ts';
+import { rawSocket } from '../kit/raw-socket.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
 
 async function reasonOf(response: Response): Promise<[number, string | undefined]> {
@@ -129,6 +130,42 @@ test('requests of one address beyond the most of a minute are refused, and told 
     },
     { config: { 'limits.requestsPerMinute': '3' } },
   ));
+
+test('who is refused before his body is read counts as well, at every port', () =>
+  withSidecar(
+    async ({ sidecar }) => {
+      const [main = '', e2b = '', runner = ''] = [sidecar.url, sidecar.e2bUrl, sidecar.runnerUrl];
+      const doors = [
+        { at: main, path: '/api/system.info', type: 'application/json' },
+        { at: main, path: '/v1/upload', type: 'multipart/form-data; boundary=X' },
+        { at: main, path: '/mcp', type: 'application/json' },
+        { at: main, path: '/files/a/upload', type: 'multipart/form-data; boundary=X' },
+        { at: e2b, path: '/process.Process/List', type: 'application/json' },
+        { at: runner, path: '/execute', type: 'application/json' },
+      ];
+      const statuses = new Map<string, string[]>([main, e2b, runner].map((at) => [at, []]));
+      for (const { at, path, type } of doors.flatMap((door) => [door, door])) {
+        const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer none-of-the-tokens-here\r\n`;
+        const asked = await rawSocket(
+          Number(new URL(at).port),
+          `${head}Content-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+        );
+        await asked.closed;
+        statuses.get(at)?.push(/^HTTP\/1\.1 (\d+)/.exec(asked.received)?.[1] ?? '');
+      }
+      assert.deepEqual(statuses.get(main), ['401', ...Array<string>(7).fill('429')]);
+      for (const at of [e2b, runner]) assert.deepEqual(statuses.get(at), ['401', '429']);
+    },
+    { config: { e2bPort: '0', runnerPort: '0', 'limits.requestsPerMinute': '1' } },
+  ));
+
+test('a body that is broken right behind its head is no failure inside', () =>
+  withSidecar(async ({ port, token }) => {
+    const head = `POST /api/system.info HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n`;
+    const asked = await rawSocket(port, `${head}Transfer-Encoding: chunked\r\n\r\nno length\r\n{}\r\n`);
+    await asked.closed;
+    assert.match(asked.received, /^HTTP\/1\.1 400 /);
+  }));
 
 test('a minute of requests lasts a minute, wherever the clock is set meanwhile', () =>
   withSidecar(
