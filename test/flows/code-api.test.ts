@@ -294,6 +294,21 @@ test('a name that comes twice in one form is refused, and the form with it', () 
     assert.deepEqual([body['message'], body['succeeded'], body['failed']], ['partial_success', 1, 1]);
   }));
 
+test('files of a form that have no name are refused each, however many there are', () =>
+  withSidecar(async ({ url, token }) => {
+    const part = '--X\r\nContent-Disposition: form-data; name="files"\r\nContent-Type: application/octet-stream\r\n\r\nx\r\n';
+    const ask = (where: string): Promise<Response> =>
+      fetch(`${url}/v1${where}`, {
+        method: 'POST',
+        headers: { 'x-api-key': token, 'content-type': 'multipart/form-data; boundary=X' },
+        body: `${part}${part}--X--\r\n`,
+      });
+    assert.equal((await ask('/upload')).status, 422);
+    const batch = await ask('/upload/batch');
+    const { message, failed } = (await batch.json()) as { message: string; failed: number };
+    assert.deepEqual([batch.status, message, failed], [200, 'error', 2]);
+  }));
+
 function entityForm(entity: string, ...files: [string, string][]): FormData {
   const form = formOf(...files);
   form.append('entity_id', entity);

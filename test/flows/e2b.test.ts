@@ -530,6 +530,16 @@ test('what makes no sense is answered by a code, and nothing is done', () =>
     assert.equal((await upload(gzipSync('cut').subarray(0, 12), { 'content-encoding': 'gzip' })).status, 400);
     assert.equal((await upload(Buffer.from('x'), { 'content-encoding': 'br' })).status, 400);
     assert.equal((await post(at, '/files', Buffer.from('x'), { ...headers, 'content-type': 'text/plain' })).status, 400);
+    const form = (head: string, more: Record<string, string> = {}): Promise<Said> => {
+      const body = Buffer.from(
+        `--X\r\nContent-Disposition: form-data${head}\r\nContent-Type: application/octet-stream\r\n\r\nx\r\n--X--\r\n`,
+      );
+      const type = { 'content-type': 'multipart/form-data; boundary=X', ...more };
+      return post(at, '/files', more['content-encoding'] === undefined ? body : gzipSync(body), { ...headers, ...type });
+    };
+    assert.equal((await form('; name="file"')).status, 400, 'no name of a file, and no path');
+    assert.equal((await form('; name="file"; filename="new.txt"', { 'content-type': 'multipart/form-data' })).status, 400, 'no boundary');
+    assert.equal((await form('; name="file"; filename="new.txt"', { 'content-encoding': 'gzip' })).status, 400, 'a form as gzip');
     assert.deepEqual(fs.readdirSync(running.root), before);
     const json = await upload(Buffer.from('{"a":1}'), { 'content-type': 'application/json' });
     assert.deepEqual([json.status, running.file('new.txt')], [200, '{"a":1}']);

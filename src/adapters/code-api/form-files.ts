@@ -22,8 +22,9 @@ export async function* partsOf(request: FastifyRequest): AsyncGenerator<Part> {
 export class FormNames {
   readonly #names = new Set<string>();
 
-  /** Throws BAD_INPUT for one that was there before: the second file would take the place of the first. */
-  add(name: string): void {
+  /** Throws BAD_INPUT for one that was there before: the second file would take the place of the first. A form may leave it out. */
+  add(name: string | undefined): void {
+    if (name === undefined) throw new OutriggerError('BAD_INPUT', 'A file of the form has no name.');
     if (this.#names.has(name))
       throw new OutriggerError('BAD_INPUT', `Two files of the form are called ${JSON.stringify(name.slice(0, 100))}.`);
     this.#names.add(name);

@@ -6,6 +6,7 @@ import { askBeforeLongBodies, type AuthenticateDependencies } from '../../net/au
 import { refuseOtherMethods } from '../../net/http-app.ts';
 import { acceptJson } from '../../net/json-body.ts';
 import { callerSignal } from '../../net/response-flow.ts';
+import { BadRequest } from '../code-api/answers.ts';
 import type { Asking } from '../code-api/ask.ts';
 import { connectErrorOf, ConnectStream, readEnvelope, statusOf, STREAM_TYPE } from './connect-wire.ts';
 import { type Fields, fieldsOf } from './fields.ts';
@@ -172,6 +173,7 @@ async function fileCallerOf(request: FastifyRequest, dependencies: E2bDependenci
 /** An error of ours; what is none is told, and kept from the caller. */
 function known(error: FastifyError | OutriggerError | Error, request: FastifyRequest, onError: E2bDependencies['onError']): OutriggerError {
   if (error instanceof OutriggerError) return error;
+  if (error instanceof BadRequest) return new OutriggerError('BAD_INPUT', error.problems[0]?.message ?? error.message, { cause: error });
   const { statusCode: status = 500 } = error as Partial<FastifyError>;
   if (status >= 400 && status < 500) return new OutriggerError(status === 413 ? 'INPUT_TOO_LARGE' : 'BAD_INPUT', error.message);
   onError(error, request.id);

@@ -46,8 +46,12 @@ export async function takeFiles(asking: Asking, request: FastifyRequest, root: s
   if (request.isMultipart()) {
     for await (const part of partsOf(request)) {
       if (part.type === 'field') continue;
+      // Not every form gives one.
+      const own: string | undefined = part.filename;
       try {
-        await store(typeof asked === 'string' && asked !== '' ? asked : part.filename, wholeFile(part.file));
+        const name = typeof asked === 'string' && asked !== '' ? asked : own;
+        if (name === undefined) throw new OutriggerError('BAD_INPUT', 'A file of the form has no name, and the query says no path.');
+        await store(name, wholeFile(part.file));
       } finally {
         // What is refused early is read to its end all the same, or the answer would not be.
         part.file.resume();
