@@ -561,6 +561,37 @@ test('a tag names one program at a time, and a silent stream says that it lives'
     assert.equal(said.at(-1), '{}');
   }));
 
+test('what a request of bytes is to hold for holds, or nothing is done', () =>
+  withSidecar(async (running) => {
+    const files = `${running.sidecar.e2bUrl}/files?path=a.txt`;
+    const ask = (method: string, more: Record<string, string>): Promise<Response> =>
+      fetch(files, {
+        method,
+        headers: { 'x-access-token': running.token, 'content-type': 'application/octet-stream', ...more },
+        ...(method === 'POST' ? { body: 'other' } : {}),
+      });
+    running.put('a.txt', '0123456789');
+    const whole = await ask('GET', {});
+    const etag = whole.headers.get('etag') ?? '';
+    const said = async (response: Response): Promise<[number, string]> => [response.status, await response.text()];
+    assert.deepEqual(await said(whole), [200, '0123456789']);
+    assert.deepEqual(await said(await ask('GET', { range: 'bytes=7-', 'if-range': etag })), [206, '789']);
+    assert.deepEqual(await said(await ask('GET', { range: 'bytes=7-', 'if-range': '"of another content"' })), [200, '0123456789']);
+    const known = await ask('GET', { 'if-none-match': etag });
+    assert.deepEqual([await said(known), known.headers.get('etag')], [[304, ''], etag]);
+    assert.equal((await ask('GET', { 'if-modified-since': whole.headers.get('last-modified') ?? '' })).status, 304);
+    assert.equal((await ask('GET', { 'if-match': '"of another content"' })).status, 412);
+    const beyond = await ask('GET', { range: 'bytes=99-' });
+    assert.deepEqual([beyond.status, beyond.headers.get('content-range')], [416, 'bytes */10']);
+
+    assert.equal((await ask('POST', { 'if-none-match': '*' })).status, 412);
+    assert.equal((await ask('POST', { 'if-match': '"of another content"' })).status, 412);
+    assert.equal((await ask('POST', { 'if-unmodified-since': 'Thu, 01 Jan 1970 00:00:00 GMT' })).status, 400, 'nobody looks at it');
+    assert.equal(running.file('a.txt'), '0123456789');
+    assert.equal((await ask('POST', { 'if-match': etag })).status, 200);
+    assert.equal(running.file('a.txt'), 'other');
+  }, setup));
+
 test('what is or unpacks to more than a file may hold is refused, its sender hears so, and nothing of it stays', () =>
   withSidecar(
     async (running) => {

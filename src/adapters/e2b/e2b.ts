@@ -36,6 +36,9 @@ export interface E2bOptions {
 /** Timers can wait for so long. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** What plain HTTP says of conditions and ranges that don't hold. */
+const ownStatuses: readonly number[] = [412, 416];
+
 type Unary = (asking: Asking, input: Fields) => Fields | Promise<Fields>;
 type Streaming = (asking: Asking, input: Fields, stream: ConnectStream, timeoutMs: number | undefined) => Promise<void>;
 
@@ -130,7 +133,13 @@ export function registerE2b(app: FastifyInstance, dependencies: E2bDependencies,
       const one = known(error, request, onError);
       const { code, message } = connectErrorOf(one);
       const status =
-        one.reason === 'DISK_FULL' ? 507 : one.reason === 'INPUT_TOO_LARGE' || one.status === 416 ? one.status : statusOf[code];
+        one.reason === 'DISK_FULL'
+          ? 507
+          : one.reason === 'INPUT_TOO_LARGE' || ownStatuses.includes(one.status)
+            ? one.status
+            : statusOf[code];
+      const { size } = (one.details ?? {}) as { size?: unknown };
+      if (status === 416 && typeof size === 'number') reply.header('content-range', `bytes */${size}`);
       if (status === 401) reply.header('www-authenticate', 'Bearer');
       return reply.code(status).send({ code: status, message });
     });

@@ -10,37 +10,55 @@ import { sandboxPathOf, workspacePathOf } from './sandbox-path.ts';
 /** What a document can hold: above it a file is as it is on disk. */
 const MAX_LIVE_BYTES = 4 * 1024 * 1024;
 
+/** Headers that say of what the bytes are to be, as inputs of operations (RFC 9110 sections 13.1 and 14.2). */
+const writeConditions = { 'if-match': 'ifMatch', 'if-none-match': 'ifNoneMatch' } as const;
+const readConditions = {
+  ...writeConditions,
+  range: 'range',
+  'if-range': 'ifRange',
+  'if-modified-since': 'ifModifiedSince',
+  'if-unmodified-since': 'ifUnmodifiedSince',
+} as const;
+
 type Query = Readonly<Record<string, unknown>>;
 
 /** GET /files: the bytes of a file; of one that is open for editing, as it is now. */
 export async function sendFile(asking: Asking, request: FastifyRequest, reply: FastifyReply, root: string): Promise<void> {
   const path = workspacePathOf(pathOf(request.query as Query), root);
-  const { range } = request.headers;
-  const live = range === undefined ? await unsavedText(asking, path) : undefined;
+  const { range, 'if-match': ifMatch, 'if-unmodified-since': ifUnmodifiedSince } = request.headers;
+  const isOfDisk = [range, ifMatch, ifUnmodifiedSince].some((one) => one !== undefined);
+  const live = isOfDisk ? undefined : await unsavedText(asking, path);
   if (live !== undefined) {
     reply.header('content-type', 'text/plain; charset=utf-8').header('content-length', live.length);
     return void reply.send(live);
   }
-  const { head, bytes } = await askBytes(asking, 'files.download', { path, ...(range === undefined ? {} : { range }) });
-  reply
-    .code(head.partial ? 206 : 200)
-    .headers({ 'content-type': head.mimeType, 'content-length': head.length, 'accept-ranges': head.acceptRanges, etag: head.etag });
+  const { head, bytes } = await askBytes(asking, 'files.download', { path, ...conditionsOf(request, readConditions) });
+  const iterator = bytes[Symbol.asyncIterator]();
+  reply.headers({ 'accept-ranges': head.acceptRanges, etag: head.etag });
+  if (head.notModified) {
+    await iterator.return?.();
+    return void reply.code(304).send();
+  }
+  reply.code(head.partial ? 206 : 200).headers({ 'content-type': head.mimeType, 'content-length': head.length });
   if (head.contentRange !== undefined) reply.header('content-range', head.contentRange);
   reply.header('last-modified', head.modified).header('content-disposition', 'attachment');
   reply.hijack();
   reply.raw.writeHead(reply.statusCode, reply.getHeaders() as Record<string, string>);
-  await sendBody(reply.raw, bytes[Symbol.asyncIterator](), head.length).catch(() => reply.raw.destroy());
+  await sendBody(reply.raw, iterator, head.length).catch(() => reply.raw.destroy());
 }
 
 /** POST /files: one file as it is, or the files of a form, under `path` or their own names. Each appears whole or not at all. */
 export async function takeFiles(asking: Asking, request: FastifyRequest, root: string): Promise<unknown[]> {
   if (Object.keys(request.headers).some((name) => name.startsWith('x-metadata-')))
     throw new OutriggerError('BAD_INPUT', 'Metadata of files is not kept here: leave X-Metadata-… out.');
+  if (request.headers['if-match'] === undefined && request.headers['if-unmodified-since'] !== undefined)
+    throw new OutriggerError('BAD_INPUT', "The condition of the header if-unmodified-since can't be checked, so nothing was done.");
+  const conditions = conditionsOf(request, writeConditions);
   const { path: asked } = request.query as Query;
   const stored: unknown[] = [];
   const store = async (name: string, body: AsyncIterable<Uint8Array>): Promise<void> => {
     const path = workspacePathOf(name, root);
-    await ask(asking, 'files.upload', { path }, { body });
+    await ask(asking, 'files.upload', { path, ...conditions }, { body });
     stored.push({ name: path.slice(path.lastIndexOf('/') + 1), type: 'file', path: sandboxPathOf(path) });
   };
   if (request.isMultipart()) {
@@ -60,6 +78,17 @@ export async function takeFiles(asking: Asking, request: FastifyRequest, root: s
     if (stored.length === 0) throw new OutriggerError('BAD_INPUT', 'The form holds no file.');
   } else await store(pathOf(request.query as Query), plainBody(request));
   return stored;
+}
+
+function conditionsOf<Field extends string>(
+  { headers }: FastifyRequest,
+  fields: Readonly<Record<string, Field>>,
+): Partial<Record<Field, string>> {
+  const given = Object.entries(fields).flatMap(([header, field]) => {
+    const value = headers[header];
+    return typeof value === 'string' ? [[field, value] as const] : [];
+  });
+  return Object.fromEntries(given) as Partial<Record<Field, string>>;
 }
 
 /** Throws BAD_INPUT. */
