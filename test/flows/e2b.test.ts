@@ -561,6 +561,17 @@ test('a tag names one program at a time, and a silent stream says that it lives'
     assert.equal(said.at(-1), '{}');
   }));
 
+test('watchers of a token that ended keep no place', () =>
+  withSidecar(async ({ sidecar, token, client }) => {
+    const { id, secret } = await client.call('tokens.create', { name: 'watching', access: 'read' });
+    const create = async (by: string): Promise<number> =>
+      (await post(sidecar.e2bUrl, '/filesystem.Filesystem/CreateWatcher', { path: '' }, { 'x-access-token': by })).status;
+    for (let count = 0; count < 100; count++) assert.equal(await create(secret), 200);
+    assert.equal(await create(token), 429);
+    await client.call('tokens.revoke', { id });
+    await eventually(async () => assert.equal(await create(token), 200));
+  }, setup));
+
 test('what a request of bytes is to hold for holds, or nothing is done', () =>
   withSidecar(async (running) => {
     const files = `${running.sidecar.e2bUrl}/files?path=a.txt`;

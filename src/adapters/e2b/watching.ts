@@ -76,6 +76,8 @@ export class E2bWatches {
     };
     follow().catch((error: unknown) => {
       polled.failure = error as Error;
+      // Nobody can ask for it any more.
+      if (asking.caller.ended?.aborted === true) this.#end(id);
       reject(error);
     });
     try {
