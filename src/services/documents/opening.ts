@@ -1,8 +1,9 @@
 import * as Y from 'yjs';
 import { OutriggerError } from '../../contract/errors.ts';
+import { diffText } from '../../core/text-diff.ts';
 import { isSameFormat, lfAlone } from '../../core/text-format.ts';
 import type { DiskText } from './disk-text.ts';
-import type { DocumentStore, StoredDocument } from './document-store.ts';
+import type { DocumentStore, Saving, StoredDocument } from './document-store.ts';
 import { type FileText, fileTextOf } from './file-text.ts';
 import { beginLife, firstState, isSaved, newOwnId, ownDoc } from './lineage.ts';
 import { mostState } from './sizes.ts';
@@ -46,9 +47,9 @@ export interface Opened {
 /** Goes on with what is stored, or begins anew with what the file holds. Waits for nothing. Throws FILE_NOT_FOUND. */
 export function openDocument(toOpen: ToOpen, store: DocumentStore, options: OpeningOptions): Opened {
   const { path, create, stored, disk, target } = toOpen;
-  if (stored !== undefined && disk !== undefined && stored.saving?.hash === disk.content) {
+  if (stored?.saving !== undefined && disk !== undefined && wasSaved(stored, stored.saving, disk)) {
     // A kill came between the save and the word that it was made.
-    stored.savedHash = disk.content;
+    stored.savedHash = stored.saving.hash;
     stored.savedText = stored.saving.text;
     store.append(stored.id, { type: 'disk', hash: stored.savedHash, text: stored.savedText });
   }
@@ -67,6 +68,18 @@ export function openDocument(toOpen: ToOpen, store: DocumentStore, options: Open
   const id = store.create(path, life, state, disk?.content ?? '', undefined, manner.format);
   const [savedText, savedContent] = [manner.text, disk?.content];
   return { id, life, ydoc, stateBytes: state.length, manner, savedText, savedContent, target, isNew: true, before: stored?.savedText };
+}
+
+/** Whether the file holds what a save was to put there, or what a program made of that since, and not of what was there before. */
+function wasSaved({ savedHash, savedText, format }: StoredDocument, saving: Saving, disk: DiskText): boolean {
+  if (disk.content === saving.hash || disk.content === savedHash) return disk.content === saving.hash;
+  const { text } = fileTextOf(disk.raw, format);
+  return changedIn(saving.text, text) < changedIn(savedText, text);
+}
+
+/** Letters that edits take away and bring. */
+function changedIn(before: string, after: string): number {
+  return diffText(before, after).reduce((sum, { remove, insert }) => sum + remove + insert.length, 0);
 }
 
 function goOn(stored: StoredDocument, { disk, target }: ToOpen, store: DocumentStore, { trustState }: OpeningOptions): Opened {

@@ -81,6 +81,36 @@ test('who comes after a kill that cut short the end of a save is told that all i
     }
   }));
 
+for (const [what, isSaved, written] of [
+  ['was saved', true, 'one\nW1w\nW2w\n\n\n.two\n'],
+  ['was not saved yet', false, 'one\nW2w\n\n.two\n'],
+] as const)
+  test(`what a program writes right after a kill in the middle of a save stands there once, beside what ${what}`, () =>
+    withWorkspace(async ({ workspace, state, put, read }) => {
+      put('a.txt', 'one\n.two\n');
+      const killed = documentsOf({ workspace, state });
+      await killed.start();
+      const { channel, ydoc } = await personIn(killed, 'a.txt');
+      ydoc.getText('content').insert(3, '\nW1w\n');
+      channel.say(step1Message(Y.encodeStateVector(ydoc)));
+      const over = holdNextWrite(workspace);
+      void killed.flush('');
+      await eventually(() => assert.equal(read('a.txt'), 'one\nW1w\n\n.two\n'));
+      // As where the kill came before the file was there, too.
+      if (!isSaved) put('a.txt', 'one\n.two\n');
+      put('a.txt', written);
+      const next = documentsOf({ workspace, state });
+      await next.start();
+      try {
+        const words = read('a.txt').match(/W\dw/g);
+        assert.deepEqual(words?.sort(), ['W1w', 'W2w'], read('a.txt'));
+      } finally {
+        await next.stop();
+        over();
+        await killed.stop();
+      }
+    }));
+
 test('what is typed while the log has no room, and saved, stands there once after a kill, also when who typed it comes back', (context) =>
   withSmallDisk(context, 4096, (disk) =>
     withScratchFolder('elsewhere', async (_, elsewhere) => {
