@@ -9,7 +9,7 @@ import { MiB, asking, documentsOf, heardBy, holdNextWrite, personIn, comeBack } 
 import { eventually } from '../../../test/kit/eventually.ts';
 import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
 import { withSmallDisk } from '../../../test/kit/small-disk.ts';
-import { cause, fails, withWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { cause, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { hashBytes } from '../workspace/content.ts';
 import { hashText, savedMark } from './lineage.ts';
 import { readMessage, step1Message } from './sync-protocol.ts';
@@ -57,17 +57,28 @@ for (const { what, isBegunAnew, isOver } of [
       }
     }));
 
+/** Of a.txt, in which somebody typed: the save is in the file, and not known to be, until `over`. */
+async function inASave(
+  { workspace, state, read }: Pick<Harness, 'workspace' | 'state' | 'read'>,
+  at: number,
+  typed: string,
+  saved: string,
+) {
+  const killed = documentsOf({ workspace, state });
+  await killed.start();
+  const { channel, ydoc } = await personIn(killed, 'a.txt');
+  ydoc.getText('content').insert(at, typed);
+  channel.say(step1Message(Y.encodeStateVector(ydoc)));
+  const over = holdNextWrite(workspace);
+  void killed.flush('');
+  await eventually(() => assert.equal(read('a.txt'), saved));
+  return { killed, over };
+}
+
 test('who comes after a kill that cut short the end of a save is told that all is saved', () =>
   withWorkspace(async ({ workspace, state, put, read }) => {
     put('a.txt', 'one\n');
-    const killed = documentsOf({ workspace, state });
-    await killed.start();
-    const { channel, ydoc } = await personIn(killed, 'a.txt');
-    ydoc.getText('content').insert(0, 'typed ');
-    channel.say(step1Message(Y.encodeStateVector(ydoc)));
-    const over = holdNextWrite(workspace);
-    void killed.flush('');
-    await eventually(() => assert.equal(read('a.txt'), 'typed one\n'));
+    const { killed, over } = await inASave({ workspace, state, read }, 0, 'typed ', 'typed one\n');
     const next = documentsOf({ workspace, state });
     await next.start();
     try {
@@ -88,14 +99,7 @@ for (const [what, isSaved, written] of [
   test(`what a program writes right after a kill in the middle of a save stands there once, beside what ${what}`, () =>
     withWorkspace(async ({ workspace, state, put, read }) => {
       put('a.txt', 'one\n.two\n');
-      const killed = documentsOf({ workspace, state });
-      await killed.start();
-      const { channel, ydoc } = await personIn(killed, 'a.txt');
-      ydoc.getText('content').insert(3, '\nW1w\n');
-      channel.say(step1Message(Y.encodeStateVector(ydoc)));
-      const over = holdNextWrite(workspace);
-      void killed.flush('');
-      await eventually(() => assert.equal(read('a.txt'), 'one\nW1w\n\n.two\n'));
+      const { killed, over } = await inASave({ workspace, state, read }, 3, '\nW1w\n', 'one\nW1w\n\n.two\n');
       // As where the kill came before the file was there, too.
       if (!isSaved) put('a.txt', 'one\n.two\n');
       put('a.txt', written);

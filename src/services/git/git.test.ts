@@ -23,6 +23,21 @@ import { status } from './status.ts';
 const all: Omit<CommitRequest, 'message'> = { paths: undefined, all: true, author: undefined };
 const diffOf = { staged: false, context: 3 };
 
+/** Makes a program that hangs, and what it starts with it; answers the file in which it says which the two are. */
+function hanging(program: string, folder: string): string {
+  const pids = path.join(folder, 'pids');
+  fs.writeFileSync(program, `#!/bin/sh\nsleep 60 & echo $! > '${pids}'; echo $$ >> '${pids}'; wait\n`, { mode: 0o755 });
+  return pids;
+}
+
+/** Both have ended, and git holds nothing back. */
+async function bothEnd(pids: string, root: string): Promise<void> {
+  const running = fs.readFileSync(pids, 'utf8').trim().split('\n').map(Number);
+  assert.equal(running.length, 2);
+  await eventually(() => running.every((pid) => !isAlive(pid)));
+  assert.ok(!fs.existsSync(path.join(root, '.git/index.lock')));
+}
+
 describe('git', { skip: requireTool('git') }, () => {
   test('a folder without a repository has no status, and everything else says so', async () => {
     await withRepository(
@@ -383,15 +398,12 @@ describe('git', { skip: requireTool('git') }, () => {
   test('a filter that hangs is ended with all that it started', async () => {
     await withRepository(async ({ make, put, root, run, folder }) => {
       put('a');
-      const pids = path.join(folder, 'pids');
       const filter = path.join(folder, 'filter');
-      fs.writeFileSync(filter, `#!/bin/sh\nsleep 60 & echo $! > '${pids}'; echo $$ >> '${pids}'; wait\n`, { mode: 0o755 });
+      const pids = hanging(filter, folder);
       fs.writeFileSync(path.join(root, '.gitattributes'), 'a filter=slow\n');
       run('config', 'filter.slow.clean', filter);
       await assert.rejects(commit(make({ timeoutMs: 700 }), { ...all, message: 'x' }), fails('PROCESS_TIMEOUT'));
-      const running = fs.readFileSync(pids, 'utf8').trim().split('\n').map(Number);
-      await eventually(() => running.every((pid) => !isAlive(pid)));
-      assert.ok(!fs.existsSync(path.join(root, '.git/index.lock')));
+      await bothEnd(pids, root);
     });
   });
 
@@ -407,13 +419,9 @@ describe('git', { skip: requireTool('git') }, () => {
     await withRepository(async ({ make, git, put, root, folder }) => {
       put('a');
       const hook = path.join(root, '.git/hooks/pre-commit');
-      const pids = path.join(folder, 'pids');
-      fs.writeFileSync(hook, `#!/bin/sh\nsleep 60 & echo $! > '${pids}'; echo $$ >> '${pids}'; wait\n`, { mode: 0o755 });
+      const pids = hanging(hook, folder);
       await assert.rejects(commit(make({ networkTimeoutMs: 700 }), { ...all, message: 'x' }), fails('PROCESS_TIMEOUT'));
-      const running = fs.readFileSync(pids, 'utf8').trim().split('\n').map(Number);
-      assert.equal(running.length, 2);
-      await eventually(() => running.every((pid) => !isAlive(pid)));
-      assert.ok(!fs.existsSync(path.join(root, '.git/index.lock')));
+      await bothEnd(pids, root);
       fs.writeFileSync(hook, '#!/bin/sh\necho "error: no tabs, see https://ann:pw@example.org" >&2; exit 1\n');
       await assert.rejects(commit(git, { ...all, message: 'x' }), (error: OutriggerError) => {
         assert.ok(fails('GIT_FAILED', /no tabs/)(error));
