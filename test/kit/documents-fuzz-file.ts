@@ -49,6 +49,8 @@ export class FuzzFile {
   #wasPutAway = false;
   /** There was no file at some time since the last rest. */
   #wasGone = false;
+  /** A link to it was taken away since the last rest: what is typed before the sidecar has heard of that goes to the file behind it. */
+  #wasLink = false;
   /** Somebody typed who may have had nothing of it. */
   #isBegun = false;
   /**
@@ -118,7 +120,7 @@ export class FuzzFile {
     this.isTouched = true;
     this.#isBegun ||= !client.isOld;
     if (this.isAdrift) this.#doubtBegun();
-    this.place = 'file';
+    this.place = this.#wasLink && !this.isThere ? 'unsure' : 'file';
   }
 
   /** `isCertain`: on which text it was removed is known. */
@@ -138,6 +140,12 @@ export class FuzzFile {
   putAway(): void {
     this.#wasPutAway = true;
     if (this.isAdrift) this.#doubtAll();
+  }
+
+  /** The link at its path is about to be taken away. What goes with that is not the same document any more. */
+  unlinked(): void {
+    this.#wasLink = true;
+    this.putAway();
   }
 
   /** Nothing is remembered any more. */
@@ -254,6 +262,7 @@ export class FuzzFile {
     this.isTouched = false;
     this.#wasPutAway = false;
     this.#isBegun = false;
+    this.#wasLink = false;
     this.#wasGone = this.place === 'nothing';
     for (const client of this.clients) client.isOld = true;
   }

@@ -73,14 +73,14 @@ export class Taking {
     this.#areGone(gone, `a program removes ${wirePath}`);
   }
 
-  /** The file, or its folder with all that are in it. What goes with a link to its file is not the same document any more. */
+  /** The file, or its folder with all that are in it. */
   #entryOf(file: FuzzFile): { wirePath: string; gone: FuzzFile[] } {
     const folder = path.dirname(file.path);
     const inside = this.#world.files.filter((one) => path.dirname(one.path) === folder);
     const isFolder = folder !== '.' && !inside.some((one) => one.isBlocked) && this.#world.chance(0.5);
     // Also what was typed in a file that is taken away already may be saved there just now.
     const gone = isFolder ? inside.filter((one) => one.place !== 'nothing') : [file];
-    for (const one of gone) if (one.isLink) one.putAway();
+    for (const one of gone) if (one.isLink) one.unlinked();
     return { wirePath: isFolder ? folder : file.path, gone };
   }
 

@@ -163,7 +163,7 @@ export class FuzzWorld {
     }
     const open = await this.get<object>('documents.list').catch(String);
     assert.fail(
-      `seed ${this.seed}: waited ${DEADLINE_MS} ms for ${what}. ${problem === undefined ? '' : String(problem)}\n${dump()}\n${JSON.stringify(open)}\n${fs.readdirSync(this.root).join(' ')}\n${this.#trace.slice(-40).join('\n')}`,
+      `seed ${this.seed}: waited ${DEADLINE_MS} ms for ${what}. ${problem === undefined ? '' : String(problem)}\n${dump()}\n${JSON.stringify(open)}\n${fs.readdirSync(this.root).join(' ')}\n${this.#lately(40)}`,
     );
   }
 
@@ -214,7 +214,7 @@ export class FuzzWorld {
 
   failure(problem: string, file?: FuzzFile): string {
     const about = file === undefined ? '' : `${this.#dump(file)}\n`;
-    return `seed ${this.seed}, step ${this.steps}, ${file?.path ?? ''}: ${problem}\n${about}${this.#trace.slice(-60).join('\n')}`;
+    return `seed ${this.seed}, step ${this.steps}, ${file?.path ?? ''}: ${problem}\n${about}${this.#lately(60)}`;
   }
 
   #dump(file: FuzzFile): string {
@@ -225,12 +225,13 @@ export class FuzzWorld {
         (client) =>
           `client ${client.ydoc.clientID} ${client.link.constructor.name} synced ${client.link.isSynced}, ${savedMark(client.ydoc) === hashText(client.text.toString()) ? '' : 'not '}known as saved: ${JSON.stringify(client.text.toString())}`,
       ),
-      (this.#sidecar?.log() ?? '')
-        .split('\n')
-        .filter((line) => !line.includes('"operation"'))
-        .slice(-15)
-        .join('\n'),
     ].join('\n');
+  }
+
+  /** The last steps, the last of them first, and what the sidecar said. */
+  #lately(steps: number): string {
+    const said = (this.#sidecar?.log() ?? '').split('\n').filter((line) => !line.includes('"operation"'));
+    return [...this.#trace.slice(-steps).reverse(), ...said.slice(-15)].join('\n');
   }
 }
 
