@@ -608,17 +608,18 @@ export class Workbench {
     });
   }
 
-  /** Whether an editor that is drawn only now is to have the focus: nothing has it, or nobody moved it since `focusMain`. */
-  takesFocus(): boolean {
+  /** Whether what is drawn of a document only now is to have the focus: it is the one that is worked in, and nothing has it, or nobody moved it since `focusMain`. */
+  takesFocus(session: DocumentSession): boolean {
+    if (session !== this.activeSession()) return false;
     const { activeElement, body } = document;
     const isAwaited = activeElement === this.#focusFrom;
     this.#focusFrom = undefined;
     return isAwaited || activeElement === null || activeElement === body;
   }
 
-  /** Whether what is drawn until an editor is there is to have the focus: it was asked for, and nobody moved it since `focusMain`. */
-  awaitsFocus(): boolean {
-    return this.#focusFrom !== undefined && document.activeElement === this.#focusFrom;
+  /** Whether what is drawn until its editor is there is to have the focus: it was asked for, and nobody moved it since `focusMain`. */
+  awaitsFocus(session: DocumentSession): boolean {
+    return session === this.activeSession() && this.#focusFrom !== undefined && document.activeElement === this.#focusFrom;
   }
 
   tryNow(): void {

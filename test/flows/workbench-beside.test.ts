@@ -159,6 +159,42 @@ test('whoever has two documents in sight is seen in both, and sees the others in
   }),
 );
 
+test('a document that goes to the side is there, whatever else is pressed before the page is drawn', { skip: noBrowser }, () =>
+  withWorkbench(files, async ({ page }) => {
+    const ada = await page({ name: 'Ada' });
+    await openFile(ada, 'book.py');
+    await openFile(ada, 'README.md');
+    await ada.evaluate(() => {
+      // As on a busy machine.
+      const later = setTimeout;
+      Object.assign(globalThis, {
+        requestAnimationFrame: (draw: FrameRequestCallback) => later(() => draw(performance.now()), 400),
+        setTimeout: (run: () => void, ms = 0) => later(run, ms === 0 ? 0 : Math.max(ms, 400)),
+      });
+    });
+    await ada.keyboard.press('Control+\\');
+    await ada.keyboard.press('Control+Shift+f');
+    await ada.getByRole('textbox', { name: 'Search text' }).and(ada.locator(':focus')).waitFor();
+    await ada.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+    await editorOf(beside(ada), 'README.md').waitFor();
+    await editorOf(main(ada), 'book.py').waitFor();
+  }),
+);
+
+test('what is drawn in the other place leaves the keys to the document that went to the side', { skip: noBrowser }, () =>
+  withWorkbench(files, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada' });
+    await openFile(ada, 'book.py');
+    rmSync(path.join(root, 'models/book.py'));
+    await ada.getByRole('heading', { name: 'book.py was deleted' }).waitFor();
+    await openFile(ada, 'README.md');
+    await ada.keyboard.press('Control+\\');
+    await main(ada).getByRole('heading', { name: 'book.py was deleted' }).waitFor();
+    await editorOf(beside(ada), 'README.md').and(ada.locator(':focus')).waitFor();
+    await worksIn(ada, 'README.md');
+  }),
+);
+
 test('the width of the document beside is dragged or set by keys, and kept', { skip: noBrowser }, () =>
   withWorkbench(files, async ({ page }) => {
     const ada = await page({ name: 'Ada' });

@@ -94,6 +94,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
   if (reason === 'DOCUMENT_BINARY' || reason === 'NOT_TEXT') {
     return (
       <Card
+        session={session}
         icon="file"
         title="This file is binary"
         test="binary"
@@ -112,6 +113,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
   if (large) {
     return (
       <Card
+        session={session}
         icon="doc"
         title="Too large to edit together"
         test="too-large"
@@ -146,6 +148,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
   if (reason === 'FILE_NOT_FOUND') {
     return (
       <Card
+        session={session}
         icon="file"
         title="This file is not here"
         test="missing"
@@ -174,6 +177,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
   }
   return (
     <Card
+      session={session}
       icon="err"
       title={`${nameOf(path)} could not be opened`}
       test="refused"
@@ -201,6 +205,7 @@ export function DeletedCard({ path, session }: { path: string; session: Document
   const text = session.text.toString();
   return (
     <Card
+      session={session}
       icon="bin"
       title={`${nameOf(path)} was deleted`}
       test="deleted"
@@ -270,6 +275,7 @@ function Changed({ path, entry }: { path: string; entry: Entry | undefined }) {
 }
 
 function Card({
+  session,
   icon,
   title,
   test,
@@ -277,6 +283,7 @@ function Card({
   facts,
   buttons,
 }: {
+  session: DocumentSession;
   icon: string;
   title: string;
   test: string;
@@ -288,7 +295,7 @@ function Card({
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     // Not a button of it: whoever was typing here meets none.
-    if (workbench.takesFocus()) box.current?.focus();
+    if (workbench.takesFocus(session)) box.current?.focus();
   }, []);
   return (
     <div class="mid">

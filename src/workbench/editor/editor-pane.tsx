@@ -48,8 +48,11 @@ export function EditorPane({ session }: { session: DocumentSession }) {
     }
     // What the bars around the editor say is this document's now.
     view.dispatch({ selection: view.state.selection });
-    if (workbench.activeSession() === session && workbench.takesFocus()) view.focus();
-    return () => view.dom.remove();
+    if (workbench.takesFocus(session)) view.focus();
+    // The page may have it elsewhere by now: this comes after that is drawn.
+    return () => {
+      if (view.dom.parentElement === current) view.dom.remove();
+    };
   }, [session, open]);
 
   // While it is in the page: what is taken out of it is scrolled nowhere.
@@ -78,7 +81,7 @@ export function EditorPane({ session }: { session: DocumentSession }) {
       <FailedBanner session={session} />
       <div class={followed === undefined ? 'pane ed' : `pane ed following p${followed}`} data-testid="editor">
         <div class="ed-host" ref={host} />
-        {!open && <Opening />}
+        {!open && <Opening session={session} />}
         <Overview session={session} />
       </div>
       {!session.readOnly.value && <KeyRow session={session} />}
@@ -317,12 +320,12 @@ function Overview({ session }: { session: DocumentSession }) {
 }
 
 /** Has the focus where it was asked for: while the sidecar is away this can take long. */
-function Opening() {
+function Opening({ session }: { session: DocumentSession }) {
   const workbench = useWorkbench();
   const { link } = workbench;
   const box = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
-    if (workbench.awaitsFocus()) box.current?.focus();
+    if (workbench.awaitsFocus(session)) box.current?.focus();
   }, []);
   return (
     <div class="opening" role="region" aria-busy="true" aria-label="Opening" tabIndex={-1} data-focus ref={box}>
