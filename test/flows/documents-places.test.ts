@@ -211,6 +211,42 @@ test('a link that takes the place of an open file leads nobody to write where gi
     assert.equal(file('.git/hooks/pre-commit'), '#!/bin/sh\n');
   }));
 
+for (const [by, move] of [
+  ['a call', ({ client }: Setting, from: string, to: string) => client.call('files.move', { from, to })],
+  ['a batch', ({ client }: Setting, from: string, to: string) => client.call('files.batch', { changes: [{ op: 'move', from, to }] })],
+] as const)
+  for (const [what, names] of [
+    ['file', ['a.txt', 'b.txt', 'c.txt']],
+    ['folder', ['a/text.txt', 'b/text.txt', 'c/text.txt']],
+  ] as const)
+    test(`who is in a ${what} that a program renames goes along where ${by} moves it on at once`, () =>
+      withPeople(async (setting) => {
+        const { client, root, put, file, join } = setting;
+        const [name, between, last] = names;
+        put(name, 'text\n');
+        const person = await join(name);
+        const top = (one: string): string => one.split('/')[0] as string;
+        await later(100);
+        const { cursor } = await client.call('changes.since', {});
+        fs.renameSync(path.join(root, top(name)), path.join(root, top(between)));
+        await move(setting, top(between), top(last));
+        const { changes } = await client.call('changes.since', { cursor });
+        assert.deepEqual(
+          changes.map((change) => [change.what, change.from, change.path]),
+          [
+            ['moved', top(name), top(between)],
+            ['moved', top(between), top(last)],
+          ],
+        );
+        person.text.insert(0, 'typed ');
+        await eventually(() => assert.equal(file(last), 'typed text\n'));
+        assert.deepEqual(
+          (await client.call('documents.list', {})).documents.map((info) => info.path),
+          [last],
+        );
+        assert.equal(fs.existsSync(path.join(root, between)), false);
+      }));
+
 test('who opened a file by a link to it sees what others write there', () =>
   withPeople(async ({ put, root, client, join }) => {
     put('a.txt', 'one\n');

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Change } from '../../contract/events.ts';
 import type { FoundFile } from '../../contract/search.ts';
+import { inTime } from '../../core/in-time.ts';
 import type { Processes } from '../processes/processes.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { AskedPlace, isSeen, type Sight, type Visible } from './asked-place.ts';
@@ -477,22 +478,6 @@ export class Search {
 
 function tooLong(): OutriggerError {
   return new OutriggerError('PROCESS_TIMEOUT', `The search took longer than ${SEARCH_TIMEOUT_MS} ms and was ended.`);
-}
-
-/** False when it took longer. Rejects as the work does, or with the signal's reason. */
-async function inTime(work: Promise<void>, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
-  const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => resolve(false), timeoutMs);
-  const aborted = (): void => reject(signal.reason);
-  signal.addEventListener('abort', aborted, { once: true });
-  work.then(() => resolve(true), reject);
-  try {
-    signal.throwIfAborted();
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', aborted);
-  }
 }
 
 /** A block that stays whole stays the array that it is. Others have their turn between two blocks. */

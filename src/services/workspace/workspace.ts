@@ -3,6 +3,7 @@ import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change } from '../../contract/events.ts';
 import { joinPath, parentPath } from '../../contract/paths.ts';
+import { inTime } from '../../core/in-time.ts';
 import type { State } from '../state/state.ts';
 import {
   type Content,
@@ -36,6 +37,12 @@ import { TwoSides } from './two-sides.ts';
 import type { Confirm, CopyOptions, WriteConditions, WriteRequest, Written } from './write-request.ts';
 
 const RETRIES = 5;
+/** What stands somewhere for so long was told of, milliseconds. */
+const TOLD_AFTER_MS = 2_000;
+/** The watch has this long to tell of what is younger: it may have a big folder to read first. */
+const TOLD_WITHIN_MS = 1_000;
+/** More paths than these are not looked at for their age. */
+const MOST_LOOKED_AT = 50;
 
 /** Is told of a file by its real path. */
 type Witness = (path: string, cause: Cause) => void;
@@ -88,6 +95,7 @@ export class Workspace extends Reader {
   readonly #copying: Copying;
   readonly #batches: Batches;
   readonly #onProblem: WorkspaceDependencies['onProblem'];
+  readonly #now: () => number;
   readonly #turns = new Map<string, Promise<void>>();
   readonly #witnesses = new Set<Witness>();
 
@@ -104,6 +112,7 @@ export class Workspace extends Reader {
     this.#echoes = new Echoes({ containment, journal, contents }, options);
     this.#folders = new Folders({ containment, journal });
     this.#onProblem = dependencies.onProblem;
+    this.#now = dependencies.now;
     const host = {
       containment,
       journal,
@@ -261,6 +270,7 @@ export class Workspace extends Reader {
         lstatOrThrow(place, from);
         return this.journal.revision;
       }
+      await this.#areTold([from], options.signal);
       await this.liveText?.flush(from);
       await this.standstill.over(options.signal);
       options.signal?.throwIfAborted();
@@ -285,7 +295,13 @@ export class Workspace extends Reader {
 
   /** Makes many changes, all or none. Throws what stands in the way of the first that can't be made, and nothing is changed then. */
   batch(request: BatchRequest): Promise<BatchOutcome> {
-    return this.#guard('The batch', () => this.#batches.run(request));
+    return this.#guard('The batch', async () => {
+      await this.#areTold(
+        request.changes.flatMap((change) => (change.op === 'move' ? [change.from] : [])),
+        request.signal,
+      );
+      return await this.#batches.run(request);
+    });
   }
 
   /** Takes the watch's word; see Echoes. */
@@ -308,6 +324,24 @@ export class Workspace extends Reader {
   /** Paths that are not as they were told, where calls and programs were at the same folders: a further look has to tell them. */
   takeDifferences(): string[] {
     return this.#echoes.takeDifferences();
+  }
+
+  /** A program may have put there a moment ago what is moved on now: that is told first, so that who has it open goes along. */
+  async #areTold(paths: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+    if (this.settled === undefined || !(paths.length > MOST_LOOKED_AT || paths.some((one) => this.#isYoung(one)))) return;
+    // Without its word the move is as good; a watch that ends says so elsewhere.
+    await inTime(this.settled(paths), TOLD_WITHIN_MS, signal).catch(() => {});
+    signal?.throwIfAborted();
+  }
+
+  #isYoung(wirePath: string): boolean {
+    try {
+      using place = this.containment.place(wirePath, false);
+      return this.#now() - lstatOrThrow(place, wirePath).ctimeMs < TOLD_AFTER_MS;
+    } catch {
+      // The move says what is wrong.
+      return false;
+    }
   }
 
   #about(path: string, cause: Cause): void {
