@@ -461,3 +461,31 @@ test('a comparison of a file that somebody deletes meanwhile, and that no commit
     { git: true },
   );
 });
+
+test('who writes what a commit says goes on where git fails meanwhile, sees why, and that it does no more', { skip: noBrowserOrGit }, () =>
+  withWorkbench(
+    loanFiles,
+    async ({ page, root }) => {
+      const ada = await page({ name: 'Ada' });
+      const index = path.join(root, '.git/index');
+      const kept = readFileSync(index);
+      await sourceControl(ada);
+      writeFileSync(path.join(root, 'new.txt'), 'new\n');
+      await row(ada, 'changes', 'new.txt').waitFor();
+      await ada.getByRole('textbox', { name: 'Commit message' }).focus();
+      await ada.keyboard.type('A new ');
+      writeFileSync(index, 'no index');
+      writeFileSync(path.join(root, 'newer.txt'), 'newer\n');
+      await ada.getByTestId('no-git').filter({ hasText: 'index' }).waitFor();
+      await ada.keyboard.type('file');
+      await picture(ada, 'git-fails');
+      writeFileSync(index, kept);
+      writeFileSync(path.join(root, 'newest.txt'), 'newest\n');
+      await row(ada, 'changes', 'newest.txt').waitFor();
+      await ada.getByTestId('no-git').waitFor({ state: 'detached' });
+      await ada.keyboard.type(' and more');
+      assert.equal(await ada.getByRole('textbox', { name: 'Commit message' }).inputValue(), 'A new file and more');
+    },
+    { git: true },
+  ),
+);

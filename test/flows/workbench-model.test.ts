@@ -7,8 +7,8 @@ import { modelFiles, WorkbenchModel } from '../kit/workbench-model.ts';
 
 const seed = testSeed();
 
-/** What is brought back by an upload on condition of what was there is refused where others were quicker. */
-const inBetween = /status of 4(?:09|12) .*\/api\/files\.upload\?/;
+/** What is brought back by an upload on condition of what was there, or moved by a drag or a key, is refused where others were quicker. */
+const inBetween = /status of 4(?:09|12) .*\/api\/files\.(?:upload\?|move)/;
 
 function usedByChance(ofSeed: number, rounds: number, steps: number): Promise<void> {
   return withWorkbench(

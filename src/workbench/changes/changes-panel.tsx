@@ -42,12 +42,13 @@ export function ChangesPanel() {
         {isRepository && <Menu label="More of source control" icon="more" items={menuItems(workbench)} />}
       </div>
       <div class="scroll scm" {...list}>
-        {!hasGit ? null : git.problem.value !== undefined ? (
+        {hasGit && git.problem.value !== undefined && (
           <p class="hint" data-testid="no-git">
             {git.problem.value}
           </p>
-        ) : status === undefined ? (
-          <p class="hint">Asking git…</p>
+        )}
+        {!hasGit || git.missing.value ? null : status === undefined ? (
+          git.problem.value === undefined && <p class="hint">Asking git…</p>
         ) : isRepository ? (
           <Repository />
         ) : (

@@ -13,6 +13,13 @@ test('where git is a part that is switched off, that is said without the name of
   assert.deepEqual([store.problem.value, store.missing.value], ['This part is switched off here.', false]);
 });
 
+test('that the sidecar stops is no failure of git: it is asked when the link is back', async () => {
+  const call = (): Promise<never> => Promise.reject(new OutriggerError('STOPPING', 'The sidecar is stopping.'));
+  const store = new GitStore({ call } as unknown as WorkbenchClient);
+  await store.refresh();
+  assert.equal(store.problem.value, undefined);
+});
+
 test('where HEAD has moved, what it is now is shown with its commits, and not beside those of before', async () => {
   let head = 'a';
   const asked: ((answer: { commits: { hash: string }[]; more: boolean }) => void)[] = [];

@@ -130,7 +130,8 @@ export class GitStore {
       } while (this.#again);
     } catch (error) {
       const { reason } = errorFacts(error);
-      if (reason === 'CONNECTION_LOST') return;
+      // It is asked again when the link is back.
+      if (reason === 'CONNECTION_LOST' || reason === 'STOPPING') return;
       this.missing.value = reason === 'TOOL_MISSING';
       this.problem.value = this.missing.value ? noGit : failureText(error);
     } finally {
