@@ -127,6 +127,8 @@ export class WorkbenchModel {
     ];
     for (const { page: one } of this.#lookers) {
       one.setDefaultTimeout(8000);
+      // Who leaves with something unsent is asked, and does.
+      one.on('dialog', (dialog) => void dialog.accept());
       await one.context().addInitScript(notedSockets);
       await one.reload();
       await one.locator('[data-known=true]').waitFor();
@@ -546,7 +548,6 @@ export class WorkbenchModel {
         return page.setViewportSize(random.of(sizes));
       case 'reload':
         looker.hasFocus = false;
-        page.once('dialog', (dialog) => void dialog.accept());
         await page.reload();
         return page.locator('[data-known=true]').waitFor();
     }
