@@ -955,6 +955,17 @@ export const limitParts = [
         'so much is taken, and the answer says so',
         ['test/flows/runner-api.test.ts', 'a time limit out of bounds is brought into them, and the answer says so'],
       ),
+      constant(
+        'runs with variables of the runner API that wait for each other',
+        'src/adapters/runner/working-folder.ts',
+        'MAX_WAITING',
+        'count',
+        '`TOO_MANY_RUNS`',
+        [
+          'test/flows/runner-api.test.ts',
+          'of runs with variables so many wait for each other in the folder; those who go away are none of them',
+        ],
+      ),
     ],
   },
   {

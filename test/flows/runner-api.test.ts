@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { text as textOf } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
+import { eventually } from '../kit/eventually.ts';
 import { requireTool } from '../kit/require-tools.ts';
 import { lentSidecar, type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
 
@@ -271,6 +272,27 @@ test('variables are taken with a run and given to the next', { skip: requireTool
     assert.equal(third.body['exit_code'], 1, 'they are those of the request alone');
   }, python),
 );
+
+test('of runs with variables so many wait for each other in the folder; those who go away are none of them', () =>
+  withSidecar(async (running) => {
+    const ask = runner(running);
+    const form = new FormData();
+    form.append('files', new Blob(['x']), 'a.txt');
+    assert.equal((await ask('POST', '/files', form)).status, 200);
+    const leaving = new AbortController();
+    const answers: number[] = [];
+    const body = JSON.stringify({ code: 'sleep 30', initial_state: 'AAAA' });
+    const headers = { 'content-type': 'application/json' };
+    const runs = Array.from({ length: 67 }, async () => {
+      const { status } = await fetch(`${running.sidecar.runnerUrl}/execute`, { method: 'POST', headers, body, signal: leaving.signal });
+      answers.push(status);
+    });
+    await eventually(() => assert.deepEqual(answers, [429, 429]), 10_000);
+    leaving.abort();
+    await Promise.allSettled(runs);
+    assert.equal((await ask('POST', '/execute', { code: 'echo here', initial_state: 'AAAA' })).body['stdout'], 'here\n');
+    assert.deepEqual(answers, [429, 429]);
+  }, open));
 
 test('nobody gets variables of another request, and those that were not kept are told of', { skip: requireTool('python3') }, () =>
   withSidecar(

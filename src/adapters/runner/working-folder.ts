@@ -7,6 +7,8 @@ import { FormNames, partsOf, wholeFile } from '../code-api/form-files.ts';
 
 /** As requests name it. */
 export const WORKING_DIR = '/mnt/data';
+/** Runs with variables that wait for one before them. What they bring is kept as long. */
+const MAX_WAITING = 64;
 
 /**
  * The one folder that clients of the runner see: the session that first got files, by an upload or by a run. Before there is one, each run
@@ -15,7 +17,8 @@ export const WORKING_DIR = '/mnt/data';
 export class WorkingFolder {
   #session: string | undefined;
   /** Runs whose variables are put and taken follow each other here: those of two runs must not be mixed. */
-  #last: Promise<unknown> = Promise.resolve();
+  #isTaken = false;
+  readonly #waiting = new Set<() => void>();
 
   async list(asking: Asking): Promise<CodeFile[]> {
     return (await this.#live(asking))?.files ?? [];
@@ -61,7 +64,10 @@ export class WorkingFolder {
     return stored;
   }
 
-  /** Runs `job` in the folder; `alone`: no other job that is to be alone goes on meanwhile. Throws what `job` throws. */
+  /**
+   * Runs `job` in the folder; `alone`: no other job that is to be alone goes on meanwhile. Throws what `job` throws, and TOO_MANY_RUNS where too many wait
+   * for that.
+   */
   async run<Answer>(
     asking: Asking,
     alone: boolean,
@@ -69,11 +75,12 @@ export class WorkingFolder {
   ): Promise<Answer> {
     const there = await this.#live(asking);
     if (there !== undefined) {
-      const run = async (): Promise<Answer> => (await job(there.id)).answer;
-      if (!alone) return await run();
-      const mine = this.#last.then(run, run);
-      this.#last = mine.catch(() => undefined);
-      return await mine;
+      if (alone) await this.#turn(asking.signal);
+      try {
+        return (await job(there.id)).answer;
+      } finally {
+        if (alone) this.#next();
+      }
     }
     const { id } = await ask(asking, 'code.openSession', {});
     try {
@@ -83,6 +90,33 @@ export class WorkingFolder {
     } finally {
       if (this.#session !== id) await this.#close(asking, id);
     }
+  }
+
+  /** Resolves when no other one is alone. Rejects with TOO_MANY_RUNS, and with the reason of the signal. */
+  async #turn(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#isTaken && this.#waiting.size >= MAX_WAITING)
+      throw new OutriggerError('TOO_MANY_RUNS', `${this.#waiting.size} runs with variables wait for each other.`);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const onAbort = (): void => {
+      if (this.#waiting.delete(resolve)) reject(signal.reason);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#waiting.add(resolve);
+    if (!this.#isTaken) this.#next();
+    try {
+      await promise;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #next(): void {
+    const [first] = this.#waiting;
+    this.#isTaken = first !== undefined;
+    if (first === undefined) return;
+    this.#waiting.delete(first);
+    first();
   }
 
   /** Makes the session of a run the folder; where there is one meanwhile, its files go there. */
