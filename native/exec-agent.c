@@ -928,8 +928,12 @@ static void keep(int socket, int place, pid_t parent) {
     for (int number; (number = next_signal(signals)) != 0;)
       if (number == SIGTERM && gone == 0) kill(server, SIGTERM);
     pid_t pid;
-    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-      if (pid == server) gone = now_ms();
+    for (int status; (pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
+      if (pid != server) continue;
+      // A program may, which has the same user; nobody would hear of the others.
+      if (WIFSTOPPED(status)) kill(server, SIGCONT);
+      else gone = now_ms();
+    }
     if (pid < 0 && errno == ECHILD) break;
     if (gone != 0) kill_below();
   }
@@ -1160,6 +1164,12 @@ static void on_signal(struct agent *agent, int number) {
   else if (number == SIGTERM || number == SIGINT || number == SIGQUIT || number == SIGHUP) stop(agent, 0);
 }
 
+// Its end would not be heard of.
+static void continue_connection(pid_t pid) {
+  for (int at = 0; at < MAX_CONNECTIONS; at++)
+    if (connections[at] == pid) kill(pid, SIGCONT);
+}
+
 static void forget_connection(pid_t pid) {
   for (int at = 0; at < MAX_CONNECTIONS; at++) {
     if (connections[at] != pid) continue;
@@ -1173,7 +1183,12 @@ static void forget_connection(pid_t pid) {
 // Also those that nobody else waits for: as process 1, and as a subreaper, they are left to us.
 static void reap_all(struct agent *agent) {
   int status;
-  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
+    // Whoever stops the wrapped program has it continued.
+    if (WIFSTOPPED(status)) {
+      continue_connection(pid);
+      continue;
+    }
     if (pid != agent->app) {
       forget_connection(pid);
       continue;

@@ -364,6 +364,22 @@ describe('in a container with a root, processes and a user of its own, and no No
       );
     });
 
+  test('a connection’s process and the one that keeps it are stopped by no program for more than a moment', {
+    timeout: 20_000,
+  }, async () => {
+    await withAgent(built, async ({ host, programs, connections, keepers }) => {
+      const program = await host.start({ argv: ['sh', '-c', 'echo up; exec sleep 1000'], cwd: '/', env: {} });
+      await heard(program.stdout).until(/up/);
+      for (const pid of [...connections(), ...keepers()]) process.kill(pid, 'SIGSTOP');
+      assert.equal((await runOn(host, ['echo', 'here'])).stdout, 'here\n');
+      program.signal('SIGKILL');
+      assert.equal((await program.exit).exitSignal, 'SIGKILL');
+      for (const pid of [...keepers(), ...connections()]) process.kill(pid, 'SIGSTOP');
+      await host.close();
+      await eventually(() => assert.deepEqual([...programs(), ...connections(), ...keepers()], []));
+    });
+  });
+
   test('the call that starts a program can be canceled, before there is an agent and while it starts', async () => {
     const volume = agentVolume(built);
     const absent = hostOf(volume, 60_000);
