@@ -489,6 +489,29 @@ test('presence is passed on, listed by name, and gone with the one who left', ()
     write('a.txt', 'text\n'),
   ));
 
+test('presence that is no JSON ends the socket of who says it, and reaches nobody', () =>
+  withDocuments(
+    async (_running, open) => {
+      const good = open('a.txt');
+      await good.synced();
+      for (const state of ['{{', '', '{"a":1},', 'undefined']) {
+        const bad = open('a.txt');
+        await bad.synced();
+        (bad.provider.ws as unknown as WebSocket).send(awarenessMessage([{ client: 7, clock: 1, state }]) as Uint8Array<ArrayBuffer>);
+        await eventually(() => assert.ok(bad.closes.includes(4422), state));
+        bad.destroy();
+      }
+      // A stock client throws where it can't read a state, and hears nothing of those behind it in the message.
+      good.provider.awareness.setLocalState({ name: 'Ada' });
+      const late = open('a.txt');
+      await eventually(() => assert.deepEqual(late.provider.awareness.getStates().get(good.ydoc.clientID), { name: 'Ada' }));
+      assert.ok(!good.provider.awareness.getStates().has(7));
+      assert.deepEqual(good.closes, []);
+    },
+    {},
+    write('a.txt', 'text\n'),
+  ));
+
 test('presence that is too long, or of too many clients behind one socket, ends that socket and no other', () =>
   withDocuments(
     async (_running, open) => {

@@ -1,14 +1,14 @@
 import type { Presence } from '../../contract/documents.ts';
 import { type AwarenessEntry, GONE } from './sync-protocol.ts';
-import { isTooDeep } from '../../core/json-text.ts';
+import { readJson } from '../../core/json-text.ts';
 import { namedPerson } from '../../core/named-person.ts';
 
 const MAX_STATE_CHARS = 16 * 1024;
 const MAX_CLIENTS_PER_CHANNEL = 64;
 
 /**
- * Who is in a document. States are kept as the text that came and never parsed on their way; a parse happens only for the
- * list of people, when somebody asks. The newest state of a client wins, by its clock.
+ * Who is in a document. States are kept, and passed on, as the text that came; what is in them is looked at only for the list of people, when
+ * somebody asks. The newest state of a client wins, by its clock.
  */
 export class PresenceMap<Owner> {
   readonly #entries = new Map<number, AwarenessEntry & { owner: Owner }>();
@@ -23,12 +23,11 @@ export class PresenceMap<Owner> {
     return this.#news.size > 0;
   }
 
-  /** Takes what a channel says; false when it says too much. */
+  /** Takes what a channel says; false when it says too much, or what nobody could read. */
   receive(owner: Owner, entries: readonly AwarenessEntry[]): boolean {
     for (const entry of entries) {
-      // Others write it into JSON of theirs.
-      if (entry.state.length > MAX_STATE_CHARS || isTooDeep(entry.state)) return false;
       const known = this.#entries.get(entry.client);
+      if (entry.state !== known?.state && !isFit(entry.state)) return false;
       if (known === undefined) {
         if (entry.state === GONE) continue;
         if (this.#countOf(owner) >= MAX_CLIENTS_PER_CHANNEL) return false;
@@ -93,6 +92,17 @@ export class PresenceMap<Owner> {
     let count = 0;
     for (const entry of this.#entries.values()) if (entry.owner === owner) count++;
     return count;
+  }
+}
+
+/** Stock clients parse what comes, and fail with all that is beside it where they can't; others write it into JSON of theirs. */
+function isFit(state: string): boolean {
+  if (state.length > MAX_STATE_CHARS) return false;
+  try {
+    readJson(state);
+    return true;
+  } catch {
+    return false;
   }
 }
 

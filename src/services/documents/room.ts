@@ -32,7 +32,7 @@ const MAX_UNKNOWN_CLIENTS = 200_000;
 const MAX_UNKNOWN_PRESENT = 10_000;
 const SNAPSHOT_TAIL_BYTES = 16 * 1024;
 const TOO_LARGE = 'The document is as large as one that is edited together may become.';
-const TOO_MUCH_PRESENCE = 'The presence state is too large, or of too many clients.';
+const UNFIT_PRESENCE = 'The presence state is too large, no JSON, or of too many clients.';
 /** The state vector of somebody who has nothing. */
 const NOTHING = Uint8Array.of(0);
 
@@ -232,8 +232,8 @@ export class Room implements Pulsed {
     else if (message.type === 'update') this.#receiveUpdate(seat, message.update, bytes, false);
     else if (message.type === 'awareness') {
       if (this.presence.receive(seat, message.entries)) this.#schedule();
-      else this.#refuse(seat, TOO_MUCH_PRESENCE);
-    } else if (message.type === 'too many entries') this.#refuse(seat, TOO_MUCH_PRESENCE);
+      else this.#refuse(seat, UNFIT_PRESENCE);
+    } else if (message.type === 'too many entries') this.#refuse(seat, UNFIT_PRESENCE);
     else if (message.type === 'query-awareness') this.#send(seat, { messages: [awarenessMessage(this.presence.all())] });
   }
 
