@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { WebSocket as NodeWebSocket } from 'ws';
 import { eventually } from '../../test/kit/eventually.ts';
@@ -34,6 +35,9 @@ class ManualClock implements Clock {
     this.#now = end;
   }
 }
+
+/** Node reads no more at once; what one read brought may still be there at the next. */
+const READ_BYTES = 64 * 1024;
 
 interface Place {
   port: number;
@@ -135,6 +139,38 @@ test('messages come in order, text is passed over, and pause stops them', async 
     channels[0]?.resume();
     await eventually(() => got.length === 3);
     assert.deepEqual(got, [1, 2, 3]);
+    client.close();
+  });
+});
+
+test('of who sends very many small messages at once, no more are heard in a turn than two reads bring, and others have theirs in between', async () => {
+  await withSockets(async ({ port, channels }) => {
+    const client = await dial(port, '/bytes');
+    const [channel] = channels;
+    assert.ok(channel !== undefined);
+    channel.pause();
+    const frame = maskedFrame(0x82, 'x');
+    const count = 500_000;
+    const socket = (client as unknown as { _socket: Socket })._socket;
+    socket.write(Buffer.alloc(count * frame.length, frame));
+    await eventually(() => count * frame.length - socket.writableLength > 4 * READ_BYTES);
+    let [heard, inTurn, most] = [0, 0, 0];
+    channel.onMessage(() => {
+      if (inTurn++ === 0)
+        setImmediate(() => {
+          most = Math.max(most, inTurn);
+          inTurn = 0;
+        });
+      if (++heard === 1) channel.pause();
+    });
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    await eventually(() => heard > 0);
+    for (let n = 0; n < 10; n++) await turn();
+    assert.ok(heard <= READ_BYTES / frame.length + 1, `${heard} were heard of a socket that is held back`);
+    channel.resume();
+    await eventually(() => assert.equal(heard, count), 20_000);
+    await turn();
+    assert.ok(most <= (2 * READ_BYTES) / frame.length + 1, `${most} in one turn`);
     client.close();
   });
 });

@@ -11,6 +11,9 @@ import type { Upgrade } from './upgrade.ts';
 /** How long the other side may take to answer a goodbye. */
 const CLOSE_WITHIN_MS = 5000;
 
+/** The most that one read brings. Who fills it has more to say. */
+const FULL_READ_BYTES = 64 * 1024;
+
 /** Of sockets whose other side says only in its messages who it is: so many at a time that did not yet, each so long and with so many bytes. */
 const MAX_STRANGERS = 100;
 const STRANGER_MS = 10_000;
@@ -220,13 +223,20 @@ class Connection {
   #closeReason = '';
   #drainListeners: (() => void)[] = [];
   #corked = false;
+  /** By who uses it. */
+  #isHeld = false;
+  #rests = false;
 
   constructor(ws: WebSocket, clock: Clock) {
     this.ws = ws;
     this.#clock = clock;
     this.#seenAt = clock.now();
-    this.socket?.on('data', () => {
+    this.socket?.prependListener('data', (chunk: Buffer) => {
       this.#seenAt = clock.now();
+      if (chunk.length < FULL_READ_BYTES) return;
+      // There may be thousands of answers.
+      this.cork();
+      this.#rest();
     });
     ws.on('error', () => undefined);
     this.closed = new Promise((resolve) => {
@@ -290,11 +300,25 @@ class Connection {
   };
 
   pause(): void {
-    if (this.ws.readyState === this.ws.OPEN) this.ws.pause();
+    if (this.ws.readyState !== this.ws.OPEN) return;
+    this.#isHeld = true;
+    this.ws.pause();
   }
 
   resume(): void {
-    if (this.ws.readyState === this.ws.OPEN) this.ws.resume();
+    this.#isHeld = false;
+    if (this.ws.readyState === this.ws.OPEN && !this.#rests) this.ws.resume();
+  }
+
+  /** Until the next turn of the event loop: else 32 reads follow each other before others are served, and of small messages each brings thousands. */
+  #rest(): void {
+    if (this.#rests || this.ws.readyState !== this.ws.OPEN) return;
+    this.#rests = true;
+    this.ws.pause();
+    setImmediate(() => {
+      this.#rests = false;
+      if (!this.#isHeld) this.ws.resume();
+    });
   }
 
   close(code: number, reason: string): void {
