@@ -68,6 +68,17 @@ test('who says again and again what it has and reads nothing is asked for it onc
   assert.equal(asked(), 0);
 });
 
+test('who asks again and again at once who is there is told once, and once more when asked later', async () => {
+  const { channel } = oneMember();
+  const asked = async (times: number): Promise<string[]> => {
+    for (let n = 0; n < times; n++) channel.say(Uint8Array.of(3));
+    await new Promise((resolve) => setImmediate(resolve));
+    return channel.sent.splice(0).map((message) => readMessage(message).type);
+  };
+  assert.deepEqual(await asked(1000), ['awareness']);
+  assert.deepEqual(await asked(1), ['awareness']);
+});
+
 /** A room whose document is what was logged of it, and a way in. */
 function loggedRoom(first = new Y.Doc()) {
   let ydoc = first;

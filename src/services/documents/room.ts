@@ -59,6 +59,8 @@ interface Seat extends Member {
   answersDue: number;
   /** A step 1 is to be sent when its queue is empty. */
   askLater: boolean;
+  /** To be answered at the end of this read of its socket. */
+  asksWhoIsThere: boolean;
   /** Updates that came while it was foreign: they are stored with its whole state. */
   untold: number;
   lastSentMs: number;
@@ -136,6 +138,7 @@ export class Room implements Pulsed {
       foreign: false,
       answersDue: 1,
       askLater: false,
+      asksWhoIsThere: false,
       untold: 0,
       lastSentMs: this.#hooks.now(),
       secondBytes: 0,
@@ -234,7 +237,17 @@ export class Room implements Pulsed {
       if (this.presence.receive(seat, message.entries)) this.#schedule();
       else this.#refuse(seat, UNFIT_PRESENCE);
     } else if (message.type === 'too many entries') this.#refuse(seat, UNFIT_PRESENCE);
-    else if (message.type === 'query-awareness') this.#send(seat, { messages: [awarenessMessage(this.presence.all())] });
+    else if (message.type === 'query-awareness') this.#answerWhoIsThere(seat);
+  }
+
+  /** Once for all that one read of the socket brings: the answer may be longer than ten thousand of such questions. */
+  #answerWhoIsThere(seat: Seat): void {
+    if (seat.asksWhoIsThere) return;
+    seat.asksWhoIsThere = true;
+    queueMicrotask(() => {
+      seat.asksWhoIsThere = false;
+      this.#send(seat, { messages: [awarenessMessage(this.presence.all())] });
+    });
   }
 
   /** Reads no faster than the rate allows; nothing is lost, it waits on the other side. */
