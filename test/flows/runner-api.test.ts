@@ -214,6 +214,23 @@ test('an unknown language ends with 1, other requests of a wrong form with 422',
     { config: { runnerPort: '0', 'anonymous.runner': 'execute' } },
   ));
 
+test('what is too long, too many or of another type is told by its field, as all that is of another form', () =>
+  withOpen(async (running) => {
+    const ask = runner(running);
+    const told = async (more: Json): Promise<unknown> => {
+      const { status, body } = await ask('POST', '/execute', { code: 'echo 1', ...more });
+      return [status, ...(body['detail'] as Json[]).map(({ loc }) => loc)];
+    };
+    assert.deepEqual(await told({ args: Array.from({ length: 501 }, () => 'x') }), [422, ['body', 'args']]);
+    assert.deepEqual(await told({ args: ['x'.repeat(100_001)] }), [422, ['body', 'args', '0']]);
+    for (const capture_state of ['true', 1, []]) assert.deepEqual(await told({ capture_state }), [422, ['body', 'capture_state']]);
+    assert.equal((await ask('POST', '/execute', { code: 'echo 1', capture_state: null })).body['stdout'], '1\n');
+    const form = new FormData();
+    form.append('files', new Blob(['x']), 'x'.repeat(5000));
+    const { status, body } = await ask('POST', '/files', form);
+    assert.deepEqual([status, (body['detail'] as Json[])[0]?.['loc']], [422, ['body', 'name']]);
+  }));
+
 test('a time limit out of bounds is brought into them, and the answer says so', () =>
   withOpen(async (running) => {
     const ask = runner(running);

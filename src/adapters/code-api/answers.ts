@@ -80,7 +80,7 @@ function limited(message: string): Record<string, unknown> {
 }
 
 /** What the contract found wrong, field by field. */
-function issuesOf({ details, message }: OutriggerError): Problem[] {
+export function issuesOf({ details, message }: OutriggerError): Problem[] {
   const { issues } = (details ?? {}) as { issues?: { at: string; problem: string }[] };
   const field = (at: string): string => ['body', ...at.split('.').filter((part) => part !== '')].join(' -> ');
   if (issues === undefined || issues.length === 0) return [{ field: 'body', message, code: 'value_error' }];

@@ -59,6 +59,12 @@ export class FormReader {
     return undefined;
   }
 
+  flag(name: string): boolean {
+    const value = this.raw(name);
+    if (value !== undefined && typeof value !== 'boolean') this.#refuse(name, 'Input should be a valid boolean', 'bool_type');
+    return value === true;
+  }
+
   entity(): string | undefined {
     const value = this.optional('entity_id');
     if (value === undefined || entityPattern.test(value)) return value;

@@ -56,7 +56,7 @@ export function readExecute(body: unknown, language: string | undefined): Execut
     timeoutS,
     args: reader.args(),
     initialState: reader.optional('initial_state'),
-    captureState: reader.raw('capture_state') === true,
+    captureState: reader.flag('capture_state'),
     notes,
   };
   const workingDir = reader.optional('working_dir');

@@ -8,7 +8,7 @@ import { refuseOtherMethods } from '../../net/http-app.ts';
 import { acceptJson } from '../../net/json-body.ts';
 import { callerSignal } from '../../net/response-flow.ts';
 import { ask, type Asking } from '../code-api/ask.ts';
-import { BadRequest } from '../code-api/answers.ts';
+import { BadRequest, issuesOf } from '../code-api/answers.ts';
 import { jsonProblem } from '../code-api/json-body.ts';
 import { sendFile } from '../code-api/files.ts';
 import { KnownLanguages } from '../code-api/languages.ts';
@@ -172,6 +172,8 @@ function sendError(
     const detail = error.problems.map(({ field, message, code }) => ({ loc: field.split(' -> '), msg: message, type: code }));
     return void reply.code(error.status).send({ detail });
   }
+  if (error instanceof OutriggerError && error.reason === 'BAD_INPUT' && error.details !== undefined)
+    return sendError(BadRequest.form(...issuesOf(error)), request, reply, onError);
   const given = error instanceof OutriggerError ? error.status : (error.statusCode ?? 500);
   const status = given >= 400 && given < 600 ? given : 500;
   const own = error instanceof OutriggerError || status < 500;
