@@ -79,6 +79,27 @@ test('who asks again and again at once who is there is told once, and once more 
   assert.deepEqual(await asked(1), ['awareness']);
 });
 
+test('what a member with more than 1 MiB queued asks for is not worked out until it has taken that', () => {
+  const { room, text, channel } = oneMember();
+  text.insert(0, 'x'.repeat(5_000_000));
+  room.flush();
+  channel.sent.length = 0;
+  const known = encoding.createEncoder();
+  for (const number of [1, (text.doc as Y.Doc).clientID, 1]) encoding.writeVarUint(known, number);
+  const ask = step1Message(encoding.toUint8Array(known));
+  channel.say(ask);
+  const updates = (): number[] => channel.sent.splice(0).flatMap((message) => (message.length > 4_000_000 ? [message.length] : []));
+  assert.equal(updates().length, 1);
+  channel.buffered = queueLimit + 1;
+  const begunMs = threadMs();
+  for (let n = 0; n < 1000; n++) channel.say(ask);
+  const tookMs = threadMs() - begunMs;
+  assert.deepEqual(updates(), []);
+  assert.ok(tookMs < 300, `${tookMs} ms`);
+  channel.drain();
+  assert.equal(updates().length, 1);
+});
+
 /** A room whose document is what was logged of it, and a way in. */
 function loggedRoom(first = new Y.Doc()) {
   let ydoc = first;

@@ -300,7 +300,8 @@ export class Room implements Pulsed {
       this.#ask(seat, NOTHING);
       seat.foreign = true;
     }
-    if (!seat.foreign) this.#send(seat, { messages: [step2Message(Y.encodeStateAsUpdate(this.#ydoc, encoded))] });
+    // Not worked out for nothing: who is behind gets the whole state later.
+    if (!seat.foreign && this.#keepsUp(seat)) this.#send(seat, { messages: [step2Message(Y.encodeStateAsUpdate(this.#ydoc, encoded))] });
   }
 
   #receiveUpdate(seat: Seat, update: Uint8Array, message: Uint8Array, isStep2: boolean): void {
@@ -477,12 +478,14 @@ export class Room implements Pulsed {
     if (this.#snapshot.tailBytes > SNAPSHOT_TAIL_BYTES + this.#snapshot.bytes / 4) this.#snapshot = undefined;
   }
 
+  /** False from when too much is queued for it until it has taken that. */
+  #keepsUp(seat: Seat): boolean {
+    if (seat.channel.buffered > MAX_BEHIND_BYTES) seat.behind = true;
+    return !seat.behind;
+  }
+
   #send(seat: Seat, batch: Batch, now = this.#hooks.now()): void {
-    if (seat.behind || seat.foreign) return;
-    if (seat.channel.buffered > MAX_BEHIND_BYTES) {
-      seat.behind = true;
-      return;
-    }
+    if (seat.foreign || !this.#keepsUp(seat)) return;
     seat.lastSentMs = now;
     seat.channel.send(batch);
   }
