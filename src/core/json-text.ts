@@ -18,7 +18,7 @@ export function readJson(text: string, levels = MAX_JSON_DEPTH): unknown {
 }
 
 /** Whether more than so many levels are open anywhere in it; of what is no JSON, it may say either. */
-export function isTooDeep(text: string, levels = MAX_JSON_DEPTH): boolean {
+function isTooDeep(text: string, levels = MAX_JSON_DEPTH): boolean {
   // Each level takes two characters.
   if (text.length <= 2 * levels) return false;
   let depth = 0;
