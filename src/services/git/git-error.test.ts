@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { gitError, redact } from './git-error.ts';
+import { gitError, networkError, redact } from './git-error.ts';
 import { revisionProblem } from './revision.ts';
 
 test('what git says becomes a reason', () => {
@@ -34,6 +34,18 @@ test('secrets in addresses are not passed on', () => {
     ['mail ann@example.org about https://x/y', 'mail ann@example.org about https://x/y'],
   ];
   for (const [text, expected] of table) assert.equal(redact(text), expected);
+});
+
+test('all that a command may say is looked through at once, whatever a hook or the other side wrote', () => {
+  const full = 1024 * 1024;
+  const said = ['.F', '[rejected] ', '[remote rejected] (', 'Permission denied (', '://', "Unable to create '"];
+  for (const piece of said) {
+    const stderr = Buffer.from(piece.repeat(Math.ceil(full / piece.length)).slice(0, full));
+    const began = performance.now();
+    assert.equal(gitError('commit', 1, stderr.toString()).reason, 'GIT_FAILED', piece);
+    assert.equal(networkError('push', { exitCode: 1, stdout: Buffer.alloc(0), stderr }).reason, 'GIT_FAILED', piece);
+    assert.ok(performance.now() - began < 1000, `${piece}: ${Math.round(performance.now() - began)} ms`);
+  }
 });
 
 test('only what can be nothing but a commit is taken for a revision', () => {

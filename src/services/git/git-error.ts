@@ -73,8 +73,8 @@ export function isBareRepository(stderr: string): boolean {
 export function redact(text: string): string {
   return (
     text
-      // Up to the last one: a password may hold an @ as well.
-      .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/]+@/gi, '$1[redacted]@')
+      // Up to the last one: a password may hold an @ as well. What a program wrote may be one word of a MiB: what begins the address is not looked for.
+      .replace(/:\/\/[^\s/]+@/g, '://[redacted]@')
       .replace(/([?&](?:access_token|token|private_token)=)[^\s&'"]+/gi, '$1[redacted]')
   );
 }
@@ -153,7 +153,8 @@ export function networkError(action: string, result: { exitCode: number | null; 
       `${action}: the other side asked who you are, and did not take the answer, or there was none.`,
       details,
     );
-  if (/\[(rejected|remote rejected)\] .*\((non-fast-forward|fetch first|stale info|needs force)\)|^!\t.*\[rejected\]/m.test(said))
+  // Once for each line, not for each of the words in it: the other side may write them by the MiB.
+  if (/^(?=.*\[(remote )?rejected\] ).*\((non-fast-forward|fetch first|stale info|needs force)\)|^!\t.*\[rejected\]/m.test(said))
     return new OutriggerError('GIT_DIVERGED', `${action}: the remote has commits that are not here.`, details);
   return error;
 }
