@@ -288,6 +288,37 @@ describe('joining commits', { skip: requireTool('git') }, () => {
       });
   });
 
+  test('a message with which a rebase goes on is that of the commit at which it stopped: to be edited, or joined with the one before', async () => {
+    const base = { base: 'base\n', first: 'first\n', between: 'first\n', last: 'last\n' };
+    for (const [does, typed, script, expected] of [
+      ['edit', undefined, '2s/^pick/edit/', 'last said first base'],
+      ['edit', 'first\nmore\n', '2s/^pick/edit/', 'last said first base'],
+      ['squash', 'both\n', '1d;3s/^pick/squash/', 'said base'],
+      ['fixup', 'both\n', '1d;3s/^pick/fixup/', 'said base'],
+    ] as const)
+      await withRepository(async ({ git, put, save, run, folder }) => {
+        for (const [message, content] of Object.entries(base)) {
+          put('a', content);
+          put(message);
+          save(message);
+        }
+        const editor = path.join(folder, 'editor');
+        fs.writeFileSync(editor, `#!/bin/sh\nsed -i '${script}' "$1"\n`, { mode: 0o755 });
+        const begin = (): string => run('-c', `sequence.editor=${editor}`, 'rebase', '-q', '-i', 'HEAD~3');
+        if (does === 'edit') begin();
+        else assert.throws(begin);
+        if (typed !== undefined) {
+          put(does === 'edit' ? 'between' : 'a', typed);
+          run('add', '.');
+        }
+        assert.equal((await status(git, false))?.underWay?.doing, 'rebase', does);
+        assert.equal((await goOn(git, { skip: false, message: 'said' })).outcome, 'done', does);
+        assert.equal(run('log', '--format=%s').replaceAll('\n', ' '), expected, does);
+        if (typed !== undefined) assert.equal(`${run('show', `:${does === 'edit' ? 'between' : 'a'}`)}\n`, typed, does);
+        assert.equal((await status(git, false))?.underWay, undefined, does);
+      });
+  });
+
   test('each kind of conflict has its name', async () => {
     await withRepository(async ({ git, put, save, run, root }) => {
       const gone = (name: string): void => fs.rmSync(path.join(root, name));

@@ -11,7 +11,7 @@ import { checkRevision } from './revision.ts';
 import { SecretGuard } from './secrets.ts';
 import { statusOf, unstagedOf } from './status.ts';
 import { SUBMODULE_MODE } from './submodule.ts';
-import { type Doing, doingIn, preparedMessage, rebaseUnderWay, sequenceIn, tipBefore, underWay } from './under-way.ts';
+import { amendedNext, type Doing, doingIn, preparedMessage, rebaseUnderWay, sequenceIn, tipBefore, underWay } from './under-way.ts';
 
 export type Outcome = Output<(typeof table)['git.merge']>;
 
@@ -145,6 +145,9 @@ export function goOn(git: Git, { message, skip }: { message?: string | undefined
     const text = message ?? prepared;
     if (text !== undefined || doing === 'merge') {
       const said = text === undefined ? ['--no-edit'] : ['--cleanup=whitespace', '--file=-'];
+      // Of one that is edited, or joined with the one before, there is a commit already.
+      const amended = doing === 'rebase' ? amendedNext(repository.gitFolder) : undefined;
+      if (amended !== undefined && (await git.head(repository, signal)) === amended) said.push('--amend');
       // Of a rebase alone git does not know here whose commit it is.
       const author = doing === 'rebase' && prepared !== undefined ? await authorOfStopped(git, repository, signal) : {};
       const made = await join(git, repository, doing, ['commit', ...said], text, signal, author);

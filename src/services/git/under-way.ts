@@ -86,6 +86,11 @@ export function rebaseUnderWay(gitFolder: string): { onto: string | undefined; t
   return { onto: firstLine(path.join(gitFolder, folder, 'onto')), tip: firstLine(path.join(gitFolder, folder, 'orig-head')) };
 }
 
+/** The commit that a rebase replaces when it goes on, while HEAD is there; undefined where it makes a new one. */
+export function amendedNext(gitFolder: string): string | undefined {
+  return firstLine(path.join(gitFolder, 'rebase-merge', 'amend'));
+}
+
 /** Where HEAD is again after what is under way was given up; undefined where it stays. */
 export function tipBefore(gitFolder: string, doing: Doing): string | undefined {
   if (doing === 'rebase') return rebaseUnderWay(gitFolder).tip;
