@@ -99,6 +99,34 @@ describe('whole files and hunks in one call', { skip: requireTool('git') }, () =
     });
   });
 
+  test('which commit a submodule stands at is staged as a hunk, and taken back as none: that is refused, and nothing is done', async () => {
+    await withRepository(async ({ git, put, save, run, runIn, root }) => {
+      put('lib/x', 'one\n');
+      runIn(path.join(root, 'lib'), 'init', '-q');
+      runIn(path.join(root, 'lib'), 'add', '.');
+      runIn(path.join(root, 'lib'), 'commit', '-qm', 'one');
+      put('a', 'one\n');
+      save('base');
+      const before = run('rev-parse', ':lib');
+      runIn(path.join(root, 'lib'), 'commit', '-q', '--allow-empty', '-m', 'two');
+      put('a', 'two\n');
+      const told = (await hunks(git, { staged: false, maxLines: 100 })).files;
+      const files = told.map((file) => ({ path: file.path, hunks: file.hunks.map(({ id }) => id) }));
+      assert.deepEqual(
+        files.map((file) => [file.path, file.hunks.length]),
+        [
+          ['a', 1],
+          ['lib', 1],
+        ],
+      );
+      await assert.rejects(restore(git, { files }), fails('BAD_INPUT', /lib is a submodule/));
+      assert.deepEqual(await names(git), ['- modified a', '- modified lib']);
+      assert.deepEqual(await stage(git, files), { files: 2 });
+      assert.notEqual(run('rev-parse', ':lib'), before);
+      assert.deepEqual(await names(git), ['modified - a', 'modified - lib']);
+    });
+  });
+
   test('what was named as a folder, or as everything, is taken out of the index as such, and nothing else with it', async () => {
     await withRepository(async ({ make, processes, put, save, run, root }) => {
       for (const name of ['d/a', 'd/b', 'd/moved', 'dd/a', 'e/a', 'd\u00fc/x']) put(name, `${name}\n`);

@@ -226,6 +226,8 @@ async function chosenPatch(
     const file = files.get(path);
     const found = file?.hunks.filter(({ id }) => wanted.has(id)) ?? [];
     if (file === undefined || found.length < wanted.size) throw stale(path, wanted.size - found.length);
+    // Git applies it, and leaves the folder at the commit where it is.
+    if (action === 'restore' && file.oldMode === SUBMODULE_MODE && file.newMode === SUBMODULE_MODE) throw submoduleError(path);
     if (['copied', 'type-changed'].includes(file.status))
       throw new OutriggerError('BAD_INPUT', `${path} is ${file.status}: name it as a whole.`);
     if (file.untracked !== true) parts.push(patchOf(file, found));
