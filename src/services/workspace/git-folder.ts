@@ -53,7 +53,9 @@ function realPathOr(folder: string): string {
 /** What the pattern's first group takes of a small file. */
 function readLine(file: string, pattern: RegExp): string | undefined {
   try {
-    if (fs.statSync(file).size > 4096) return undefined;
+    const stat = fs.statSync(file);
+    // Who opens a pipe waits for another who writes into it.
+    if (!stat.isFile() || stat.size > 4096) return undefined;
     return pattern.exec(fs.readFileSync(file, 'utf8'))?.[1];
   } catch {
     return undefined;
