@@ -1,7 +1,7 @@
 // HEAD, index, refs and MERGE_HEAD of the work tree's git folder, wherever that is (worktrees and submodules have a `.git` file). Events are hints: what
 // counts is whether the stat of those files differs from the last look.
 
-import { existsSync, type FSWatcher, lstatSync, readdirSync, readFileSync, watch } from 'node:fs';
+import { existsSync, type FSWatcher, lstatSync, readdirSync, readFileSync, statSync, watch } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { sha256 } from './digests.ts';
 
@@ -19,6 +19,8 @@ const headFiles = ['HEAD', 'index', 'MERGE_HEAD', 'CHERRY_PICK_HEAD', 'REVERT_HE
 const telling = new Set([...headFiles, 'packed-refs', 'refs', 'commondir']);
 // A repository with more loose refs than this is looked at by its directories' times only.
 const maxLooseRefs = 5000;
+/** A file that names another folder holds one path. */
+const maxPointerBytes = 8192;
 
 export class GitWatch {
   readonly #options: GitWatchOptions;
@@ -133,7 +135,7 @@ function gitFolderOf(root: string): string | null {
   const path = join(root, '.git');
   try {
     if (lstatSync(path).isDirectory()) return path;
-    const target = /^gitdir: (.+?)\s*$/m.exec(readFileSync(path, 'utf8'))?.[1];
+    const target = /^gitdir: (.+?)\s*$/m.exec(smallText(path))?.[1];
     return target === undefined ? null : resolve(dirname(path), target);
   } catch {
     // No repository, or one that can't be read.
@@ -144,11 +146,18 @@ function gitFolderOf(root: string): string | null {
 /** Where the refs are: the main repository's folder for a linked work tree, else the folder itself. */
 function commonFolderOf(folder: string): string {
   try {
-    return resolve(folder, readFileSync(join(folder, 'commondir'), 'utf8').trim());
+    return resolve(folder, smallText(join(folder, 'commondir')).trim());
   } catch {
     // Only linked work trees have that file.
     return folder;
   }
+}
+
+/** Throws where it is not there, or no small file: who opens a pipe waits for another who writes into it. */
+function smallText(path: string): string {
+  const stats = statSync(path);
+  if (!stats.isFile() || stats.size > maxPointerBytes) throw new Error(`${path} names no folder.`);
+  return readFileSync(path, 'utf8');
 }
 
 function describe(path: string): string {

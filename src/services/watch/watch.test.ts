@@ -444,6 +444,28 @@ test("git's own files are announced as a change of git, also for a linked work t
   });
 });
 
+test('pipes in place of `.git`, and of the file that says what is shared, hold nothing up', {
+  skip: process.platform === 'win32',
+}, async () => {
+  for (const name of ['.git', '.git/commondir'])
+    await withFolder(async (root, beside) => {
+      const pipe = path.join(root, name);
+      fs.mkdirSync(path.dirname(pipe), { recursive: true });
+      assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+      const { watch, write, exact } = watchFolder(root, beside, {});
+      const started = watch.start();
+      // Whoever waits for it is let go again.
+      const letGo = setTimeout(() => fs.closeSync(fs.openSync(pipe, fs.constants.O_RDWR)), 5000);
+      const began = performance.now();
+      await started;
+      write('seen', 'seen');
+      await exact();
+      assert.ok(performance.now() - began < 4000, `the watch stood still: ${name}`);
+      clearTimeout(letGo);
+      await watch.stop();
+    });
+});
+
 test('what is ignored is not reported, by default and by glob', async () => {
   await withWatch({}, async ({ at, write, exact, reports }) => {
     for (const name of ['node_modules/a', '.git/b', 'x/__pycache__', 'x/.venv/lib']) fs.mkdirSync(at(name), { recursive: true });
