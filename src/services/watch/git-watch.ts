@@ -134,7 +134,7 @@ export class GitWatch {
 function gitFolderOf(root: string): string | null {
   const path = join(root, '.git');
   try {
-    if (lstatSync(path).isDirectory()) return path;
+    if (statSync(path).isDirectory()) return path;
     const target = /^gitdir: (.+?)\s*$/m.exec(smallText(path))?.[1];
     return target === undefined ? null : resolve(dirname(path), target);
   } catch {

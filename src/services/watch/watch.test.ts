@@ -444,6 +444,21 @@ test("git's own files are announced as a change of git, also for a linked work t
   });
 });
 
+test('a git folder to which a link leads is watched like another', async () => {
+  await withFolder(async (root, beside) => {
+    const elsewhere = path.join(beside, 'repo');
+    fs.mkdirSync(elsewhere);
+    fs.symlinkSync(elsewhere, path.join(root, '.git'));
+    const { watch } = watchFolder(root, beside, {});
+    let changes = 0;
+    watch.onGitChanged(() => void changes++);
+    await watch.start();
+    fs.writeFileSync(path.join(elsewhere, 'HEAD'), 'ref: refs/heads/main\n');
+    await eventually(() => changes > 0, 'HEAD came');
+    await watch.stop();
+  });
+});
+
 test('pipes in place of `.git`, and of the file that says what is shared, hold nothing up', {
   skip: process.platform === 'win32',
 }, async () => {
