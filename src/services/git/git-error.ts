@@ -8,16 +8,7 @@ const NO_ROOM = /^(?!remote: ).*(?:No space left on device|Disk quota exceeded|O
 export function gitError(action: string, exitCode: number | null, stderr: string): OutriggerError {
   const said = redact(stderr.trim()).slice(0, MAX_STDERR);
   const lock = /Unable to create '([^']*)\.lock': File exists/.exec(stderr)?.[1];
-  if (lock !== undefined) {
-    const name = `${lock.slice(lock.lastIndexOf('/') + 1)}.lock`;
-    return new OutriggerError(
-      'GIT_LOCKED',
-      `${action}: another git command holds ${name}, or one that was ended left it. If none runs, remove ${name} from the git folder.`,
-      {
-        details: { lock: name, stderr: said },
-      },
-    );
-  }
+  if (lock !== undefined) return lockedError(action, `${lock.slice(lock.lastIndexOf('/') + 1)}.lock`, said);
   if (NO_ROOM.test(stderr))
     return new OutriggerError('DISK_FULL', `${action}: the disk of the repository is full.`, {
       details: { exitCode, stderr: said },
@@ -42,6 +33,14 @@ export function gitError(action: string, exitCode: number | null, stderr: string
     'GIT_FAILED',
     `${action}: ${first === '' ? `git ended with ${exitCode ?? 'a signal'}` : first.replace(/^(fatal|error): /, '')}`,
     { details: { exitCode, stderr: said } },
+  );
+}
+
+export function lockedError(action: string, name: string, said: string): OutriggerError {
+  return new OutriggerError(
+    'GIT_LOCKED',
+    `${action}: another git command holds ${name}, or one that was ended left it. If none runs, remove ${name} from the git folder.`,
+    { details: { lock: name, stderr: said } },
   );
 }
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, test } from 'node:test';
 import { fails, losing, names, withRepository } from '../../../test/kit/git-world.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
+import { checkout } from './branches.ts';
 import { stash, stashes } from './stash.ts';
 
 const push = { action: 'push', untracked: true, keepIndex: false } as const;
@@ -47,6 +48,28 @@ describe('stashes', { skip: requireTool('git') }, () => {
       assert.deepEqual(run('ls-tree', '-r', '--name-only', 'stash@{0}^3'), 'fresh');
       assert.equal((await stash(git, { ...bring, action: 'pop' })).outcome, 'done');
       assert.deepEqual([file('a b/one'), file('fresh')], ['two\n', 'fresh\n']);
+    });
+  });
+
+  test('a lock that lies there is named when changes are put aside or brought back, which git does not do, and all stays as it is', async () => {
+    await withRepository(async ({ git, put, save, run, root, file }) => {
+      put('a', 'one\n');
+      save('one');
+      run('branch', 'side');
+      put('a', 'aside\n');
+      await stash(git, push);
+      put('b', 'typed\n');
+      const lock = path.join(root, '.git/index.lock');
+      fs.writeFileSync(lock, '');
+      for (const call of [
+        () => stash(git, push),
+        () => stash(git, { ...push, action: 'pop' }),
+        () => checkout(git, { to: 'side', create: false, changes: 'stash' }),
+      ])
+        await assert.rejects(call(), fails('GIT_LOCKED', /index\.lock/));
+      assert.deepEqual([file('a'), file('b'), run('stash', 'list').split('\n').length], ['one\n', 'typed\n', 1]);
+      fs.rmSync(lock);
+      assert.equal((await stash(git, push)).outcome, 'done');
     });
   });
 

@@ -5,12 +5,13 @@ import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
 import { splitNul } from '../../core/split-nul.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
-import { changeError, inConflict, overwriting, withMore, wouldOverwrite } from './git-error.ts';
+import { changeError, inConflict, lockedError, overwriting, withMore, wouldOverwrite } from './git-error.ts';
 import { nulEnded } from './git-path.ts';
 import { identity } from './identity.ts';
 import { conflictsOf } from './integrating.ts';
 import { SecretGuard } from './secrets.ts';
 import { isOwnTemporary, unstagedFiles } from './status.ts';
+import { lockAgeMs } from './under-way.ts';
 
 type StashesAnswer = Output<(typeof table)['git.stashes']>;
 type StashAnswer = Output<(typeof table)['git.stash']>;
@@ -67,7 +68,7 @@ export async function stash(git: Git, request: StashRequest, signal?: AbortSigna
     if (result.exitCode === 0) return answer('done');
     const conflicted = await answer('conflicts');
     if (conflicted.conflicts.length > 0) return conflicted;
-    throw wouldOverwrite('stash', result);
+    throw orLocked(repository, wouldOverwrite('stash', result));
   });
 }
 
@@ -159,8 +160,14 @@ export async function pushStash(
   const result = await git.change('stash', repository, ['--no-literal-pathspecs', ...args, ...said, ...without], { env });
   const isPutAside = (await stashList(git, repository, 1, undefined)).found[0]?.hash !== before;
   if (result.exitCode === 0) return isPutAside;
-  const error = changeError('stash', result);
+  const error = orLocked(repository, changeError('stash', result));
   throw isPutAside ? keptAside(error) : error;
+}
+
+/** For what failed: git's stash says nothing of a lock on the index. */
+function orLocked({ gitFolder }: Repository, error: OutriggerError): OutriggerError {
+  const isUnexplained = error.reason === 'GIT_FAILED' && lockAgeMs(gitFolder, Date.now()) !== undefined;
+  return isUnexplained ? lockedError('stash', 'index.lock', error.message) : error;
 }
 
 /** Files that the workspace is about to rename into place: put aside they would come back with the stash, and whoever writes them would find them gone. */
