@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withRepository } from '../../../test/kit/git-world.ts';
+import { longestTurn } from '../../../test/kit/loop-hold.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
 import type { OutriggerError } from '../../contract/errors.ts';
 import { blame } from './blame.ts';
@@ -44,5 +45,21 @@ test('of a file that the config takes for a list of commits, and that is none, n
         return true;
       });
     }
+  }),
+);
+
+test('of a file of very many lines it is told who wrote each, and others are served meanwhile', { skip: requireTool('git') }, () =>
+  withRepository(async ({ put, save, make }) => {
+    const lines = Array.from({ length: 180_000 }, (_, at) => `${at}\n`);
+    put('a', lines.join(''));
+    save('first');
+    put('a', lines.map((line, at) => (at % 3 === 0 ? `typed ${line}` : line)).join(''));
+    const git = make({ maxTextBytes: 32 * 1024 * 1024 });
+    let told: Awaited<ReturnType<typeof blame>> | undefined;
+    const heldMs = await longestTurn(async () => {
+      told = await blame(git, { path: 'a' });
+    });
+    assert.deepEqual([told?.runs.length, told?.runs.at(-1)?.start, told?.truncated], [120_000, 179_999, false]);
+    assert.ok(heldMs < 100, `the loop was held for ${Math.round(heldMs)} ms`);
   }),
 );

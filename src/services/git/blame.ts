@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
@@ -42,7 +43,7 @@ export async function blame(git: Git, input: BlameRequest, signal?: AbortSignal)
       );
       const prefix = repository.prefix.toString();
       const isSeen = (original: string): boolean => original.startsWith(prefix) && visible(original.slice(prefix.length));
-      return parseBlame(stdout, omittedBytes > 0, isSeen);
+      return await parseBlame(stdout, omittedBytes > 0, isSeen, signal);
     } catch (error) {
       throw blameError(error, path);
     }
@@ -51,15 +52,29 @@ export async function blame(git: Git, input: BlameRequest, signal?: AbortSignal)
 
 const uncommitted = /^0+$/;
 
-/** `git blame --porcelain`: facts of a commit stand with its first line only. What was cut off at the end is left out. */
-function parseBlame(output: Buffer, truncated: boolean, isSeen: (path: string) => boolean): BlameAnswer {
+/** Lines of git's between two pauses. */
+const linesPerStep = 8000;
+
+/** `git blame --porcelain`: facts of a commit stand with its first line only. What was cut off at the end is left out. Others are served meanwhile. */
+async function parseBlame(
+  output: Buffer,
+  truncated: boolean,
+  isSeen: (path: string) => boolean,
+  signal: AbortSignal | undefined,
+): Promise<BlameAnswer> {
   const answer: BlameAnswer = { runs: [], commits: {}, truncated };
   const text = output.toString('latin1');
   const utf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString();
   const paths = new Map<string, string>();
   let current: { hash: string; original: number; line: number } | undefined;
   let facts: Record<string, string> = {};
-  for (const line of text.slice(0, text.lastIndexOf('\n') + 1).split('\n')) {
+  let count = 0;
+  for (let start = 0, end = text.indexOf('\n'); end >= 0; start = end + 1, end = text.indexOf('\n', start)) {
+    if (++count % linesPerStep === 0) {
+      await nextTurn();
+      signal?.throwIfAborted();
+    }
+    const line = text.slice(start, end);
     const [, hash, original, final] = /^([0-9a-f]{40,64}) (\d+) (\d+)(?: \d+)?$/.exec(line) ?? [];
     if (current === undefined && hash !== undefined) {
       current = { hash, original: Number(original), line: Number(final) };
