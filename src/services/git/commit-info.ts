@@ -7,7 +7,7 @@ import { type GitPath, gitPath } from './git-path.ts';
 import { parentAndCommit } from './hunks.ts';
 import { parseLog } from './parse-log.ts';
 import { statuses } from './parse-patch.ts';
-import { logOptions } from './reading.ts';
+import { logOptions, longMessage } from './reading.ts';
 import { checkRevision } from './revision.ts';
 import { aboutPath } from './status.ts';
 
@@ -55,6 +55,7 @@ export async function commitInfo(
       ]),
     ]);
     const [commit] = parseLog(log.stdout.toString());
+    if (log.omittedBytes > 0) throw longMessage('commit');
     const [name = '', email = '', seconds = '0'] = who.stdout.toString().trim().split('\0');
     if (commit === undefined) throw new Error(`git log has nothing of ${to}.`);
     const committer = { name, email, at: Number(seconds) * 1000 };

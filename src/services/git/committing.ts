@@ -248,7 +248,10 @@ async function messageOf(git: Git, { repository, request, plan }: Prepared, sign
 
 async function lastMessage(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<string> {
   const args = ['log', '--max-count=1', '--format=%B', '--no-show-signature'];
-  return (await git.read('commit', repository, args, { signal })).stdout.toString();
+  const { stdout, omittedBytes } = await git.read('commit', repository, args, { signal });
+  if (omittedBytes > 0)
+    throw new OutriggerError('GIT_FAILED', 'commit: the message of the last commit is too long to be kept: give another.');
+  return stdout.toString();
 }
 
 function checkRequest({ message, author, amend, coAuthors = [] }: CommitRequest): void {

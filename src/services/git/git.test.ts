@@ -675,6 +675,33 @@ describe('git', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('a commit whose message is too long for an answer ends no log without a word, and is not cut when it is amended', async () => {
+    await withRepository(async ({ git, put, save, run }) => {
+      put('a');
+      save('oldest');
+      const before = run('commit-tree', '-p', 'HEAD', '-F', put('.git/message', 'x'.repeat(17 * 1024 * 1024)), 'HEAD^{tree}');
+      run('reset', '-q', '--soft', before);
+      await assert.rejects(log(git, { count: 10, skip: 0 }), fails('OUTPUT_TOO_LARGE', /message/));
+      assert.deepEqual(
+        (await log(git, { count: 10, skip: 1 })).commits.map(({ subject }) => subject),
+        ['oldest'],
+      );
+      put('b');
+      await assert.rejects(commit(git, { ...all, message: undefined, amend: true }), fails('GIT_FAILED', /message/));
+      assert.equal(run('rev-parse', 'HEAD'), before);
+      assert.equal((await commit(git, { ...all, message: 'short', amend: true })).committed, true);
+    });
+  });
+
+  test('of a commit whose message is longer than all that is read of git that is said (long form)', async () => {
+    await withRepository(async ({ git, put, save, run }) => {
+      put('a');
+      save('oldest');
+      run('reset', '-q', '--soft', run('commit-tree', '-F', put('.git/message', 'x'.repeat(65 * 1024 * 1024)), 'HEAD^{tree}'));
+      await assert.rejects(commitInfo(git, 'HEAD'), fails('OUTPUT_TOO_LARGE', /message/));
+    });
+  });
+
   test('ignored files are told when asked for, our own temporary files never', async () => {
     await withRepository(async ({ git, put, run }) => {
       put('.gitignore', 'out/\n');

@@ -82,8 +82,15 @@ export async function log(
       { signal },
     );
     const commits = parseLog(stdout.toString());
+    // Else whoever goes on where the log was left would stay at this place.
+    if (commits.length === 0 && omittedBytes > 0) throw longMessage('log');
     return { commits: commits.slice(0, input.count), more: commits.length > input.count || omittedBytes > 0 };
   });
+}
+
+/** For a commit that is longer than what is read of git for one answer. */
+export function longMessage(action: string): OutriggerError {
+  return new OutriggerError('OUTPUT_TOO_LARGE', `${action}: the message of the commit is too long for one answer.`);
 }
 
 export const logOptions = [
