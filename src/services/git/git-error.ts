@@ -6,7 +6,8 @@ const NO_ROOM = /^(?!remote: ).*(?:No space left on device|Disk quota exceeded|O
 
 /** Why git said no, in our words. `stderr` is English: every call runs with LC_ALL=C. */
 export function gitError(action: string, exitCode: number | null, stderr: string): OutriggerError {
-  const said = redact(stderr.trim()).slice(0, MAX_STDERR);
+  const all = redact(stderr.trim());
+  const said = all.slice(0, MAX_STDERR);
   const lock = /Unable to create '([^']*)\.lock': File exists/.exec(stderr)?.[1];
   if (lock !== undefined) return lockedError(action, `${lock.slice(lock.lastIndexOf('/') + 1)}.lock`, said);
   if (NO_ROOM.test(stderr))
@@ -28,12 +29,12 @@ export function gitError(action: string, exitCode: number | null, stderr: string
     const sentence = 'this clone is partial, and lacks what is asked for: `git fetch --refetch --no-filter` brings all of it.';
     return new OutriggerError('GIT_FAILED', `${action}: ${sentence}`, { details: { exitCode, stderr: said } });
   }
-  const first = said.split('\n').find((line) => /^(fatal|error):/.test(line)) ?? said.split('\n')[0] ?? '';
-  return new OutriggerError(
-    'GIT_FAILED',
-    `${action}: ${first === '' ? `git ended with ${exitCode ?? 'a signal'}` : first.replace(/^(fatal|error): /, '')}`,
-    { details: { exitCode, stderr: said } },
-  );
+  // A filter or a hook may have said much before.
+  const why = /^(?:fatal|error): *(.*)$/m.exec(all)?.[1]?.slice(0, MAX_STDERR);
+  const first = why ?? said.split('\n')[0] ?? '';
+  return new OutriggerError('GIT_FAILED', `${action}: ${first === '' ? `git ended with ${exitCode ?? 'a signal'}` : first}`, {
+    details: { exitCode, stderr: said },
+  });
 }
 
 export function lockedError(action: string, name: string, said: string): OutriggerError {
