@@ -16,6 +16,7 @@ test('what git says becomes a reason', () => {
     ["error: copy-fd: write returned: Disk quota exceeded\nfatal: cannot copy 'a'", 'DISK_FULL', /disk of the repository is full/],
     ['remote: fatal: write error: No space left on device\nerror: remote unpack failed', 'GIT_FAILED', /remote unpack failed/],
     [`${'downloading\n'.repeat(1000)}fatal: a.bin: smudge filter lfs failed`, 'GIT_FAILED', /^diff: a\.bin: smudge filter lfs failed$/],
+    ['Applying: two\nNo changes - did you forget to use the index?\nIf there is nothing', 'GIT_FAILED', /^diff: No changes/],
     ['', 'GIT_FAILED', /git ended with 7/],
   ];
   for (const [stderr, reason, message] of table) {

@@ -31,7 +31,8 @@ export function gitError(action: string, exitCode: number | null, stderr: string
   }
   // A filter or a hook may have said much before.
   const why = /^(?:fatal|error): *(.*)$/m.exec(all)?.[1]?.slice(0, MAX_STDERR);
-  const first = why ?? said.split('\n')[0] ?? '';
+  // What git am is about to do is no reason.
+  const first = why ?? said.split('\n').find((line) => !line.startsWith('Applying: ')) ?? '';
   return new OutriggerError('GIT_FAILED', `${action}: ${first === '' ? `git ended with ${exitCode ?? 'a signal'}` : first}`, {
     details: { exitCode, stderr: said },
   });
