@@ -99,6 +99,23 @@ describe('whole files and hunks in one call', { skip: requireTool('git') }, () =
     });
   });
 
+  test('a hunk of a file whose name is not UTF-8 is staged, unstaged and taken back like another', async () => {
+    await withRepository(async ({ git, save, run, root }) => {
+      const name = Buffer.concat([Buffer.from(`${root}/caf`), Buffer.of(0xe9)]);
+      fs.writeFileSync(name, 'one\n');
+      save('base');
+      fs.writeFileSync(name, 'two\n');
+      const chosen = async (staged: boolean) =>
+        (await hunks(git, { staged, maxLines: 100 })).files.map((file) => ({ path: file.path, hunks: file.hunks.map(({ id }) => id) }));
+      assert.deepEqual(await stage(git, await chosen(false)), { files: 1 });
+      assert.equal(run('diff', '--cached', '--numstat').split('\t', 2).join(' '), '1 1');
+      assert.deepEqual(await unstage(git, await chosen(true)), { files: 1 });
+      assert.equal(run('diff', '--cached', '--numstat'), '');
+      assert.deepEqual(await restore(git, { files: await chosen(false) }), { files: 1 });
+      assert.equal(fs.readFileSync(name, 'utf8'), 'one\n');
+    });
+  });
+
   test('which commit a submodule stands at is staged as a hunk, and taken back as none: that is refused, and nothing is done', async () => {
     await withRepository(async ({ git, put, save, run, runIn, root }) => {
       put('lib/x', 'one\n');

@@ -260,8 +260,9 @@ async function filesWith(
   };
   await look(() => patchFiles(git, repository, { staged }, [...hunks.keys()], signal));
   if (!staged) await look(() => untrackedFiles(git, repository, missing(), signal));
-  // A file that was renamed is one only beside the name that it had.
-  if (staged) await look(() => patchFiles(git, repository, { staged }, limitedTo.map(aboutPath), signal));
+  // A file that was renamed is one only beside the name that it had, and one whose name is not UTF-8 is no argument for a program.
+  if (staged || missing().some((path) => /\\x[\da-f]{2}/.test(path)))
+    await look(() => patchFiles(git, repository, { staged }, limitedTo.map(aboutPath), signal));
   return found;
 }
 
