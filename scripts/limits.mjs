@@ -200,6 +200,17 @@ export const limitParts = [
         'src/net/response-flow.test.ts',
         'a reader that takes nothing for two minutes is given up, and its call is canceled',
       ]),
+      constant(
+        'what comes with a message in pieces, beyond what the message may hold',
+        'src/net/websocket.ts',
+        'BESIDE_MESSAGE_BYTES',
+        'bytes',
+        'the socket is cut',
+        [
+          'src/net/websocket.test.ts',
+          'a message that comes in pieces keeps no more than it may hold and a MiB beside: who sends more among them is cut',
+        ],
+      ),
       option('limits.heartbeatMs', 'a socket that is silent for twice as long is cut', [
         'src/net/websocket.test.ts',
         'a socket that answers no ping is cut; one that does is kept',

@@ -316,6 +316,36 @@ test('a message over the limit closes the socket with 1009', async () => {
   });
 });
 
+test('a message that comes in pieces keeps no more than it may hold and a MiB beside: who sends more among them is cut', async () => {
+  await withSockets(async ({ port, channels }) => {
+    const { socket, closed } = await rawSocket(port, upgradeText('/bytes'));
+    let isCut = false;
+    void closed.then(() => (isCut = true));
+    const pongs = Buffer.concat(Array.from({ length: 500 }, () => maskedFrame(0x8a, 'x'.repeat(125))));
+    const taken: number[] = [];
+    await eventually(() => channels.length === 1);
+    channels[0]?.onMessage((message) => taken.push(message.length));
+    const send = async (bytes: Buffer): Promise<void> => {
+      if (!isCut && !socket.write(bytes)) await Promise.race([closed, new Promise((resolve) => socket.once('drain', resolve))]);
+    };
+    // Messages in pieces that follow each other, so that one is always under way, and much that belongs to none.
+    const piece = maskedFrame(0x00, 'x'.repeat(100));
+    await send(maskedFrame(0x02, ''));
+    for (let message = 0; message < 40; message++)
+      await send(Buffer.concat([...Array.from({ length: 500 }, () => piece), maskedFrame(0x80, ''), maskedFrame(0x02, '')]));
+    await send(maskedFrame(0x80, ''));
+    for (let count = 0; count < 40; count++) await send(pongs);
+    await eventually(() => taken.length === 41);
+    assert.deepEqual(new Set(taken.slice(0, 40)), new Set([50_000]));
+    assert.ok(!isCut);
+
+    await send(maskedFrame(0x02, 'x'));
+    for (let count = 0; count < 40 && !isCut; count++) await send(Buffer.concat([pongs, maskedFrame(0x00, 'x')]));
+    await eventually(() => isCut);
+    assert.equal(taken.length, 41);
+  });
+});
+
 test('the protocol that carried the token is echoed, else the first one offered', async () => {
   await withSockets(async ({ port, router, sockets }) => {
     router.exact('/token', (upgrade) => {

@@ -19,6 +19,9 @@ const MAX_STRANGERS = 100;
 const STRANGER_MS = 10_000;
 const STRANGER_BYTES = 256 * 1024;
 
+/** Of a message that comes in pieces each piece keeps all that came with it, such as pings: so much may come in all beyond what a message may hold. */
+const BESIDE_MESSAGE_BYTES = 1024 * 1024;
+
 export interface WebSocketsOptions {
   pingMs: number;
   /** A socket from which nothing came for so long is cut. */
@@ -61,6 +64,8 @@ export interface DialRefusal {
 /** What `ws` keeps for itself and shared frames need. Where it is not as expected, messages go through `ws` one by one. */
 interface Insides {
   _socket?: Socket | null;
+  /** Not 0: a message has begun that comes in pieces. */
+  _receiver?: { _fragmented?: unknown } | null;
   _sender?: { _state?: unknown; _queue?: unknown[] } | null;
 }
 
@@ -136,7 +141,7 @@ export class WebSockets {
       ws.once('open', () => {
         // Nothing may come before there is someone to hear it: `onText` resumes.
         ws.pause();
-        resolve(dialedSocket(this.#add(ws)));
+        resolve(dialedSocket(this.#add(ws, maxPayload)));
       });
       ws.once('error', (error) =>
         reject(new OutriggerError('CONNECTION_LOST', `${url} does not answer: ${error.message}`, { cause: error })),
@@ -181,11 +186,11 @@ export class WebSockets {
     });
     // `ws` has answered a broken handshake itself.
     if (accepted === undefined) throw new OutriggerError('BAD_INPUT', 'The WebSocket handshake is broken.');
-    return this.#add(accepted);
+    return this.#add(accepted, options.maxPayload);
   }
 
-  #add(ws: WebSocket): Connection {
-    const connection = new Connection(ws, this.#clock);
+  #add(ws: WebSocket, maxPayload: number): Connection {
+    const connection = new Connection(ws, this.#clock, maxPayload + BESIDE_MESSAGE_BYTES);
     this.#open.add(connection);
     void connection.closed.then(() => this.#open.delete(connection));
     return connection;
@@ -227,7 +232,7 @@ class Connection {
   #isHeld = false;
   #rests = false;
 
-  constructor(ws: WebSocket, clock: Clock) {
+  constructor(ws: WebSocket, clock: Clock, maxMessageBytes: number) {
     this.ws = ws;
     this.#clock = clock;
     this.#seenAt = clock.now();
@@ -237,6 +242,14 @@ class Connection {
       // There may be thousands of answers.
       this.cork();
       this.#rest();
+    });
+    let unfinishedBytes = 0;
+    ws.on('message', () => {
+      unfinishedBytes = 0;
+    });
+    this.socket?.on('data', ({ length }: Buffer) => {
+      unfinishedBytes = this.#isAmidPieces ? unfinishedBytes + length : 0;
+      if (unfinishedBytes > maxMessageBytes) ws.terminate();
     });
     ws.on('error', () => undefined);
     this.closed = new Promise((resolve) => {
@@ -250,6 +263,10 @@ class Connection {
 
   get socket(): Socket | undefined {
     return (this.ws as unknown as Insides)._socket ?? undefined;
+  }
+
+  get #isAmidPieces(): boolean {
+    return Boolean((this.ws as unknown as Insides)._receiver?._fragmented);
   }
 
   /** Once it is closed. */
