@@ -398,3 +398,47 @@ test('a stop while ripgrep is started to be asked for its version is the end of 
     fs.rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test('where the system has no room to start ripgrep, that is said, and the folder is searched by it when there is', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-search-'));
+  fs.mkdirSync(path.join(folder, 'root'));
+  fs.writeFileSync(path.join(folder, 'root', 'a.txt'), 'a needle\n');
+  const { state, workspace } = openWorkspace(folder);
+  const processes = new Processes({ env: {} });
+  const { starter } = processes;
+  const start = starter.start.bind(starter);
+  starter.start = () => Promise.reject(Object.assign(new Error('too many open files'), { code: 'EMFILE' }));
+  const ripgrep = new Ripgrep({ processes }, { program: rgPath, root: workspace.root });
+  const ready = (): Promise<void> => Promise.resolve();
+  const index = { threads: 1, open: () => ({ folder: path.join(folder, 'index'), kept: true, release: () => {} }) };
+  const search = new Search({ workspace, processes, ripgrep, flush: ready, settled: ready, log: () => {} }, { index });
+  const found: string[] = [];
+  const query = { regex: false, caseSensitive: true, word: false, multiline: false, context: 0, maxResults: 10, maxLineLength: 100 };
+  const walk = { path: '', include: [], exclude: [], hidden: false, ignored: false };
+  const searched = async (): Promise<string> => {
+    const call = { signal: new AbortController().signal, found: ({ path: file }: FoundFile) => void found.push(file) };
+    return (await search.text({ ...query, ...walk, pattern: 'needle' }, call)).engine;
+  };
+  try {
+    await search.start();
+    assert.equal(search.status().state, 'failed');
+    assert.equal(search.status().problem, 'The system has no room for the program: EMFILE.');
+    await assert.rejects(searched(), { reason: 'TOO_MANY_PROCESSES' });
+    starter.start = start;
+    assert.equal(await searched(), 'walk');
+    assert.deepEqual(found, ['a.txt']);
+    await eventually(async () => {
+      await searched();
+      return search.status().state === 'ready';
+    });
+    assert.match(search.status().ripgrep ?? '', /^\d/);
+    assert.equal(search.status().problem, undefined);
+    assert.equal(search.status().files, 1);
+  } finally {
+    await search.stop();
+    await processes.stop();
+    workspace.close();
+    state.close();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});

@@ -21,6 +21,9 @@ const BAD_PATTERN_EXIT = 2;
 /** Something matched, nothing did, and something could not be read. Whatever else is no answer. */
 const EXITS: readonly (number | null)[] = [0, 1, 2];
 
+/** For a start that may do a moment later. */
+const LACKING: readonly string[] = ['TOO_MANY_PROCESSES', 'DISK_FULL', 'PROCESS_TIMEOUT'];
+
 /** Which files are looked at. */
 export interface Walk {
   /** '' for all. */
@@ -73,14 +76,15 @@ export class Ripgrep {
     return this.#honoursWatch(walk) && this.#isUnwatched(path);
   }
 
-  /** Its version, or undefined when it can't be run. */
+  /** Its version, or undefined when it can't be run. Throws what the system lacks just now: TOO_MANY_PROCESSES, DISK_FULL, PROCESS_TIMEOUT. */
   async version(): Promise<string | undefined> {
     try {
       // Not in the folder, which may be gone.
       const { root: cwd } = path.parse(this.#root);
       const { exitCode, stdout } = await this.#processes.run({ argv: [this.#program, '--version'], cwd, timeoutMs: 10_000 });
       return exitCode === 0 ? /ripgrep (\S+)/.exec(stdout.toString())?.[1] : undefined;
-    } catch {
+    } catch (error) {
+      if (error instanceof OutriggerError && LACKING.includes(error.reason)) throw error;
       return undefined;
     }
   }

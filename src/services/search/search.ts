@@ -110,14 +110,8 @@ export class Search {
 
   /** Lists the folder, follows its changes from then on and indexes it; call when the watch knows the folder. Never rejects. */
   async start(): Promise<void> {
-    const { workspace, ripgrep } = this.#dependencies;
-    this.#version = await ripgrep?.version();
-    if (this.#ended.signal.aborted) return;
-    if (this.#catalogue === undefined || this.#version === undefined) {
-      this.#turnOff();
-      return;
-    }
-    this.#stopChanges = workspace.journal.onChanges((changes) => this.#noticed(changes));
+    if (this.#catalogue === undefined) return;
+    this.#stopChanges = this.#dependencies.workspace.journal.onChanges((changes) => this.#noticed(changes));
     await this.#begin();
     await this.#indexing;
   }
@@ -323,13 +317,19 @@ export class Search {
 
   /** Lists and indexes the folder; after a failure, when nothing that is known is trusted, anew. */
   async #begin(): Promise<void> {
-    const { log, workspace } = this.#dependencies;
+    const { log, workspace, ripgrep } = this.#dependencies;
     const signal = this.#ended.signal;
     const before = this.#catalogue?.list ?? [];
     this.#state = 'listing';
     this.#waiting = [];
     const { revision } = workspace.journal;
     try {
+      this.#version ??= await ripgrep?.version();
+      signal.throwIfAborted();
+      if (this.#version === undefined) {
+        this.#turnOff();
+        return;
+      }
       const walked = this.#catalogue?.walk(signal) ?? Promise.resolve();
       if (this.#indexing === undefined) {
         this.#indexing = this.#index(walked);
@@ -428,6 +428,8 @@ export class Search {
   }
 
   #turnOff(): void {
+    this.#stopChanges?.();
+    this.#waiting = [];
     this.#state = 'off';
     this.#problem = 'ripgrep is not on this machine: searches are slower.';
     this.#tellWaiters();
