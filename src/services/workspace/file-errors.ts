@@ -23,13 +23,14 @@ const reasons: Readonly<Record<string, [ErrorReason, string]>> = {
   ENOTCONN: ['WORKSPACE_GONE', 'is on a volume that went away'],
 };
 
-/** What the operating system said about `path`, in our words; what it never says comes back as it is. */
+/** What the operating system said about `path` ('' is the workspace), in our words; what it never says comes back as it is. */
 export function fileError(error: unknown, path: string): OutriggerError {
   if (error instanceof OutriggerError) return error;
   const code = (error as NodeJS.ErrnoException | undefined)?.code ?? '';
   const known = reasons[code];
-  if (known === undefined) return new OutriggerError('INTERNAL', `${path} could not be used.`, { cause: error });
-  return new OutriggerError(known[0], `${path} ${known[1]}.`, { cause: error });
+  const name = path === '' ? 'The workspace' : path;
+  if (known === undefined) return new OutriggerError('INTERNAL', `${name} could not be used.`, { cause: error });
+  return new OutriggerError(known[0], `${name} ${known[1]}.`, { cause: error });
 }
 
 export function errnoOf(error: unknown): string | undefined {

@@ -193,7 +193,7 @@ export class Reader {
       } catch (error) {
         // Removed, or swapped for a link, since its parent was read.
         if (folder !== wirePath) continue;
-        throw fileError(error, wirePath === '' ? 'The workspace' : wirePath);
+        throw fileError(error, wirePath);
       }
       top ??= place.path;
       // Swapped for a link: what that leads to was not asked for.

@@ -78,7 +78,7 @@ export function readNames(at: string, wirePath: string): string[] {
   try {
     return fs.readdirSync(at).sort();
   } catch (error) {
-    throw fileError(error, wirePath === '' ? 'The workspace' : wirePath);
+    throw fileError(error, wirePath);
   }
 }
 
