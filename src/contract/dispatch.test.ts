@@ -392,6 +392,22 @@ describe('what failed inside', () => {
     assert.equal(log[0]?.error, told);
   });
 
+  test('for want of descriptors says so, wherever they were missed', async () => {
+    const failed = (code: string, message: string): Error => Object.assign(new Error(message), { code });
+    for (const error of [
+      failed('EMFILE', "EMFILE: too many open files, open '/a/b.ts'"),
+      failed('ENFILE', 'ENFILE: file table overflow'),
+      failed('ERR_WORKER_INIT_FAILED', 'Worker initialization failure: EMFILE'),
+    ])
+      await fails(
+        'TOO_MANY_FILES',
+        setUp({ implementations: { 'a.free': () => Promise.reject(error) } }).call('a.free'),
+        /^Too many files/,
+      );
+    for (const error of [failed('ERR_WORKER_INIT_FAILED', 'Worker initialization failure'), failed('EIO', 'EMFILE'), null])
+      await fails('INTERNAL', setUp({ implementations: { 'a.free': () => Promise.reject(error as Error) } }).call('a.free'));
+  });
+
   test('is not told for mistakes of a peer', async () => {
     const { call, log } = setUp({ implementations: { 'a.free': () => Promise.reject(new OutriggerError('FILE_NOT_FOUND', 'No.')) } });
     await fails('FILE_NOT_FOUND', call('a.free'));

@@ -327,7 +327,10 @@ function throwIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw signal.reason;
 }
 
-/** What is ours stays; an abort becomes its reason or CANCELED; everything else is INTERNAL, its cause for the log only. */
+/**
+ * What is ours stays; an abort becomes its reason or CANCELED; descriptors that ran out, which code that is loaded late and threads need as well, are
+ * TOO_MANY_FILES; everything else is INTERNAL, its cause for the log only.
+ */
 function mapError(error: unknown, signal: AbortSignal, requestId: string): OutriggerError {
   if (error instanceof OutriggerError) return error;
   if (signal.aborted) {
@@ -336,7 +339,15 @@ function mapError(error: unknown, signal: AbortSignal, requestId: string): Outri
     if (reason instanceof Error && reason.name === 'TimeoutError') return new OutriggerError('DEADLINE', 'The call ran out of time.');
     return new OutriggerError('CANCELED', 'The call was canceled.', { cause: error });
   }
+  if (lacksDescriptors(error)) return new OutriggerError('TOO_MANY_FILES', 'Too many files are open already.', { cause: error });
   return new OutriggerError('INTERNAL', `Something failed inside; the log has it under request ${requestId}.`, { cause: error });
+}
+
+/** A thread that could not begin names what it lacked in its message alone. */
+function lacksDescriptors(error: unknown): boolean {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  const lacked = code === 'ERR_WORKER_INIT_FAILED' ? /E[MN]FILE/.exec(String(message))?.[0] : code;
+  return lacked === 'EMFILE' || lacked === 'ENFILE';
 }
 
 /** What the log has to say about an error that a person should look at; undefined for the others. */
