@@ -81,3 +81,34 @@ test('a lock whose folder was removed takes nothing from who has the new one, an
     second.release({ removes: true });
     assert.deepEqual([second.isMet, fs.readdirSync(path.dirname(file))], [false, []]);
   }));
+
+test('a lock whose file holds what is no database is held all the same, and met by others', () =>
+  withScratchFolder('lock', (folder) => {
+    const file = path.join(folder, 'lock');
+    for (const content of ['spoilt '.repeat(1000), `SQLite format 3\0${'?'.repeat(4080)}`, 'x']) {
+      fs.writeFileSync(`${file}.db`, content);
+      const first = FolderLock.acquire(file);
+      assert.deepEqual([first.held, first.isMet], [true, true], content.slice(0, 20));
+      assert.equal(FolderLock.acquire(file).held, false);
+      first.release();
+    }
+    return Promise.resolve();
+  }));
+
+test('a lock whose file is spoilt while another process holds it stays with that', () =>
+  withScratchFolder('lock', async (folder) => {
+    const file = path.join(folder, 'lock');
+    const other = waiter(file);
+    try {
+      await other.until(/held/);
+      fs.appendFileSync(`${file}.db`, 'spoilt '.repeat(1000));
+      const mine = FolderLock.acquire(file);
+      assert.equal(mine.held, false);
+      assert.match(mine.holder ?? '', new RegExp(`process ${other.child.pid},`));
+    } finally {
+      await other.stop('SIGKILL');
+    }
+    const mine = FolderLock.acquire(file);
+    assert.equal(mine.held, true);
+    mine.release();
+  }));

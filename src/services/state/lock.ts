@@ -5,6 +5,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { makeFolder } from '../../core/make-folder.ts';
 import { fileIdentity } from './file-identity.ts';
 
+/** https://sqlite.org/rescode.html: somebody holds it; it is no database, or a damaged one. */
+const BUSY = 5;
+const SPOILT: readonly number[] = [11, 26];
+
 /** Each time somebody else took the file away between two steps. */
 const MAX_TRIES = 10;
 
@@ -53,8 +57,13 @@ export class FolderLock {
     } catch (error) {
       database?.close();
       if (fileIdentity(name) !== identity) return undefined;
-      // SQLITE_BUSY 5: somebody holds it.
-      if (((error as { errcode?: number }).errcode ?? 0) % 256 !== 5) throw error;
+      const code = ((error as { errcode?: number }).errcode ?? 0) % 256;
+      if (SPOILT.includes(code)) {
+        // Nobody holds it: that is found out first. It never holds anything, so another takes its place.
+        fs.rmSync(name, { force: true });
+        return undefined;
+      }
+      if (code !== BUSY) throw error;
       const holder = readLabel(file);
       // The holder writes its label after it has the lock.
       return new FolderLock(undefined, file, holder === undefined ? 'another process' : `process ${holder.pid}, since ${holder.since}`);
