@@ -241,6 +241,29 @@ test('when the repository is made anew, the checkpoints that went with it are fo
   }),
 );
 
+test('where the index of the store is damaged, it is made anew, and the checkpoints before it are there', { skip }, () =>
+  withCheckpoints({ files: plain }, async (runs) => {
+    const { client } = runs;
+    const first = await client.call('checkpoints.create', { title: 'first' });
+    const index = path.join(runs.stateFolder, 'checkpoints.git', 'index');
+    const whole = fs.readFileSync(index);
+    for (const damaged of [Buffer.alloc(0), whole.subarray(0, whole.length / 2), Buffer.alloc(5000, 'x')]) {
+      fs.writeFileSync(index, damaged);
+      runs.put('c.txt', `${damaged.length}\n`);
+      const made = await client.call('checkpoints.create', { title: 'after' });
+      runs.put('c.txt', 'later\n');
+      await client.call('checkpoints.restore', { id: made.id });
+      assert.equal(runs.file('c.txt'), `${damaged.length}\n`);
+    }
+    fs.writeFileSync(index, '');
+    await runs.run('1', () => runs.put('a.txt', 'RUN\n'));
+    await client.call('checkpoints.revert', { run: '1' });
+    assert.equal(runs.file('a.txt'), 'a\n');
+    await client.call('checkpoints.restore', { id: first.id });
+    assert.ok(!runs.has('c.txt'));
+  }),
+);
+
 for (const [was, is] of [
   ['sha1', 'sha256'],
   ['sha256', 'sha1'],

@@ -115,9 +115,9 @@ export class Snapshots {
     const { workspace, store } = this.#dependencies;
     for (let attempt = 1; ; attempt++) {
       const { cursor } = workspace.journal;
-      const news = store.empty ? undefined : await this.#news(cursor, signal);
-      if (news !== undefined && modesSince !== undefined) await this.#addRestated(news, modesSince, signal);
       try {
+        const news = store.empty ? undefined : await this.#news(cursor, signal);
+        if (news !== undefined && modesSince !== undefined) await this.#addRestated(news, modesSince, signal);
         let tree = this.#last?.tree;
         if (news === undefined || tree === undefined) {
           await this.#takeAll(signal);
@@ -133,8 +133,9 @@ export class Snapshots {
       } catch (error) {
         if (!(error instanceof OutriggerError) || attempt === ATTEMPTS) throw error;
         // A file that went or changed under git's hands, or an index that names what is not there any more.
-        if (error.reason === 'CHECKPOINT_LOST') this.forget();
-        else if (error.reason !== 'GIT_FAILED') throw error;
+        if (error.reason !== 'CHECKPOINT_LOST' && error.reason !== 'GIT_FAILED') throw error;
+        // What fails twice may do so for the index: it is damaged where the machine went down while git wrote it.
+        if (error.reason === 'CHECKPOINT_LOST' || attempt === ATTEMPTS - 1) this.forget();
       }
     }
   }
