@@ -146,7 +146,7 @@ function bodyProblem(headers: IncomingHttpHeaders, takesGzip: boolean): string |
   if (headers['content-range'] !== undefined) return 'The body is a part of the whole (Content-Range): send all of it.';
   const coding = headers['content-encoding'];
   const isUndone = takesGzip && coding === 'gzip';
-  if (coding !== undefined && !isUndone && !/^\s*(identity)?\s*$/i.test(coding)) return encoded(coding);
+  if (coding !== undefined && !isUndone && !/^(identity)?$/i.test(coding.trim())) return encoded(coding);
   const transfer = headers['transfer-encoding'];
   return transfer === undefined || /^\s*chunked\s*$/i.test(transfer) ? undefined : encoded(transfer);
 }

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { countingBytes, fakeTable, sha256 } from '../../../test/kit/fake-operations.ts';
 import { bearer, fakeToken, readToken, reason, withFakeSidecar } from '../../../test/kit/fake-sidecar.ts';
+import { longestTurn } from '../../../test/kit/loop-hold.ts';
 import { rawSocket } from '../../../test/kit/raw-socket.ts';
 import { OutriggerError, type WireError } from '../../contract/errors.ts';
 import { operations } from '../../contract/operations.ts';
@@ -534,6 +535,19 @@ describe('bytes in', () => {
         body: 'xy',
       });
       assert.equal(((await plain.json()) as { length: number }).length, 2);
+    });
+  });
+
+  test('whose coding is a long run of what counts as spaces are refused at once, whoever sends them', async () => {
+    await withFakeSidecar(async ({ port }) => {
+      const raw = await rawSocket(port);
+      const head = `PUT /api/bytes/a HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: ${'\u00a0'.repeat(50_000)}x\r\nConnection: close\r\n`;
+      const longest = await longestTurn(async () => {
+        raw.socket.write(Buffer.from(`${head}Content-Length: 2\r\n\r\nxy`, 'latin1'));
+        await raw.closed;
+      });
+      assert.match(raw.received, /^HTTP\/1\.1 400 .*"BAD_INPUT"/s);
+      assert.ok(longest < 500, `${longest} ms`);
     });
   });
 
