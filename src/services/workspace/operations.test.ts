@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { threadMs } from '../../../test/kit/loop-hold.ts';
 import { testSeed } from '../../../test/kit/seed.ts';
 import { withinPaths } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
@@ -323,9 +324,23 @@ describe('files.download', () => {
       ['items=0-1', 10, undefined],
       ['bytes=a-b', 10, undefined],
       ['bytes=0x1-2', 10, undefined],
+      ['bytes= 2 - 4 ', 10, { start: 2, end: 5 }],
+      ['bytes= - 3', 10, { start: 7, end: 10 }],
+      ['bytes=5 - ', 10, { start: 5, end: 10 }],
+      ['bytes= - ', 10, undefined],
       ['', 10, undefined],
     ];
     for (const [header, size, expected] of cases) assert.deepEqual(parseByteRange(header, size), expected, header);
+  });
+
+  test('passes over a range of many spaces in no time', () => {
+    const spaces = ' '.repeat(50_000);
+    const began = threadMs();
+    for (const header of [`bytes=${spaces}x`, `bytes=1-${spaces}x`, `bytes=${spaces}`, `bytes=-${spaces}`])
+      assert.equal(parseByteRange(header, 10), undefined);
+    assert.deepEqual(parseByteRange(`bytes=${spaces}1${spaces}-${spaces}2${spaces}`, 10), { start: 1, end: 3 });
+    const took = threadMs() - began;
+    assert.ok(took < 500, `${took} ms`);
   });
 
   async function download(run: Run, input: object): Promise<{ head: Record<string, unknown>; body: string }> {
