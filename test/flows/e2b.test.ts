@@ -12,6 +12,7 @@ import { type CommandExitError, type FilesystemEvent, Sandbox } from 'e2b';
 import { main } from '../kit/command.ts';
 import { blocks, repository } from '../kit/doc-pages.ts';
 import { eventually } from '../kit/eventually.ts';
+import { longestTurn } from '../kit/loop-hold.ts';
 import { requireTool } from '../kit/require-tools.ts';
 import { runProgram } from '../kit/running-program.ts';
 import { withScratchFolder } from '../kit/scratch-folder.ts';
@@ -559,6 +560,26 @@ test('a tag names one program at a time, and a silent stream says that it lives'
     assert.match(said[0] ?? '', /^\{"event":\{"start":\{"pid":\d+\}\}\}$/);
     assert.ok(said.includes('{"event":{"keepalive":{}}}'));
     assert.equal(said.at(-1), '{}');
+  }));
+
+test('input that is a long run of signs of the end of base64 is refused without holding others up', () =>
+  withShared(async (running) => {
+    const at = running.sidecar.e2bUrl;
+    const headers = { 'x-access-token': running.token };
+    const program = { process: { tag: 'reader' } };
+    const begun = streamed(
+      at,
+      '/process.Process/Start',
+      envelope({ process: { cmd: 'cat', args: [] }, tag: 'reader', stdin: true }),
+      headers,
+    );
+    await eventually(async () => assert.match((await post(at, '/process.Process/List', {}, headers)).body, /"tag":"reader"/));
+    const send = (stdin: string): Promise<Said> => post(at, '/process.Process/SendInput', { ...program, input: { stdin } }, headers);
+    const longest = await longestTurn(async () => assert.equal((await send(`${'='.repeat(50_000)}x`)).status, 400));
+    assert.ok(longest < 500, `${longest} ms`);
+    assert.equal((await send('aGk_Cg')).status, 200);
+    assert.equal((await post(at, '/process.Process/SendSignal', { ...program, signal: 'SIGNAL_SIGKILL' }, headers)).status, 200);
+    assert.match(JSON.stringify(await begun), /"stdout":"aGk\/Cg=="/);
   }));
 
 test('watchers of a token that ended keep no place', () =>

@@ -203,6 +203,9 @@ function environmentOf(envs: unknown): Record<string, string> {
 
 /** Of the two alphabets of base64 both may come (protobuf.dev/programming-guides/json). */
 function standardBase64(text: string): string {
-  const standard = text.replaceAll('-', '+').replaceAll('_', '/').replace(/=+$/, '');
+  // No expression: it would go back over each run of what does not end the text.
+  let end = text.length;
+  while (text[end - 1] === '=') end--;
+  const standard = text.slice(0, end).replaceAll('-', '+').replaceAll('_', '/');
   return standard.padEnd(Math.ceil(standard.length / 4) * 4, '=');
 }
