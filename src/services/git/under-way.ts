@@ -59,15 +59,43 @@ export function underWay(gitFolder: string): UnderWay | undefined {
   return { doing, heads: lines(said(head)), ...shared };
 }
 
-/** At the end of a message that git prepared, with the mark of comments that the user chose, below a line to cut at or without one. */
-const conflictList = /\n([^\s\w]+) (?:-+ >8 -+|Conflicts:)\n(?:\1[^\n]*\n)*$/;
+/** Above the list at the end of a message that git prepared, with the mark of comments that the user chose: a line to cut at or none. */
+const conflictHeading = /\n([^\s\w]+) (?:-+ >8 -+|Conflicts:)\n/g;
+
+/** Where that list begins: all lines to the end have its mark; -1 where there is none. A line that ends one ends all of that mark before it, so none is read again for each. */
+function conflictsAt(text: string): number {
+  const ended = new Map<string, number>();
+  const heading = new RegExp(conflictHeading);
+  for (let found = heading.exec(text); found !== null; found = heading.exec(text)) {
+    const { index, 1: mark = '' } = found;
+    const below = heading.lastIndex;
+    // The end of this line may be that before the next heading.
+    heading.lastIndex--;
+    if (index < (ended.get(mark) ?? 0)) continue;
+    const other = lineWithout(mark, text, below);
+    if (other < 0) return index;
+    ended.set(mark, other);
+  }
+  return -1;
+}
+
+/** The first line from there on that has not the mark, or no end; -1: there is none. */
+function lineWithout(mark: string, text: string, from: number): number {
+  for (let at = from; at < text.length; ) {
+    const end = text.indexOf('\n', at);
+    if (end < 0 || !text.startsWith(mark, at)) return at;
+    at = end + 1;
+  }
+  return -1;
+}
 
 /** What the commit of what stopped would say, without the list of conflicts; undefined where git wrote none below it. In its own bytes. */
 export function preparedMessage(gitFolder: string): Uint8Array | undefined {
   // Those of the commits that become one are joined by comments.
   if (fs.existsSync(path.join(gitFolder, 'rebase-merge', 'current-fixups'))) return undefined;
   const text = smallFile(path.join(gitFolder, 'MERGE_MSG'))?.toString('latin1');
-  return text === undefined || !conflictList.test(text) ? undefined : Buffer.from(text.replace(conflictList, '\n'), 'latin1');
+  const at = text === undefined ? -1 : conflictsAt(text);
+  return text === undefined || at < 0 ? undefined : Buffer.from(`${text.slice(0, at)}\n`, 'latin1');
 }
 
 /** Milliseconds since the lock on the index was taken, by `now`; undefined where it is free. */
