@@ -71,8 +71,16 @@ export class BadNetwork {
   /** Connections of clients that are there now, by what they began with. Those over which nothing came are of Node's fetch: it keeps for 4 s what it made for a request that was aborted by then. */
   get connections(): string[] {
     return [...this.#clients].flatMap(([socket, begin]) =>
-      begin === '' ? [] : [`${begin}, ${socket.bytesRead} up, ${socket.bytesWritten} down`],
+      begin === '' ? [] : [`${begin}, ${socket.bytesRead} up, ${socket.bytesWritten} down, ${this.#stateOf(socket)}`],
     );
+  }
+
+  /** Of a failure: what this side knows of it. */
+  #stateOf(client: Socket): string {
+    const link = [...this.#links, ...this.#lost].find(({ sockets }) => sockets[0] === client);
+    if (link === undefined) return client.destroyed ? 'ended' : 'answered here, or its server is gone';
+    const held = (['up', 'down'] as const).filter((direction) => link.gates[direction] !== undefined);
+    return [link.isLost ? 'lost' : 'passed on', ...held.map((direction) => `held ${direction}`)].join(', ');
   }
 
   /** Where it leads to from now on. */
