@@ -247,6 +247,7 @@ class Connection {
     ws.on('message', () => {
       unfinishedBytes = 0;
     });
+    // After `ws` has read it.
     this.socket?.on('data', ({ length }: Buffer) => {
       unfinishedBytes = this.#isAmidPieces ? unfinishedBytes + length : 0;
       if (unfinishedBytes > maxMessageBytes) ws.terminate();

@@ -7,8 +7,8 @@ const MAX_STATE_CHARS = 16 * 1024;
 const MAX_CLIENTS_PER_CHANNEL = 64;
 
 /**
- * Who is in a document. States are kept, and passed on, as the text that came; what is in them is looked at only for the list of people, when
- * somebody asks. The newest state of a client wins, by its clock.
+ * Who is in a document. States are kept, and passed on, as the text that came, once that is known to be JSON; what it says is looked at only for the
+ * list of people, when somebody asks. The newest state of a client wins, by its clock.
  */
 export class PresenceMap<Owner> {
   readonly #entries = new Map<number, AwarenessEntry & { owner: Owner }>();
