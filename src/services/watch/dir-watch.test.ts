@@ -239,3 +239,26 @@ test('a file that goes on before each look at it is told of once, with where it 
     syncBuiltinESMExports();
   }
 });
+
+test('what was in a folder that went is told to be gone before a folder of the new one in its place moves on', async () => {
+  const drains = await drainsOf(
+    made(['folder/', 'folder/sub/', 'folder/sub/file', 'other/', 'other/one', 'other/two']),
+    (fact, at) => {
+      // By now the one is known not to be there, and nobody was told.
+      if (fact === 'removed other/one') {
+        made(['folder/sub/', 'folder/sub/new'])(at);
+        // What came by rename has the drain go on for where it left.
+        fs.renameSync(at('other/two'), at('folder/two'));
+      }
+      if (fact === 'added folder/sub/new') fs.renameSync(at('folder/sub'), at('other/sub'));
+    },
+    (at) => {
+      fs.rmSync(at('folder'), { recursive: true });
+      fs.rmSync(at('other/one'));
+    },
+    'added other/sub from folder/sub',
+  );
+  const facts = drains.flat();
+  const ofSub = facts.filter((fact) => ['removed folder/sub/file', 'added other/sub from folder/sub'].includes(fact));
+  assert.deepEqual(ofSub, ['removed folder/sub/file', 'added other/sub from folder/sub'], facts.join('\n'));
+});

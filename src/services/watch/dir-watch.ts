@@ -633,6 +633,9 @@ export class DirWatch {
   /** Its parent does not list it any more; until the drain ends it may turn up elsewhere. */
   #detach(directory: Directory): void {
     const path = directory.path;
+    // What was known at this place before went with a folder above it, and would go along with this one, for those who follow.
+    for (const gone of this.#detached)
+      if (path.startsWith(`${gone.detachedFrom}/`) && !directory.isInside(gone)) this.#settleDetached(gone);
     directory.parent?.entries.delete(directory.name);
     directory.parent = null;
     directory.detachedFrom = path;
