@@ -1,3 +1,4 @@
+import { TimeSlice } from '../../core/time-slice.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { BatchChange } from '../../contract/files.ts';
 import { parentPath } from '../../contract/paths.ts';
@@ -16,8 +17,6 @@ import {
 } from '../../core/take-back.ts';
 import { hashOf } from './tell-apart.ts';
 import type { TreeFile } from './tree-diff.ts';
-
-const SLICE_MS = 8;
 
 export interface PathClash extends Clash {
   path: string;
@@ -76,12 +75,9 @@ export async function planFiles(wanted: readonly Wanted[], contents: PlanContent
   const moves: BatchChange[] = [];
   const removals: BatchChange[] = [];
   const writes: BatchChange[] = [];
-  let sliceEnd = performance.now() + SLICE_MS;
+  const slice = new TimeSlice();
   for (const one of wanted) {
-    if (performance.now() > sliceEnd) {
-      await new Promise((resolve) => setImmediate(resolve));
-      sliceEnd = performance.now() + SLICE_MS;
-    }
+    if (slice.isOver) await slice.giveWay();
     const { file, at, now } = one;
     const skipped = one.skip ?? whyNot(one);
     if (skipped !== undefined) {
@@ -138,12 +134,9 @@ export async function planFiles(wanted: readonly Wanted[], contents: PlanContent
 /** Paths of a plan where a file can't be made because of what stands there. Gives way between files. */
 export async function blockedIn(plan: FilesPlan, isBlocked: (path: string) => boolean): Promise<Set<string>> {
   const blocked = new Set<string>();
-  let sliceEnd = performance.now() + SLICE_MS;
+  const slice = new TimeSlice();
   for (const change of plan.changes) {
-    if (performance.now() > sliceEnd) {
-      await new Promise((resolve) => setImmediate(resolve));
-      sliceEnd = performance.now() + SLICE_MS;
-    }
+    if (slice.isOver) await slice.giveWay();
     if (change.op === 'write' && change.ifNoneMatch === '*' && isBlocked(change.path)) blocked.add(change.path);
   }
   return blocked;

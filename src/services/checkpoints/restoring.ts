@@ -31,7 +31,6 @@ const ATTEMPTS = 4;
 const MAX_TOLD = 100;
 /** Changes since a snapshot that are looked through. */
 const PAGE = 1000;
-const SLICE_MS = 8;
 /** Reasons that mean: somebody was quicker. */
 const outdated = new Set(['ETAG_MISMATCH', 'FILE_NOT_FOUND', 'FILE_EXISTS', 'NOT_EMPTY', 'NOT_TEXT', 'HUNKS_SHARED']);
 
@@ -144,7 +143,7 @@ export class Restoring {
       omitted: new Set([...before.omitted, ...after.omitted, ...now.omitted]),
       movedTo: (path: string) => workspace.journal.movedTo(path),
     };
-    const wanted = await wantedOfRun(files, since, slices(SLICE_MS, signal));
+    const wanted = await wantedOfRun(files, since, slices(signal));
     return this.#leaveAlone(before, now, wanted, signal);
   }
 

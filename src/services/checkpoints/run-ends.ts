@@ -15,7 +15,6 @@ import type { TreeFile } from './tree-diff.ts';
 const MAX_PATHS = 2000;
 /** Changes that are read of the journal at a time. */
 const PAGE = 10_000;
-const SLICE_MS = 8;
 
 export interface RunEndsDependencies {
   workspace: Workspace;
@@ -96,7 +95,7 @@ export class RunEnds {
     const contents = await this.#dependencies.store.contents(objects, signal);
     const content = (tree: TreeFile | undefined): Content => (tree === undefined ? null : (contents.get(tree.object) ?? null));
     const mixed: Record<string, Mixed> = {};
-    const giveWay = slices(SLICE_MS, signal);
+    const giveWay = slices(signal);
     for (const [index, { file, trail }] of touched.entries()) {
       const apart = await tellApart(content(file.found), content(file.left), trail, told, giveWay);
       if (apart.kind === 'others alone') mixed[file.path] = { keep: null, remove: null, clashes: [], none: true };

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { parentPath } from '../../contract/paths.ts';
 import type { State } from '../state/state.ts';
@@ -15,7 +16,6 @@ const MAX_CHANGED = 50_000;
 const MAX_OMITTED = 10_000;
 const ATTEMPTS = 3;
 const MAX_TRACKED = 10_000;
-const SLICE_MS = 8;
 /** Files of which a new tree is made without the index. */
 const MAX_QUICK = 200;
 /** Files by which the index may be behind. */
@@ -161,6 +161,7 @@ export class Snapshots {
     const names = new Set<string>();
     const folders: string[] = [];
     const arrived: string[] = [];
+    const slice = new TimeSlice();
     for (let { cursor } = this.#last; cursor !== end; ) {
       const found = journal.since(cursor, PAGE);
       if (found.resync !== undefined) return undefined;
@@ -175,7 +176,7 @@ export class Snapshots {
       if (names.size > MAX_CHANGED || folders.length > PAGE) return undefined;
       ({ cursor } = found);
       if (!found.more) break;
-      await giveWay(signal);
+      if (slice.isOver) await slice.giveWay(signal);
     }
     await this.#addFolders(names, folders, arrived, signal);
     return names;
@@ -267,7 +268,7 @@ export class Snapshots {
     const present: string[] = [];
     const gone: string[] = [];
     const folders = new Map<string, boolean>([['', true]]);
-    let sliceEnd = performance.now() + SLICE_MS;
+    const slice = new TimeSlice();
     for (const name of names) {
       const isWanted = !this.#isSecret(shown(name)) && this.#isPlainFolder(parentPath(name), folders);
       const stat = isWanted ? this.#stat(name) : undefined;
@@ -277,9 +278,7 @@ export class Snapshots {
       (fits ? present : gone).push(name);
       this.#omitted.delete(shown(name));
       if (stored && !fits) this.#omit(shown(name));
-      if (performance.now() <= sliceEnd) continue;
-      await giveWay(signal);
-      sliceEnd = performance.now() + SLICE_MS;
+      if (slice.isOver) await slice.giveWay(signal);
     }
     return { present, gone };
   }
@@ -368,11 +367,6 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): 
   } finally {
     signal?.removeEventListener('abort', abort);
   }
-}
-
-async function giveWay(signal: AbortSignal | undefined): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
-  signal?.throwIfAborted();
 }
 
 /** A character for each byte. */

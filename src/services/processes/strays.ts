@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { isUsed, newestPid, pidsNow, unseenSort, valueOf } from './process-facts.ts';
 
 /** Between two looks: others are served meanwhile. */
@@ -9,7 +10,6 @@ const MOST_MS = 3000;
 const MOST_EMPTY_LOOKS = 5;
 /** So many of the newest numbers are tried for what forks on and on. */
 const MOST_NEW = 256;
-const SLICE_MS = 10;
 
 /** Says which programs are meant, by the value of the mark in their environment. */
 type Meant = (mark: string) => boolean;
@@ -103,13 +103,13 @@ class Hunt {
     this.areLeaving = false;
     this.#standing.clear();
     await this.#chase(until);
-    let sliceEnd = performance.now() + SLICE_MS;
+    const slice = new TimeSlice();
     for (const pid of pidsNow()) {
       this.#lookAt(pid, true);
-      if (performance.now() < sliceEnd) continue;
-      await nextTurn();
+      if (!slice.isOver) continue;
+      await slice.giveWay();
       await this.#chase(until);
-      sliceEnd = performance.now() + SLICE_MS;
+      slice.restart();
     }
   }
 
@@ -122,12 +122,10 @@ class Hunt {
     for (let before = -1; before !== this.found && performance.now() < until; ) {
       before = this.found;
       const newest = newestPid() ?? 0;
-      let sliceEnd = performance.now() + SLICE_MS;
+      const slice = new TimeSlice();
       for (let pid = newest; pid > Math.max(0, newest - MOST_NEW); pid--) {
         this.#lookAt(pid, false);
-        if (performance.now() < sliceEnd) continue;
-        await nextTurn();
-        sliceEnd = performance.now() + SLICE_MS;
+        if (slice.isOver) await slice.giveWay();
       }
       if (before !== this.found) await nextTurn();
     }

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { TimeSlice } from '../../core/time-slice.ts';
 import type { Change } from '../../contract/events.ts';
 import type { Ripgrep, Walk } from './ripgrep.ts';
 import { SortedPaths, sortInTurns } from './sorted-paths.ts';
@@ -14,7 +14,6 @@ const MAX_FOLDERS = 30;
 const MAX_PASSED_OVER = 20_000;
 /** With more names to ask for in a folder than this, all of it is listed. */
 const MAX_NAMES = process.platform === 'win32' ? 50 : 1000;
-const SLICE_MS = 8;
 
 /** What a batch of changes means for those who keep something of each file. */
 export interface CatalogueNews {
@@ -186,14 +185,11 @@ export class Catalogue {
 /** By folder; gives way to other work every few milliseconds. */
 async function repositoriesAt(root: string, folders: Iterable<string>, signal: AbortSignal | undefined): Promise<Map<string, string>> {
   const repositories = new Map<string, string>();
-  let until = performance.now() + SLICE_MS;
+  const slice = new TimeSlice();
   for (const folder of folders) {
     const repository = repositoryAt(path.join(root, folder));
     if (repository !== undefined) repositories.set(folder, repository);
-    if (performance.now() < until) continue;
-    await nextTurn();
-    signal?.throwIfAborted();
-    until = performance.now() + SLICE_MS;
+    if (slice.isOver) await slice.giveWay(signal);
   }
   return repositories;
 }

@@ -1,6 +1,6 @@
 import { isAscii } from 'node:buffer';
 import fs from 'node:fs';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { Interruptible } from '../processes/interruptible.ts';
 import { ItemLines } from './item-lines.ts';
 import type { LinePattern, Places } from './line-pattern.ts';
@@ -24,7 +24,6 @@ interface Matching {
   lines: Iterable<MatchingLine | undefined>;
 }
 
-const SLICE_MS = 8;
 /** Of a file that may yet have to be left to ripgrep. */
 const MOST_KEPT_LINES = 50_000;
 /** Where a line may take more steps, time is kept. */
@@ -58,7 +57,7 @@ export class FileScan {
   readonly #pattern: LinePattern;
   readonly #limits: LineLimits;
   #buffer = Buffer.alloc(0);
-  #until = performance.now() + SLICE_MS;
+  readonly #slice = new TimeSlice();
   #interruptible: Interruptible | undefined;
   #hardMs = 0;
 
@@ -74,11 +73,11 @@ export class FileScan {
     const left: string[] = [];
     for (const candidate of candidates) {
       const pieces = this.#read(candidate);
-      if (this.#isTimeToPause) await this.#pause(signal);
+      if (this.#slice.isOver) await this.#slice.giveWay(signal);
       const matching = pieces === undefined ? undefined : await this.#match(pieces, signal);
       if (matching === undefined) left.push(candidate.file);
       else if (!(await this.#tell(candidate.file, matching, found, signal))) return undefined;
-      if (this.#isTimeToPause) await this.#pause(signal);
+      if (this.#slice.isOver) await this.#slice.giveWay(signal);
     }
     return left;
   }
@@ -100,7 +99,7 @@ export class FileScan {
           sure.push(line);
           kept++;
         }
-        if (this.#isTimeToPause) await this.#pause(signal);
+        if (this.#slice.isOver) await this.#slice.giveWay(signal);
       }
       matching.push({ piece, lines: sure });
     }
@@ -121,9 +120,9 @@ export class FileScan {
       for (const line of foundLines(piece, lines, this.#limits)) {
         if (line !== undefined) gathered.add(line);
         if (gathered.isFull && !(await tell())) return false;
-        if (this.#isTimeToPause) await this.#pause(signal);
+        if (this.#slice.isOver) await this.#slice.giveWay(signal);
       }
-      if (this.#isTimeToPause) await this.#pause(signal);
+      if (this.#slice.isOver) await this.#slice.giveWay(signal);
     }
     return gathered.isEmpty || (await tell());
   }
@@ -215,16 +214,6 @@ export class FileScan {
   #room(bytes: number): Buffer {
     if (this.#buffer.length < bytes) this.#buffer = Buffer.allocUnsafeSlow(Math.max(FIRST_BUFFER_BYTES, 2 * this.#buffer.length, bytes));
     return this.#buffer.subarray(0, bytes);
-  }
-
-  get #isTimeToPause(): boolean {
-    return performance.now() >= this.#until;
-  }
-
-  async #pause(signal: AbortSignal): Promise<void> {
-    await nextTurn();
-    signal.throwIfAborted();
-    this.#until = performance.now() + SLICE_MS;
   }
 }
 

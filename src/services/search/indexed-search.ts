@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { CandidateParts } from './candidate-parts.ts';
 import type { Catalogue, CatalogueNews } from './catalogue.ts';
 import { bytesToRead, type Candidate, FileScan } from './file-scan.ts';
@@ -32,7 +32,6 @@ const FILES_PER_PART = 32;
 /** Each is an argument. */
 const FILES_PER_WALK = 500;
 const GLOB_SETS = 8;
-const SLICE_MS = 8;
 
 /** A folder that nobody else uses until it is let go. */
 export interface IndexPlace {
@@ -314,31 +313,25 @@ export class IndexedSearch {
   }
 
   async #loudOf(unindexed: readonly string[], signal: AbortSignal): Promise<string[]> {
-    let until = performance.now() + SLICE_MS;
+    const slice = new TimeSlice();
     const loud: string[] = [];
     for (const file of unindexed) {
       if (!this.#silent.has(file) && !this.#loud.has(file)) (isSilent(path.join(this.#root, file)) ? this.#silent : this.#loud).add(file);
       if (this.#loud.has(file)) loud.push(file);
-      if (performance.now() < until) continue;
-      await nextTurn();
-      signal.throwIfAborted();
-      until = performance.now() + SLICE_MS;
+      if (slice.isOver) await slice.giveWay(signal);
     }
     return loud;
   }
 
   async #listed(signal: AbortSignal): Promise<ListedFile[]> {
     const listed: ListedFile[] = [];
-    let until = performance.now() + SLICE_MS;
+    const slice = new TimeSlice();
     for (const file of this.#catalogue.list) {
       const stat = fs.lstatSync(`${this.#root}/${file}`, { throwIfNoEntry: false });
       // One that is gone may come back unseen, with the whole folder: it stays one of which nothing is known.
       const { size, mtimeMs } = stat?.isFile() === true ? stat : { size: 0, mtimeMs: 0 };
       listed.push({ path: file, size, mtimeMs });
-      if (performance.now() < until) continue;
-      await nextTurn();
-      signal.throwIfAborted();
-      until = performance.now() + SLICE_MS;
+      if (slice.isOver) await slice.giveWay(signal);
     }
     return listed;
   }

@@ -11,7 +11,7 @@
 //  9. Old kernels' timestamps are coarse, so that keys can tie: a hint on a very recent file with the same key is passed on as suspect.
 
 import { readdirSync, readFileSync, type Stats, watch } from 'node:fs';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { Directory } from './directory.ts';
 import { DirTable } from './dir-table.ts';
 import { Drains, type Step } from './drains.ts';
@@ -53,7 +53,6 @@ export interface DirWatchStats {
 }
 
 const maxNamesByLookup = 64;
-const sliceMs = 10;
 const namesPerCheck = 16;
 /** Of one drain, for the other halves of renames: where files come and go without end, it has to end. */
 const maxReadsMore = 3;
@@ -145,7 +144,7 @@ export class DirWatch {
 
   /** Looks at the files that were only listed. What changed since it was listed is told, hinted or not. */
   async complete(): Promise<void> {
-    let until = performance.now() + sliceMs;
+    const slice = new TimeSlice();
     for (const { path, entries } of this.directories()) {
       for (const [name, packed] of entries) {
         if (packed === null || !isKindOnly(packed)) continue;
@@ -155,10 +154,9 @@ export class DirWatch {
         const stats = this.#looks.lstat(below);
         if (!stats || stats.isDirectory()) this.hintPath(below);
         else this.#checkFile(directory, name, below, stats, packed, unhinted);
-        if (performance.now() < until) continue;
-        await nextTurn();
+        if (!slice.isOver) continue;
+        await slice.giveWay();
         if (this.#closed) return;
-        until = performance.now() + sliceMs;
       }
     }
     await this.flush();

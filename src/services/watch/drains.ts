@@ -1,8 +1,8 @@
 // When what was hinted is looked at: soon, many hints together, and in slices, so that the loop never stands still. One drain runs at a time.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { TimeSlice } from '../../core/time-slice.ts';
 
-const sliceMs = 10;
 const quietMs = 3;
 
 /** 'turn': what comes next needs what the loop has to tell until then. */
@@ -69,7 +69,7 @@ export class Drains {
 
   #slice(steps: Generator<Step>): void {
     if (this.#closed) return;
-    const until = performance.now() + sliceMs;
+    const slice = new TimeSlice();
     let step: Step;
     do {
       const { done, value } = steps.next();
@@ -78,7 +78,7 @@ export class Drains {
         return;
       }
       step = value;
-    } while (step !== 'turn' && performance.now() < until);
+    } while (step !== 'turn' && !slice.isOver);
     void nextTurn().then(() => this.#slice(steps));
   }
 

@@ -1,10 +1,10 @@
 // Files whose time has come are read, in slices; large ones in pieces, a few at once.
 
 import { join } from 'node:path';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { type HashResult, hashFile } from './file-hash.ts';
 import type { Pending } from './settle.ts';
 
-const sliceMs = 10;
 const largeFilesAtOnce = 2;
 
 export interface HashingOptions {
@@ -37,12 +37,12 @@ export class Hashing {
 
   run(): void {
     if (this.#isPaused || this.#stopped) return;
-    const until = performance.now() + sliceMs;
+    const slice = new TimeSlice();
     let done = 0;
     for (const pending of this.#waiting) {
       done++;
       if (this.#options.isDue(pending)) this.#hash(pending);
-      if (performance.now() >= until) break;
+      if (slice.isOver) break;
     }
     this.#waiting.splice(0, done);
     if (this.#waiting.length === 0) return;

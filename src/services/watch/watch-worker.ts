@@ -5,6 +5,7 @@ import { lstatSync, realpathSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { parentPath } from '../../contract/paths.ts';
 import { movedPath } from '../../core/moved-path.ts';
 import { Barriers } from './barriers.ts';
@@ -46,7 +47,6 @@ import type {
 } from './watch-protocol.ts';
 import { YoungFiles } from './young-files.ts';
 
-const sliceMs = 10;
 const lockPollMs = 20;
 /** Above this many renamed directories in the queue, further ones are told entry by entry: those take the place of older reports. */
 const maxBorders = 256;
@@ -565,12 +565,11 @@ class WatchWorker {
 
   /** Lets others have a turn when this one has had its time. */
   #breathing(): () => Promise<void> {
-    let until = performance.now() + sliceMs;
+    const slice = new TimeSlice();
     return async () => {
-      if (performance.now() < until) return;
+      if (!slice.isOver) return;
       this.#pump();
-      await nextTurn();
-      until = performance.now() + sliceMs;
+      await slice.giveWay();
     };
   }
 

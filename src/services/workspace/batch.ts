@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { posix } from 'node:path';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { boundedSize } from '../../contract/bound.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
@@ -33,7 +34,6 @@ import { removeTemporary, type Temporaries } from './temporaries.ts';
 const MAX_LOOKS = 30;
 /** Of these, how many wait for open documents to be saved; after that what was typed goes into the file with the batch. */
 const SAVING_LOOKS = 6;
-const SLICE_MS = 8;
 /** Folders that are held open while something waits in them. */
 const MAX_HELD_FOLDERS = 200;
 
@@ -148,7 +148,7 @@ class Batch {
   #readBytes = 0;
   #held: HeldTexts | undefined;
   #opened = false;
-  #sliceEnd = 0;
+  readonly #slice = new TimeSlice();
 
   constructor(host: BatchHost, ports: BatchPorts, options: BatchOptions, request: BatchRequest) {
     this.#host = host;
@@ -218,12 +218,12 @@ class Batch {
     if (this.#opened) return () => this.#hold();
     if (plan.unread.length > 0)
       return async () => {
-        this.#sliceEnd = performance.now() + SLICE_MS;
+        this.#slice.restart();
         for (const { path, whole } of plan.unread) await this.#readFile(path, whole);
       };
     if (plan.unedited.length > 0)
       return async () => {
-        this.#sliceEnd = performance.now() + SLICE_MS;
+        this.#slice.restart();
         for (const change of plan.unedited) await this.#workOf(change).finish(() => this.#giveWay());
       };
     // As a read does. To be saved nothing has to be for a dry run.
@@ -321,10 +321,7 @@ class Batch {
   }
 
   async #giveWay(): Promise<void> {
-    if (performance.now() <= this.#sliceEnd) return;
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#request.signal.throwIfAborted();
-    this.#sliceEnd = performance.now() + SLICE_MS;
+    if (this.#slice.isOver) await this.#slice.giveWay(this.#request.signal);
   }
 
   #outcome(plan: BatchPlan): BatchOutcome {
@@ -346,7 +343,7 @@ class Batch {
 
   /** Writes contents beside where they will be. */
   async #prepareAll(contents: readonly NewContent[]): Promise<void> {
-    this.#sliceEnd = performance.now() + SLICE_MS;
+    this.#slice.restart();
     for (const content of contents) {
       await this.#giveWay();
       await this.#host.standstill.over(this.#request.signal);

@@ -1,3 +1,4 @@
+import { TimeSlice } from '../../core/time-slice.ts';
 /** The text after edits, worked out step by step; who has it at once may give it so. */
 export type EditSteps = string | Generator<undefined, string>;
 
@@ -67,15 +68,8 @@ export class EditWork {
   }
 }
 
-/** Waits, after `sliceMs` in one turn, for the next one. Rejects with the signal's reason. */
-export function slices(sliceMs: number, signal: AbortSignal): () => Promise<void> | undefined {
-  let end = performance.now() + sliceMs;
-  return () => {
-    if (performance.now() <= end) return undefined;
-    return (async () => {
-      await new Promise((resolve) => setImmediate(resolve));
-      signal.throwIfAborted();
-      end = performance.now() + sliceMs;
-    })();
-  };
+/** Waits, after a slice of time in one turn, for the next one. Rejects with the signal's reason. */
+export function slices(signal: AbortSignal): () => Promise<void> | undefined {
+  const slice = new TimeSlice();
+  return () => (slice.isOver ? slice.giveWay(signal) : undefined);
 }

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
 import { joinPath } from '../../contract/paths.ts';
@@ -7,8 +8,6 @@ import { errnoOf } from './file-errors.ts';
 import { type ChangeDraft, type Journal, underBothNames } from './journal.ts';
 import type { KnownContents } from './known-contents.ts';
 import { kindOf, lstatOrThrow, oddNames, readNames, seemsOdd } from './stats.ts';
-
-const SLICE_MS = 8;
 
 export interface RemovalHost {
   containment: Containment;
@@ -26,7 +25,7 @@ export async function removeFolder(
 ): Promise<number> {
   let removed = 0;
   let drafts: ChangeDraft[] = [];
-  let sliceEnd = performance.now() + SLICE_MS;
+  const slice = new TimeSlice();
   using top = containment.place(wirePath, false);
   // Another call may have moved it since it was found there.
   lstatOrThrow(top, wirePath);
@@ -72,11 +71,10 @@ export async function removeFolder(
         ignoreMissing(() => fs.unlinkSync(at));
         contents.forget(realPath);
         drafts.push({ path, kind: kindOf(stat), what: 'removed', before, after: null, cause });
-        if (performance.now() <= sliceEnd) continue;
+        if (!slice.isOver) continue;
         tell();
         signal?.throwIfAborted();
-        await new Promise((resolve) => setImmediate(resolve));
-        sliceEnd = performance.now() + SLICE_MS;
+        await slice.giveWay();
         throwIfElsewhere(folder.recheck(), next.path);
       }
       if (!hasOdd) continue;

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { joinPath, parentPath } from '../../contract/paths.ts';
 import { type Durability, keepOwner, prepareFile, syncFolder, TEMPORARY_NAME, temporaryName } from './atomic-write.ts';
@@ -12,7 +13,6 @@ import { removeTemporary, type Temporaries } from './temporaries.ts';
 
 /** Looks at the source before a move gives up: between them something else kept changing it. */
 const MAX_LOOKS = 20;
-const SLICE_MS = 8;
 const { W_OK, X_OK } = fs.constants;
 
 export interface MoveHost {
@@ -52,7 +52,7 @@ export class MoveByCopy {
   readonly #copied = new Map<string, Copied>();
   /** Names of one file, by its number; the copy of the first is what the others are linked to. */
   readonly #names = new Map<string, string[]>();
-  #sliceEnd = 0;
+  readonly #slice = new TimeSlice();
   #installed = false;
   /** Says of what the owner could not be kept. */
   note: string | undefined;
@@ -99,13 +99,13 @@ export class MoveByCopy {
   async removeSource(to: string, moved: (path: string, content: string) => void): Promise<LeftBehind[]> {
     const { containment } = this.#host;
     const left: LeftBehind[] = [];
-    this.#sliceEnd = performance.now() + SLICE_MS;
+    this.#slice.restart();
     for (const [below, copied] of [...this.#copied].reverse()) {
       const there = look(containment, joinBelow(to, below));
       if (there !== undefined) moved(joinBelow(to, below), contentOf(there, copied.hash) ?? FOLDER);
       const stat = look(containment, joinBelow(this.from, below));
       if (stat !== undefined && !this.#removeCopied(below, copied, stat)) left.unshift({ path: joinBelow(this.from, below), stat });
-      if (performance.now() > this.#sliceEnd) await this.#giveWay();
+      if (this.#slice.isOver) await this.#giveWay();
     }
     return left;
   }
@@ -119,7 +119,7 @@ export class MoveByCopy {
 
   async #copyAll(): Promise<void> {
     for (let looks = 0; looks < MAX_LOOKS; looks++) {
-      this.#sliceEnd = performance.now() + SLICE_MS;
+      this.#slice.restart();
       if (await this.#copyNews()) continue;
       await this.#finishFolders();
       return;
@@ -144,7 +144,7 @@ export class MoveByCopy {
         await this.#copyEntry(place, below, stat);
       }
       if (stat.isDirectory()) pending.push(...this.#namesIn(place).map((name) => joinPath(below, name)));
-      if (performance.now() > this.#sliceEnd) await this.#giveWay();
+      if (this.#slice.isOver) await this.#giveWay();
     }
     if (!seen.has('')) throw new OutriggerError('FILE_NOT_FOUND', `${this.from} is not there any more.`);
     for (const below of [...this.#copied.keys()].filter((path) => !seen.has(path))) {
@@ -289,9 +289,8 @@ export class MoveByCopy {
   }
 
   async #giveWay(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
+    await this.#slice.giveWay();
     if (!this.#installed) this.#signal?.throwIfAborted();
-    this.#sliceEnd = performance.now() + SLICE_MS;
   }
 
   #orFileError(path: string, work: () => void): void {

@@ -17,7 +17,6 @@ import { beginsWithBom, keepBom, storable, withBom } from './stored-text.ts';
 import type { Workspace } from './workspace.ts';
 import type { Confirm, Written } from './write-request.ts';
 
-const SLICE_MS = 8;
 /** How long a move waits for git. */
 const PUTTING_WITHIN_MS = 10_000;
 /** Times that a file is looked at anew which is there no more when it is read. */
@@ -251,7 +250,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       const { path } = input;
       const cause = causeOf(call);
       const work = new EditWork((raw) => editRaw(path, raw, input.edits, options.maxTextBytes));
-      const giveWay = slices(SLICE_MS, call.signal);
+      const giveWay = slices(call.signal);
       const live = await editLive(workspace, work, giveWay, input, { cause, confirm: () => confirmLive(call, path) });
       if (live !== undefined) return liveAnswer(path, live);
       for (let attempt = 1; ; attempt++) {

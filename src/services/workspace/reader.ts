@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { type ErrorReason, OutriggerError } from '../../contract/errors.ts';
 import type { Entry } from '../../contract/files.ts';
 import { joinPath } from '../../contract/paths.ts';
@@ -10,7 +11,6 @@ import { GitFolder } from './git-folder.ts';
 import type { KnownContents } from './known-contents.ts';
 import { entryOf, oddNames, placeBelow, readNames, seemsOdd } from './stats.ts';
 
-const SLICE_MS = 8;
 /** Why a folder has no names for us. */
 const UNREADABLE: ReadonlySet<ErrorReason> = new Set<ErrorReason>(['FILE_PERMISSION', 'FILE_NOT_FOUND', 'NOT_A_DIRECTORY']);
 
@@ -185,7 +185,7 @@ export class Reader {
   ): AsyncGenerator<Entry, void, undefined> {
     const pending = [wirePath];
     let top: string | undefined;
-    let sliceEnd = performance.now() + SLICE_MS;
+    const slice = new TimeSlice();
     for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
       let place: Place;
       try {
@@ -213,10 +213,7 @@ export class Reader {
           if (this.#ignored(entry.path)) entry.ignored = true;
           yield entry;
           if (recursive && entry.kind === 'directory' && enter(entry.path)) below.push(entry.path);
-          if (performance.now() > sliceEnd) {
-            await new Promise((resolve) => setImmediate(resolve));
-            sliceEnd = performance.now() + SLICE_MS;
-          }
+          if (slice.isOver) await slice.giveWay();
         }
         if (hasOdd && odd !== undefined) for (const name of oddNames(place.at)) odd(folder, name);
       } finally {
