@@ -100,6 +100,31 @@ test('what a member with more than 1 MiB queued asks for is not worked out until
   assert.equal(updates().length, 1);
 });
 
+/** A step 1 of who has so many operations of each of these clients. */
+function step1Of(known: Record<number, number>): Uint8Array {
+  const clocks = new Map(Object.entries(known).map(([client, clock]) => [Number(client), clock]));
+  return step1Message(Y.encodeStateVector(clocks));
+}
+
+test('who says again and again at once what it has is answered at once, and once more with all that it lacked by any of these', async () => {
+  const { room, text, channel } = oneMember();
+  const other = new Y.Doc();
+  other.clientID = 2;
+  other.getText('content').insert(0, 'theirs');
+  const own = (text.doc as Y.Doc).clientID;
+  text.insert(0, 'x'.repeat(20));
+  Y.applyUpdate(text.doc as Y.Doc, Y.encodeStateAsUpdate(other));
+  room.flush();
+  channel.sent.length = 0;
+  for (let n = 0; n < 1000; n++) channel.say(step1Of({ [own]: 20, 2: n % 2 === 0 ? 6 : 3 }));
+  channel.say(step1Of({ [own]: 9, 2: 6 }));
+  await new Promise((resolve) => setImmediate(resolve));
+  const answers = channel.sent.map((message) => readMessage(message)).filter((message) => message.type === 'step2');
+  assert.equal(answers.length, 2);
+  const lacking = answers.map(({ update }) => Y.decodeUpdate(update).structs.reduce((sum, { length }) => sum + length, 0));
+  assert.deepEqual(lacking, [0, 14]);
+});
+
 /** A room whose document is what was logged of it, and a way in. */
 function loggedRoom(first = new Y.Doc()) {
   let ydoc = first;

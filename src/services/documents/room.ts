@@ -48,6 +48,9 @@ export interface Member {
   mayFollow(path: string): boolean;
 }
 
+/** How many operations of each client somebody has. */
+type StateVector = Map<number, number>;
+
 interface Seat extends Member {
   /** Fell behind: skipped until its queue is empty, then brought up to date. */
   behind: boolean;
@@ -61,6 +64,8 @@ interface Seat extends Member {
   askLater: boolean;
   /** To be answered at the end of this read of its socket. */
   asksWhoIsThere: boolean;
+  /** What it said to have since it was answered in this read of its socket: the least of it. Null: nothing. Undefined: it was not answered yet. */
+  hasAtLeast: StateVector | null | undefined;
   /** Updates that came while it was foreign: they are stored with its whole state. */
   untold: number;
   lastSentMs: number;
@@ -139,6 +144,7 @@ export class Room implements Pulsed {
       answersDue: 1,
       askLater: false,
       asksWhoIsThere: false,
+      hasAtLeast: undefined,
       untold: 0,
       lastSentMs: this.#hooks.now(),
       secondBytes: 0,
@@ -267,7 +273,7 @@ export class Room implements Pulsed {
   #answerStep1(seat: Seat, encoded: Uint8Array): void {
     // What came in this turn must be in the answer, or it would be sent before the state that it builds on.
     this.flush();
-    let theirs: Map<number, number>;
+    let theirs: StateVector;
     try {
       if (leadingCount(encoded) > this.#ydoc.store.clients.size + MAX_UNKNOWN_CLIENTS) {
         this.#refuse(seat, 'The state vector is of too many clients.');
@@ -287,7 +293,7 @@ export class Room implements Pulsed {
     else this.#answerWhatIsKnown(seat, theirs, encoded);
   }
 
-  #answerWhatIsKnown(seat: Seat, theirs: ReadonlyMap<number, number>, encoded: Uint8Array): void {
+  #answerWhatIsKnown(seat: Seat, theirs: StateVector, encoded: Uint8Array): void {
     if (!seat.foreign && knowsLostState(theirs, this.#ydoc, this.#life)) {
       // Both histories at once would show the text twice.
       if (seat.isReadOnly()) {
@@ -301,7 +307,27 @@ export class Room implements Pulsed {
       seat.foreign = true;
     }
     // Not worked out for nothing: who is behind gets the whole state later.
-    if (!seat.foreign && this.#keepsUp(seat)) this.#send(seat, { messages: [step2Message(Y.encodeStateAsUpdate(this.#ydoc, encoded))] });
+    if (seat.foreign || !this.#keepsUp(seat)) return;
+    if (seat.hasAtLeast !== undefined) {
+      seat.hasAtLeast = seat.hasAtLeast === null ? theirs : inBoth(seat.hasAtLeast, theirs);
+      return;
+    }
+    seat.hasAtLeast = null;
+    this.#sendLacking(seat, encoded);
+    queueMicrotask(() => this.#answerTheRest(seat));
+  }
+
+  /** Of all questions of one read of the socket, once: each answer may take long to work out, even where there is little in it. */
+  #answerTheRest(seat: Seat): void {
+    const { hasAtLeast } = seat;
+    seat.hasAtLeast = undefined;
+    if (!hasAtLeast || seat.foreign || this.#closed || !this.#seats.has(seat.channel) || !this.#keepsUp(seat)) return;
+    this.flush();
+    this.#sendLacking(seat, Y.encodeStateVector(hasAtLeast));
+  }
+
+  #sendLacking(seat: Seat, stateVector: Uint8Array): void {
+    this.#send(seat, { messages: [step2Message(Y.encodeStateAsUpdate(this.#ydoc, stateVector))] });
   }
 
   #receiveUpdate(seat: Seat, update: Uint8Array, message: Uint8Array, isStep2: boolean): void {
@@ -521,4 +547,14 @@ export class Room implements Pulsed {
     this.#stateVector ??= Y.encodeStateVector(this.#ydoc);
     return this.#stateVector;
   }
+}
+
+/** The least that is in both. */
+function inBoth(one: StateVector, other: StateVector): StateVector {
+  const least: StateVector = new Map();
+  for (const [client, clock] of one) {
+    const theirs = other.get(client);
+    if (theirs !== undefined) least.set(client, Math.min(clock, theirs));
+  }
+  return least;
 }
