@@ -20,7 +20,8 @@ function child(script: string, ...args: string[]): Promise<void> {
 }
 
 test('a file is reported once when it is made, changed and removed, with the hash of what it holds', async () => {
-  await withWatch({}, async ({ reports, write, watch, at }) => {
+  // A writer that is kept waiting between the creation and the text for longer makes two of one.
+  await withWatch({ settleMs: 300 }, async ({ reports, write, watch, at }) => {
     write('a.txt', 'one');
     await watch.barrier();
     assert.deepEqual(
@@ -183,6 +184,8 @@ test('a file that goes into a folder, out of it or past it, while that is rename
     await withWatch(
       {},
       async ({ watch, at, reports, exact }) => {
+        // Which file it is, is known when it was looked at.
+        await watch.barrier();
         watch.stallForTest(100);
         await new Promise((resolve) => setTimeout(resolve, 30));
         fs.renameSync(at(from), at(to));
