@@ -1,6 +1,7 @@
 import * as Y from 'yjs';
 import { OutriggerError } from '../../contract/errors.ts';
 import { type Batch, type ByteChannel, closeCodes } from '../../contract/wire.ts';
+import { isKnown } from './known-update.ts';
 import { knowsLostState } from './lineage.ts';
 import { PresenceMap } from './presence.ts';
 import type { Pulse, Pulsed } from './pulse.ts';
@@ -354,7 +355,7 @@ export class Room implements Pulsed {
   /** What a member brings who may only read. `isAnswer`: to what we asked, which tells again of all that was ever deleted. */
   #passOver(seat: Seat, update: Uint8Array, isAnswer: boolean): void {
     try {
-      const isNews = !isAnswer || !Y.snapshotContainsUpdate(Y.snapshot(this.#ydoc), update);
+      const isNews = !isAnswer || !isKnown(update, this.#ydoc);
       if (isNews) this.#sayReadOnly(seat);
       seat.channel.stored?.(!isNews);
     } catch {
