@@ -1234,6 +1234,10 @@ export const limitParts = [
         'nothing more is read of it',
         ['src/hub/fleet.test.ts', 'of an agent of which a thousand frames wait for the disk nothing is read until one of them is stored'],
       ),
+      constant('the same, together', 'src/hub/agent-session.ts', 'MAX_PENDING_LENGTH', 'characters', 'nothing more is read of it', [
+        'src/hub/fleet.test.ts',
+        'of an agent of which frames of eight megabytes wait for the disk nothing is read until one of them is stored',
+      ]),
       constant('what an agent has not read', 'src/hub/agent-session.ts', 'MAX_UNREAD_BYTES', 'bytes', 'close 4004', [
         'src/hub/fleet.test.ts',
         'an agent that has not read eight megabytes of answers is closed',

@@ -27,6 +27,8 @@ const BAD_FRAMES_MS = 60_000;
 export const TOO_MANY_BAD = 'too many bad frames';
 /** Answers of the store that are awaited for one agent before no more is read of it. */
 const MAX_PENDING = 1000;
+/** So much the frames that they are for may take together, characters: a list of all that is held can fill each. */
+const MAX_PENDING_LENGTH = 8 * 1024 * 1024;
 /** What one agent has not read before it is given up, bytes. */
 const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
 /** While it has not read more than this, further tasks for it wait, bytes: one of them can be four times as long. */
@@ -120,6 +122,8 @@ export class AgentSession {
   #readTimer: unknown;
   readonly #progress = new Map<string, { event: TaskEvent | undefined; timer: unknown }>();
   #pending = 0;
+  /** Of the frames that wait, characters. */
+  #pendingLength = 0;
   #badFrames = 0;
   #badSince = Number.NEGATIVE_INFINITY;
   #closed = false;
@@ -239,18 +243,14 @@ export class AgentSession {
     }
     const read = readAgentFrame(text, readJson);
     if ('frame' in read) {
-      this.#pending++;
-      if (this.#pending === MAX_PENDING) this.#dependencies.socket.pause();
+      this.#waits(1, text.length);
       void this.#take(read.frame)
         .catch((error: unknown) => {
           // Nothing was stored. On a new connection the agent says again what it holds and what it came to.
           this.#dependencies.log('warn', 'hub.not-stored', { agentId: this.facts.id, type: read.frame.type, error });
           this.close(hubCloseCodes.restart, 'try again');
         })
-        .finally(() => {
-          this.#pending--;
-          if (this.#pending === MAX_PENDING - 1) this.#dependencies.socket.resume();
-        });
+        .finally(() => this.#waits(-1, -text.length));
     } else if ('unknown' in read) {
       this.bad({
         error: 'validation_failed',
@@ -259,6 +259,22 @@ export class AgentSession {
       });
     } else if (read.type === undefined) this.bad({ error: read.problem });
     else this.bad({ error: read.problem, message_type: read.type, errors: read.errors.slice(0, 20) });
+  }
+
+  /** So many frames more, of so many characters, wait for the store. */
+  #waits(frames: number, length: number): void {
+    const wasFull = this.#isFull;
+    this.#pending += frames;
+    this.#pendingLength += length;
+    const isFull = this.#isFull;
+    if (isFull === wasFull) return;
+    const { socket } = this.#dependencies;
+    if (isFull) socket.pause();
+    else socket.resume();
+  }
+
+  get #isFull(): boolean {
+    return this.#pending >= MAX_PENDING || this.#pendingLength >= MAX_PENDING_LENGTH;
   }
 
   /** A frame that can't be used is answered; too many end the connection. */

@@ -354,6 +354,22 @@ test('of an agent of which a thousand frames wait for the disk nothing is read u
     await eventually(() => assert.equal(agent.frames.filter(({ type }) => type === 'error').length, 1000));
   }));
 
+test('of an agent of which frames of eight megabytes wait for the disk nothing is read until one of them is stored', () =>
+  scene(async (hub) => {
+    const agent = await hub.join('one');
+    const apply = hub.store.apply.bind(hub.store);
+    const disk = Promise.withResolvers<void>();
+    hub.store.apply = (events) => disk.promise.then(() => apply(events));
+    const complete = { type: 'task_complete', task_id: 'none', generation: 1, result: { output: 'x'.repeat(4_190_000) } };
+    for (let count = 1; count <= 2; count++) agent.say(complete);
+    assert.equal(agent.paused(), false);
+    agent.say(complete);
+    assert.equal(agent.paused(), true);
+    disk.resolve();
+    await eventually(() => assert.equal(agent.paused(), false));
+    await eventually(() => assert.equal(agent.frames.filter(({ type }) => type === 'error').length, 3));
+  }));
+
 test('where a word of an agent can not be stored its connection ends, and what it says again on the next one counts', () =>
   scene(async (hub) => {
     const apply = hub.store.apply.bind(hub.store);
