@@ -254,8 +254,8 @@ export const hubFrames = once(
       }),
       rate_limit_warning: z.object({}),
       rate_limited: z.object({ retry_after_ms: z.number().nonnegative(), tier: optional(z.string()) }),
-      /** A new secret for the agent: it is stored, and used from the next identify on. */
-      token_rotated: z.object({ token: z.string() }),
+      /** A new secret for the agent: it is stored, and used from the next identify on. No header takes another, and no config file of a link. */
+      token_rotated: z.object({ token: z.string().regex(/^[\x21-\x7E]{1,256}$/) }),
       error: z.object({
         error: z.string(),
         task_id: optional(z.string()),

@@ -375,6 +375,22 @@ describe('identify', () => {
     assert.equal((await world.open()).frames[0]?.['token'], 't');
     assert.equal(world.log.find(({ level }) => level === 'error')?.event, 'link.token_not_stored');
   });
+
+  test('a new token that no config file may hold, as no header takes it, is not stored, and the old one is used on', async () => {
+    const stored: string[] = [];
+    const world = fakeWorld({ jitter: 'none' }, { storeToken: (token) => void stored.push(token) });
+    world.link.start();
+    const socket = await world.online();
+    for (const token of ['', 'of two\nlines', 'with a space', 'schlüssel-☃', 'x'.repeat(257)]) socket.say({ type: 'token_rotated', token });
+    assert.deepEqual([stored, state(world)], [[], 'online']);
+    assert.deepEqual(
+      world.log.filter(({ event }) => event === 'link.bad_frame').map(({ facts }) => facts['type']),
+      ['token_rotated'],
+    );
+    socket.end(1006, '');
+    await world.clock.advance(1000);
+    assert.deepEqual(world.dials[1]?.options.headers, { authorization: 'Bearer t' });
+  });
 });
 
 describe('frames', () => {
