@@ -39,3 +39,27 @@ test('100,000 entries are listed and no more, in one folder or in several, and i
   assert.deepEqual(await list(50_000, ['a', 'b']), [100_000, false]);
   assert.deepEqual(await list(50_000, ['a', 'b', 'c']), [100_000, true]);
 });
+
+test('a commit of a time that no date holds is in the log, without one', async () => {
+  const commit = { hash: 'a'.repeat(40), subject: 'far', body: '', refs: [], author: { name: 'A', email: 'a@b' } };
+  const dispatch: Dispatch = async () => ({ output: { commits: [1e17, 0].map((at) => ({ ...commit, at })), truncated: false } });
+  await withFakeSidecar(
+    async ({ url }) => {
+      const answer = await fetch(`${url}/git/log`, { headers: bearer });
+      assert.equal(answer.status, 200);
+      const { commits } = (await answer.json()) as { commits: { date: string }[] };
+      assert.deepEqual(
+        commits.map(({ date }) => date),
+        ['', '1970-01-01T00:00:00.000Z'],
+      );
+    },
+    {
+      prepare: ({ app }) =>
+        registerPlatxaRoutes(
+          app,
+          { dispatch, authenticate: () => ({ id: 'a', name: 'A', kind: 'agent', access: 'read' }), onError: () => {} },
+          { cookieName: 'outrigger_test', anonymous: 'none' },
+        ),
+    },
+  );
+});

@@ -6,6 +6,7 @@ import type { Entry } from '../../contract/files.ts';
 import { joinPath } from '../../contract/paths.ts';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
+import { isoTime } from '../../core/iso-time.ts';
 import { askBeforeLongBodies } from '../../net/authenticate.ts';
 import { refuseOtherMethods } from '../../net/http-app.ts';
 import { callerSignal } from '../../net/response-flow.ts';
@@ -158,7 +159,7 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
       const { commits } = await call(request, reply, 'git.log', { count: Number(count) });
       return {
         commits: commits.map(({ hash, at, subject, refs, body, author }) => ({
-          ...{ hash, date: new Date(at).toISOString(), message: subject, refs: refs.join(', '), body },
+          ...{ hash, date: isoTime(at) ?? '', message: subject, refs: refs.join(', '), body },
           ...{ author_name: author.name, author_email: author.email },
         })),
       };
