@@ -52,6 +52,10 @@ const table: Asked[] = [
   { listener: 'main', method: 'GET', path: '/files/ws/f.txt', token: false, expect: 401, says: 'Platxa needs a token, too' },
   { listener: 'main', method: 'GET', path: '/health', token: false, expect: 200, says: 'the Platxa health' },
   { listener: 'main', method: 'GET', path: '/ready', token: false, expect: 200, says: 'the Platxa readiness' },
+  ...['/health', '/ready', '/files', '/files/logs/f.txt'].map(
+    (path): Asked => ({ listener: 'main', method: 'HEAD', path, expect: 200, says: 'what Platxa answers, without its body' }),
+  ),
+  { listener: 'main', method: 'HEAD', path: '/files/nothing', expect: 404, says: 'no Platxa file, without its body' },
   { listener: 'main', method: 'GET', path: '/nowhere', expect: 404, says: 'nothing' },
   { listener: 'main', method: 'GET', path: '/rpc', upgrade: true, expect: 'open', says: 'RPC' },
   { listener: 'main', method: 'GET', path: '/rpc', upgrade: true, token: false, expect: 401, says: 'RPC without a token' },

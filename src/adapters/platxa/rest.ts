@@ -7,6 +7,7 @@ import { joinPath } from '../../contract/paths.ts';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import { isoTime } from '../../core/iso-time.ts';
+import { answerGet } from '../../net/answer-get.ts';
 import { askBeforeLongBodies } from '../../net/authenticate.ts';
 import { refuseOtherMethods } from '../../net/http-app.ts';
 import { callerSignal } from '../../net/response-flow.ts';
@@ -84,9 +85,9 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
       }
       return truncated ? { files, truncated } : { files };
     };
-    scope.get('/files', list);
+    answerGet(scope, '/files', list);
 
-    scope.get('/files/*', async (request, reply) => {
+    const read = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
       const path = pathOf(request);
       if (path === '') return list(request, reply);
       const { text, bom, etag } = await call(request, reply, 'files.read', { path });
@@ -94,7 +95,8 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
       if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
       // The seed answers the whole content, mark included, and writes back what it is given.
       return { path, content: bom === true ? `\ufeff${text}` : text };
-    });
+    };
+    scope.route({ method: ['GET', 'HEAD'], url: '/files/*', handler: read });
 
     scope.put('/files/*', async (request, reply) => {
       const { content } = (request.body ?? {}) as { content?: unknown };
@@ -140,7 +142,7 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
       }
     });
 
-    scope.get('/git/status', async (request, reply) => {
+    answerGet(scope, '/git/status', async (request, reply) => {
       const { changes } = await call(request, reply, 'git.status', {});
       const paths = (wanted: (change: (typeof changes)[number]) => boolean): string[] => changes.filter(wanted).map(({ path }) => path);
       return {
@@ -149,12 +151,12 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
         untracked: paths(({ unstaged }) => unstaged === 'untracked'),
       };
     });
-    scope.get('/git/diff', async (request, reply) => {
+    answerGet(scope, '/git/diff', async (request, reply) => {
       const { path } = request.query as Record<string, unknown>;
       const { diff } = await call(request, reply, 'git.diff', path === undefined || path === '' ? {} : { path });
       return { diff };
     });
-    scope.get('/git/log', async (request, reply) => {
+    answerGet(scope, '/git/log', async (request, reply) => {
       const { count = '10' } = request.query as Record<string, unknown>;
       const { commits } = await call(request, reply, 'git.log', { count: Number(count) });
       return {
@@ -185,13 +187,13 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
       return { known: caller !== undefined, health: found };
     };
     // Evidence is for those who hold a token; the keys stay, so that nobody's code breaks on a missing one.
-    scope.get('/health', async (request, reply) => {
+    answerGet(scope, '/health', async (request, reply) => {
       const { known, health: found } = await health(request, reply);
       const status = found === undefined ? 'stopping' : 'ok';
       if (!known || found === undefined) return { status, uptime: null, memory: null, connections: null };
       return { status, uptime: found.uptimeMs / 1000, memory: { rss: found.memoryBytes }, connections: found.connections };
     });
-    scope.get('/ready', async (request, reply) => {
+    answerGet(scope, '/ready', async (request, reply) => {
       const { known, health: found } = await health(request, reply);
       const ready = found?.ready === true;
       reply.code(ready ? 200 : 503);
@@ -206,14 +208,8 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
 }
 
 const methods: Readonly<Record<string, readonly string[]>> = {
-  '/files': ['GET'],
-  '/files/*': ['GET', 'PUT', 'DELETE', 'POST'],
-  '/git/status': ['GET'],
-  '/git/diff': ['GET'],
-  '/git/log': ['GET'],
+  '/files/*': ['GET', 'HEAD', 'PUT', 'DELETE', 'POST'],
   '/git/commit': ['POST'],
-  '/health': ['GET'],
-  '/ready': ['GET'],
 };
 
 /** What follows /files/, decoded once: `a/b.py` and `a%2Fb.py` are the same. */
