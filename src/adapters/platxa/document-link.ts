@@ -40,6 +40,9 @@ export class DocumentLink {
   #drained: (() => void)[] = [];
   #closedListeners: ((code: number) => void)[] = [];
   #closed: number | undefined;
+  /** The document has a message of the client before it. */
+  #isHanding = false;
+  #refusal: OutriggerError | undefined;
   /** What the document had when it was joined. */
   #serverVector: Uint8Array | undefined;
   /** What the client said it has. */
@@ -71,14 +74,14 @@ export class DocumentLink {
     };
   }
 
-  /** Brings the client up to date; what it has is told by its state vector. */
+  /** Brings the client up to date; what it has is told by its state vector. Throws what the document refuses it for. */
   sync(stateVector: Uint8Array): void {
     this.#form = 'payload';
     this.#ask(stateVector.length === 0 ? noContent : stateVector);
     if (this.#allWanted) this.#send({ type: 'sync', docName: this.#docName, payload: { stateVector: [...noContent] } });
   }
 
-  /** Throws BAD_FRAME for what is no update. */
+  /** Throws BAD_FRAME for what is no update, and what the document refuses it for. */
   update(update: Uint8Array, seed: boolean): void {
     if (update.length > 0) throwIfBroken(update);
     const first = this.#form === 'none';
@@ -88,9 +91,10 @@ export class DocumentLink {
     if (update.length === 0) return;
     const isAll = this.#allWanted && covers(Y.encodeStateVectorFromUpdate(update), this.#clientVector);
     if (isAll) this.#allWanted = false;
-    this.#receive?.(syncMessage(isAll ? 'state' : 'update', update));
+    this.#hand(syncMessage(isAll ? 'state' : 'update', update));
   }
 
+  /** Throws what the document refuses it for. */
   presence(client: number | undefined, state: string): void {
     const own = client ?? this.#client;
     this.#ownClients.delete(own);
@@ -99,7 +103,7 @@ export class DocumentLink {
       if (this.#ownClients.size <= MAX_OWN_CLIENTS) break;
       this.#ownClients.delete(oldest);
     }
-    this.#receive?.(presenceMessage({ client: own, clock: ++this.#clock, state }));
+    this.#hand(presenceMessage({ client: own, clock: ++this.#clock, state }));
   }
 
   /** The socket took all that was queued. */
@@ -116,7 +120,18 @@ export class DocumentLink {
 
   #ask(stateVector: Uint8Array): void {
     this.#clientVector = stateVector;
-    this.#receive?.(syncMessage('state vector', stateVector));
+    this.#hand(syncMessage('state vector', stateVector));
+  }
+
+  /** What the document refuses at once is the answer to this very message. */
+  #hand(message: Uint8Array): void {
+    this.#isHanding = true;
+    try {
+      this.#receive?.(message);
+    } finally {
+      this.#isHanding = false;
+    }
+    if (this.#refusal !== undefined) throw this.#refusal;
   }
 
   /** The document asks what we have: at the join, where the client's news come later, and when it wants all of it. */
@@ -131,9 +146,9 @@ export class DocumentLink {
     if (this.#closed !== undefined) return;
     // With these the socket itself is closed, which says it all.
     if (code !== closeCodes.goingAway && code !== closeCodes.tokenEnded) {
-      this.#socket.send(
-        errorFrame({ reason: code === closeCodes.badMessage ? 'BAD_FRAME' : 'DOCUMENT_DELETED', message: reason }, this.#docName),
-      );
+      const refusal = new OutriggerError(code === closeCodes.badMessage ? 'BAD_FRAME' : 'DOCUMENT_DELETED', reason);
+      if (this.#isHanding) this.#refusal = refusal;
+      else this.#socket.send(errorFrame(refusal, this.#docName));
     }
     this.close(code);
     this.#onClosed(code);

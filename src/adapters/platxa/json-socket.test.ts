@@ -4,7 +4,7 @@ import { setTimeout as later } from 'node:timers/promises';
 import { eventually } from '../../../test/kit/eventually.ts';
 import type { Caller } from '../../contract/access.ts';
 import type { Dispatch } from '../../contract/dispatch.ts';
-import type { ByteChannel } from '../../contract/wire.ts';
+import { type ByteChannel, closeCodes } from '../../contract/wire.ts';
 import type { TextSocket } from '../../net/text-socket.ts';
 import { FileNews } from './file-news.ts';
 import { servePlatxaSocket } from './json-socket.ts';
@@ -12,7 +12,8 @@ import { servePlatxaSocket } from './json-socket.ts';
 interface Frame {
   type: string;
   docName: string;
-  payload?: { reason: string };
+  payload?: { reason: string; message: string };
+  messageId?: number;
 }
 
 const caller: Caller = { id: 'main', name: 'main', kind: 'person', access: 'admin' };
@@ -91,5 +92,42 @@ test('who sends and does not read is not read from until the answers are taken, 
   drained();
   await eventually(() => told === 11);
   assert.equal(paused, false);
+  leave();
+});
+
+test('what the document refuses at once is answered by an error with its messageId, and by no ack', async () => {
+  const frames: Frame[] = [];
+  let leave = (): void => undefined;
+  let say = (_text: string): void => undefined;
+  const refusing: Dispatch = (request) => {
+    const { channel } = request;
+    channel?.onMessage(() => channel.close(closeCodes.badMessage, 'The state vector is malformed.'));
+    return dispatch(request);
+  };
+  const socket: TextSocket = {
+    send: (text) => frames.push(JSON.parse(text) as Frame),
+    buffered: 0,
+    onDrain: () => undefined,
+    onText: (listener) => (say = listener),
+    onBad: () => undefined,
+    onClose: (listener) => (leave = listener),
+    pause: () => undefined,
+    resume: () => undefined,
+    close: (code, reason) => assert.fail(`${code} ${reason}`),
+  };
+  const dependencies = { dispatch: refusing, news: new FileNews(dispatch), caller, id: 'request', log: () => undefined, now: () => 0 };
+  servePlatxaSocket(socket, dependencies, { maxMessagesPerS: 2000 });
+  const messages = [
+    { type: 'sync', payload: { stateVector: [2, 5] } },
+    { type: 'presence', payload: { state: {} } },
+    { type: 'yjs-update', update: [] },
+  ];
+  for (const [messageId, message] of messages.entries()) say(JSON.stringify({ ...message, docName: 'a.txt', messageId }));
+  say('no message');
+  await eventually(() => assert.equal(frames.at(-1)?.payload?.message, 'The message is not JSON.'));
+  assert.deepEqual(
+    frames.slice(0, -1).map(({ type, docName, payload, messageId }) => [type, docName, payload?.reason, messageId]),
+    messages.map((_, messageId) => ['error', 'a.txt', 'BAD_FRAME', messageId]),
+  );
   leave();
 });
