@@ -1254,6 +1254,14 @@ export const limitParts = [
         'test/flows/hub-limits.test.ts',
         'what an agent says of itself has bounds',
       ]),
+      constant('steps that verify a task, as a link takes it', 'src/contract/hub.ts', 'MAX_STEPS', 'count', 'the task fails', [
+        'src/contract/hub.test.ts',
+        'a task may have a thousand steps that verify it, and a hundred tries after the first; one of more can not be read, and its field is named',
+      ]),
+      constant('its tries after the first', 'src/contract/hub.ts', 'MAX_RETRIES', 'count', 'the task fails', [
+        'src/contract/hub.test.ts',
+        'a task may have a thousand steps that verify it, and a hundred tries after the first; one of more can not be read, and its field is named',
+      ]),
       constant(
         'words of the command of a verification step',
         'src/contract/hub.ts',

@@ -115,6 +115,15 @@ test('the command of a step may have a thousand words, and no more', () => {
   assert.deepEqual(fields(parsed(readHubFrame, steps(1001))), ['verification_steps.0.target']);
 });
 
+test('a task may have a thousand steps that verify it, and a hundred tries after the first; one of more can not be read, and its field is named', () => {
+  const steps = (count: number): object => ({ ...assignment, verification_steps: Array(count).fill({ type: 'x' }) });
+  assert.ok('frame' in parsed(readHubFrame, steps(1000)));
+  assert.deepEqual(fields(parsed(readHubFrame, steps(1001))), ['verification_steps']);
+  const tries = (count: number): object => ({ ...assignment, max_verification_retries: count });
+  assert.ok('frame' in parsed(readHubFrame, tries(100)));
+  assert.deepEqual(fields(parsed(readHubFrame, tries(101))), ['max_verification_retries']);
+});
+
 test('of states that tasks are listed by there are no more than there can be', () => {
   const { input } = hubOperations['tasks.list'];
   const { options } = input.shape.states.unwrap().element;

@@ -13,6 +13,9 @@ export const HUB_PROTOCOL_VERSION = 1;
 /** Bytes of one frame, either way. */
 export const MAX_HUB_FRAME_BYTES = 4 * 1024 * 1024;
 const MAX_LABELS = 100;
+/** Of one task: each is a check in its report, and each try after the first a report that is kept until the hub has them all. */
+const MAX_STEPS = 1000;
+const MAX_RETRIES = 100;
 /** Of the command of a step, with its program. */
 const MAX_COMMAND_WORDS = 1000;
 /** A hub without the feature `long-reasons` refuses longer ones, characters. */
@@ -127,13 +130,13 @@ export const taskAssignment = once(() =>
     branch: optional(z.string()),
     file_hints: optional(listOf(z.looseObject({ path: z.string() }))),
     success_criteria: optional(listOf(z.string())),
-    verification_steps: optional(listOf(verificationStep())),
+    verification_steps: counted(MAX_STEPS, 'steps', optional(listOf(verificationStep()))),
     complexity: optional(anyObject()),
     routing_decision: optional(anyObject()),
     skip_verification: optional(z.boolean()),
     /** 0 as if it were not there: AgentCom's sidecar has it so. */
     verification_timeout_ms: optional(z.int().nonnegative()),
-    max_verification_retries: optional(z.int().nonnegative()),
+    max_verification_retries: optional(z.int().nonnegative()).refine((count = 0) => count <= MAX_RETRIES, `At most ${MAX_RETRIES}.`),
     lease_ms: optional(z.int().positive()),
     attempt: optional(z.int().positive()),
     deadline: optional(z.number()),
