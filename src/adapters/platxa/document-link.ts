@@ -51,7 +51,6 @@ export class DocumentLink {
   #allWanted = false;
   readonly #ownClients = new Set<number>();
   readonly #client = randomInt(1, 2 ** 32);
-  #clock = 0;
 
   constructor(socket: LinkSocket, docName: string, onClosed: (code: number) => void) {
     this.#socket = socket;
@@ -103,7 +102,7 @@ export class DocumentLink {
       if (this.#ownClients.size <= MAX_OWN_CLIENTS) break;
       this.#ownClients.delete(oldest);
     }
-    this.#hand(presenceMessage({ client: own, clock: ++this.#clock, state }));
+    this.#hand(presenceMessage({ client: own, clock: nextClock(), state }));
   }
 
   /** The socket took all that was queued. */
@@ -205,6 +204,17 @@ export class DocumentLink {
   #send(frame: unknown): void {
     this.#socket.send(JSON.stringify(frame));
   }
+}
+
+let lastClock = 0;
+
+/**
+ * Of all sockets, and by the time, so that it goes on after a restart: a client that comes back is the same one to its peers, who pass over what has
+ * an older clock than they know. Two more each time: one more than its last says that a client left.
+ */
+function nextClock(): number {
+  lastClock = Math.max(lastClock + 2, Date.now());
+  return lastClock;
 }
 
 /** Read as a whole, deletions too: the document reads it only when the client was told that it is taken. Throws BAD_FRAME. */
