@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer as createNetServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { BadNetwork, fineWeather } from '../kit/bad-network.ts';
 import { ClientModel } from '../kit/client-model.ts';
+import { eventually } from '../kit/eventually.ts';
 import { countingFaultsOfFetch, isFaultOfFetch } from '../kit/fetch-fault.ts';
 import { Random } from '../kit/random.ts';
 import { withScratchFolder } from '../kit/scratch-folder.ts';
@@ -69,6 +71,30 @@ test('the fault of fetch that ends no history is that one alone', { skip }, asyn
   }
   assert.match(String(ours), /assert\(!this\.paused\)/);
   assert.equal(isFaultOfFetch(ours), false);
+});
+
+test('a bad network that cuts leaves no connection, also of those that were just ending', async () => {
+  const network = new BadNetwork(new Random(seed));
+  const server = createNetServer((socket) => socket.resume()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  network.lead((server.address() as AddressInfo).port);
+  await network.listen();
+  try {
+    network.weather = { ...fineWeather, delayMs: 300 };
+    const sockets = Array.from({ length: 40 }, () => connect(Number(new URL(network.url).port), '127.0.0.1'));
+    for (const socket of sockets) socket.on('error', () => undefined).write('begun\r\n');
+    await eventually(() => assert.ok(network.connections.length > 20));
+    for (const socket of sockets) socket.end('ended\r\n');
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    // Held up for so long, it reads ends in the very turn of the cut, and has yet to end the other direction.
+    const cut = new Promise<void>((resolve) => setTimeout(() => resolve(network.cut()), 200));
+    for (const until = performance.now() + 200; performance.now() < until; );
+    await cut;
+    await eventually(() => assert.deepEqual(network.connections, []));
+  } finally {
+    network.close();
+    server.close();
+  }
 });
 
 test(`what a client is told over a bad network holds (SEED=${seed})`, { skip }, (context) =>

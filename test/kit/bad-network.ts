@@ -109,7 +109,9 @@ export class BadNetwork {
     const lost = new Set([...this.#lost].map(({ sockets }) => sockets[0]));
     for (const socket of this.#clients.keys()) {
       if (lost.has(socket)) continue;
-      if (this.#random.below(2) === 0) socket.resetAndDestroy();
+      const isReset = this.#random.below(2) === 0;
+      // Node can't reset one that it is just ending, and never lets go of it then.
+      if (isReset && !socket.writableEnded) socket.resetAndDestroy();
       else socket.destroy();
     }
   }
