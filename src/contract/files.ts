@@ -445,7 +445,16 @@ export const files = {
         notModified: z.boolean(),
       }),
     bytes: true,
-    errors: ['FILE_NOT_FOUND', 'NOT_A_FILE', 'NOT_A_DIRECTORY', 'OUT_OF_RANGE', 'ETAG_MISMATCH', 'PATH_ESCAPES', 'FILE_PERMISSION'],
+    errors: [
+      'FILE_NOT_FOUND',
+      'NOT_A_FILE',
+      'NOT_A_DIRECTORY',
+      'OUT_OF_RANGE',
+      'ETAG_MISMATCH',
+      'PATH_ESCAPES',
+      'FILE_PERMISSION',
+      'BUSY_FILE',
+    ],
     http: {
       route: 'GET /files/{path}',
       request: {

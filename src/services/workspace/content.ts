@@ -83,13 +83,13 @@ export function readWhole(descriptor: number, size: number): Uint8Array {
   }
 }
 
-/** Hash of an open file, in pieces; the descriptor stays open. Rejects when `signal` is aborted. */
-export async function hashDescriptor(descriptor: number, signal?: AbortSignal): Promise<string> {
+/** Hash of the first `size` bytes of an open file, in pieces; the descriptor stays open. Rejects when `signal` is aborted. */
+export async function hashDescriptor(descriptor: number, size: number, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   for (let position = 0; ; ) {
     signal?.throwIfAborted();
-    const count = await read(descriptor, buffer, position, buffer.length);
+    const count = await read(descriptor, buffer, position, Math.min(buffer.length, size - position));
     if (count === 0) return hash.digest('hex');
     hash.update(buffer.subarray(0, count));
     position += count;
@@ -102,20 +102,25 @@ export function read(descriptor: number, buffer: Buffer, position: number, lengt
   });
 }
 
-/** Bytes `start` to `end` (excluded) of an open file, at the reader's pace; closes the descriptor at the end, also when never read. */
+/**
+ * Bytes `start` to `end` (excluded) of an open file, at the reader's pace; closes the descriptor at the end, also when never read. `isSame`: asked before the
+ * last of them is given, whether they are of one content.
+ */
 export class FileBytes implements AsyncIterableIterator<Uint8Array> {
   readonly #descriptor: number;
   readonly #end: number;
   readonly #release: () => void;
+  readonly #isSame: () => boolean | Promise<boolean>;
   #position: number;
   #closed = false;
-  #reading: Promise<number> | undefined;
+  #reading: Promise<unknown> | undefined;
 
-  constructor(descriptor: number, start: number, end: number, release: () => void) {
+  constructor(descriptor: number, start: number, end: number, release: () => void, isSame: () => boolean | Promise<boolean> = () => true) {
     this.#descriptor = descriptor;
     this.#position = start;
     this.#end = end;
     this.#release = release;
+    this.#isSame = isSame;
   }
 
   [Symbol.asyncIterator](): this {
@@ -128,10 +133,14 @@ export class FileBytes implements AsyncIterableIterator<Uint8Array> {
     if (length <= 0) return this.return();
     const buffer = Buffer.allocUnsafe(length);
     const count =
-      this.#position === 0 && length === this.#end ? fs.readSync(this.#descriptor, buffer, 0, length, 0) : await this.#read(buffer, length);
+      this.#position === 0 && length === this.#end
+        ? fs.readSync(this.#descriptor, buffer, 0, length, 0)
+        : await this.#during(read(this.#descriptor, buffer, this.#position, length));
     // The promised length can't be kept: an error is better than an answer that looks whole.
     if (count === 0) throw new OutriggerError('BUSY_FILE', 'The file became shorter while it was read.');
     this.#position += count;
+    if (this.#position === this.#end && !(await this.#during(this.#isSame())))
+      throw new OutriggerError('BUSY_FILE', 'The file was written over while it was read.');
     return { done: false, value: buffer.subarray(0, count) };
   }
 
@@ -146,9 +155,10 @@ export class FileBytes implements AsyncIterableIterator<Uint8Array> {
     return { done: true, value: undefined };
   }
 
-  #read(buffer: Buffer, length: number): Promise<number> {
-    this.#reading = read(this.#descriptor, buffer, this.#position, length).finally(() => (this.#reading = undefined));
-    return this.#reading;
+  #during<T>(reading: T | Promise<T>): T | Promise<T> {
+    if (!(reading instanceof Promise)) return reading;
+    this.#reading = reading;
+    return reading.finally(() => (this.#reading = undefined));
   }
 }
 

@@ -31,7 +31,7 @@ export class KnownContents {
     if (stat.size > HASH_MAX_BYTES) return statIdentity(stat);
     const known = this.get(realPath, stat);
     if (known !== undefined) return known;
-    const hash = stat.size <= SMALL_BYTES ? hashAt(descriptor, stat.size) : await hashDescriptor(descriptor, signal);
+    const hash = stat.size <= SMALL_BYTES ? hashAt(descriptor, stat.size) : await hashDescriptor(descriptor, stat.size, signal);
     return this.remember(realPath, stat, hash);
   }
 

@@ -447,6 +447,30 @@ describe('files.download', () => {
         for await (const chunk of bytes) if (chunk.length > 0) fs.truncateSync(at('f'), 1000);
       });
     }));
+
+  test('fails, and does not end as if it were one content, when the file is written over meanwhile; what is only added is no part of it', () =>
+    withOperations(async (run, { put, at }) => {
+      const was = 'x'.repeat(MB);
+      const taken = async (input: object, meanwhile: () => void): Promise<string> => {
+        put('f', was);
+        fs.utimesSync(at('f'), 1000, 1000);
+        const answer = await run('files.download', { path: 'f', ...input });
+        let text = '';
+        for await (const chunk of (answer as unknown as { bytes: AsyncIterable<Uint8Array> }).bytes) {
+          if (text === '') meanwhile();
+          text += Buffer.from(chunk).toString();
+        }
+        return text;
+      };
+      const range = { range: `bytes=0-${MB - 2}` };
+      for (const input of [{}, range]) {
+        await fails('BUSY_FILE', () => taken(input, () => fs.writeFileSync(at('f'), 'y'.repeat(MB))));
+        await fails('BUSY_FILE', () => taken(input, () => fs.writeFileSync(at('f'), 'y'.repeat(2 * MB))));
+      }
+      assert.equal(await taken({}, () => fs.appendFileSync(at('f'), 'more')), was);
+      assert.equal(await taken(range, () => fs.utimesSync(at('f'), 2000, 2000)), was.slice(1));
+      assert.equal(await taken({}, () => fs.rmSync(at('f'))), was);
+    }));
 });
 
 describe('files.upload', () => {

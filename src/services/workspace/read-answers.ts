@@ -5,7 +5,7 @@ import type { Input, Output } from '../../contract/operation.ts';
 import { readHttpDate } from '../../core/http-date.ts';
 import { lineBounds } from '../../core/text-lines.ts';
 import { parseByteRange } from './byte-range.ts';
-import { checkConditions, decodeText, etagOf, FileBytes, hashBytes } from './content.ts';
+import { checkConditions, decodeText, etagOf, FileBytes, HASH_MAX_BYTES, hashBytes, hashDescriptor } from './content.ts';
 import { fileError } from './file-errors.ts';
 import { type LineRange, readLines } from './lines.ts';
 import { mimeTypeOf } from './mime-types.ts';
@@ -103,12 +103,20 @@ export async function download(
     const { start, end } = wanted ?? { start: 0, end: stat.size };
     const head: Output<Files['files.download']> = { ...facts, length: end - start, partial: wanted !== undefined, notModified: false };
     if (wanted !== undefined) head.contentRange = `bytes ${start}-${end - 1}/${stat.size}`;
-    return { head, bytes: new FileBytes(descriptor, start, end, release) };
+    return { head, bytes: new FileBytes(descriptor, start, end, release, () => isStill(descriptor, stat, content, signal)) };
   } catch (error) {
     fs.closeSync(descriptor);
     release();
     throw fileError(error, path);
   }
+}
+
+/** Whether an open file begins with what it was: it may have been added to. Above HASH_MAX_BYTES its facts tell. */
+function isStill(descriptor: number, was: fs.Stats, content: string, signal: AbortSignal): boolean | Promise<boolean> {
+  const now = fs.fstatSync(descriptor);
+  if (now.size === was.size && now.mtimeMs === was.mtimeMs) return true;
+  if (was.size > HASH_MAX_BYTES) return now.size > was.size;
+  return hashDescriptor(descriptor, was.size, signal).then((hash) => hash === content);
 }
 
 /** When a file was written, milliseconds since 1970, as HTTP tells it: in whole seconds, and not later than now, whatever the file says. */

@@ -165,7 +165,7 @@ export class Reader {
     const { descriptor, stat } = openRegularFile(place, wirePath);
     try {
       if (stat.size <= HASH_MAX_BYTES) return { sha256: await this.#contents.of(place.path, descriptor, stat, signal), size: stat.size };
-      return { sha256: await hashDescriptor(descriptor, signal), size: stat.size };
+      return { sha256: await hashDescriptor(descriptor, stat.size, signal), size: stat.size };
     } finally {
       fs.closeSync(descriptor);
     }
