@@ -126,6 +126,10 @@ export class Listener {
     toOneAddress(request);
     const { socket } = request;
     this.#requestOf.set(socket, request);
+    // Before Node's own listener, which closes the connection that is to be closed.
+    response.prependOnceListener('finish', () => {
+      if (!request.complete) closeAfterBody(request, socket);
+    });
     response.once('close', () => {
       if (this.#requestOf.get(socket) === request) this.#requestOf.delete(socket);
       // Its client was told that the connection stays open.
@@ -194,6 +198,18 @@ function continueOnceRead(request: IncomingMessage, response: ServerResponse): v
     if (!response.headersSent) response.writeContinue();
     read(size);
   };
+}
+
+/** A connection that is closed while a body comes is reset, which takes the answer along: only this side is ended until all of the body was passed over. */
+function closeAfterBody(request: IncomingMessage, socket: Socket): void {
+  const destroySoon = socket.destroySoon.bind(socket);
+  socket.destroySoon = () => {
+    socket.end();
+    request.once('end', destroySoon);
+  };
+  request.once('end', () => {
+    socket.destroySoon = destroySoon;
+  });
 }
 
 /** Where the request goes, in its path and its Host alone. */

@@ -117,6 +117,30 @@ describe('an operation', () => {
     );
   });
 
+  test('that is refused is taken to its end too where its sender wants the connection to be closed', async () => {
+    await withFakeSidecar(
+      async ({ port }) => {
+        const body = 'x'.repeat(1_000_000);
+        for (const [framing, first, last] of [
+          [`HTTP/1.1\r\nconnection: close\r\ncontent-length: ${body.length + 1}`, 'x', body],
+          ['HTTP/1.1\r\nconnection: close\r\ntransfer-encoding: chunked', '1\r\nx\r\n', `f4240\r\n${body}\r\n0\r\n\r\n`],
+          [`HTTP/1.0\r\ncontent-length: ${body.length + 1}`, 'x', body],
+        ] as const) {
+          const errors: unknown[] = [];
+          const raw = await rawSocket(port, '', true);
+          raw.socket.on('error', (error) => errors.push(error)).write(`POST /nowhere ${framing}\r\nhost: localhost\r\n\r\n${first}`);
+          await eventually(() => raw.received.startsWith('HTTP/1.1 404 '));
+          await new Promise((resolve) => raw.socket.write(last, resolve));
+          raw.socket.end();
+          await raw.closed;
+          // A reset would take the answer along where it was not read yet.
+          assert.deepEqual(errors, []);
+        }
+      },
+      { maxInputBytes: 1000 },
+    );
+  });
+
   test('whose head can not be read, is too long or does not come is refused with an error as any other', async () => {
     await withFakeSidecar(
       async ({ port }) => {
