@@ -69,6 +69,8 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
 
   app.addHook('onRequest', (request, reply, done) => {
     const { headers } = request;
+    // Of a connection that was reset by now nobody can say whose it was.
+    if (request.raw.socket.remoteAddress === undefined) return done(new OutriggerError('CANCELED', 'The caller went away.'));
     reply.header('x-request-id', request.id);
     reply.header('x-content-type-options', 'nosniff');
     reply.header('referrer-policy', 'no-referrer');

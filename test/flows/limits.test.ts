@@ -167,6 +167,20 @@ test('a body that is broken right behind its head is no failure inside', () =>
     assert.match(asked.received, /^HTTP\/1\.1 400 /);
   }));
 
+test('a request whose sender is gone when it is read is no failure inside, at every port', () =>
+  withSidecar(
+    async ({ sidecar }) => {
+      for (const at of [sidecar.url, sidecar.e2bUrl ?? '', sidecar.runnerUrl ?? '']) {
+        for (let count = 0; count < 10; count++) {
+          const { socket } = await rawSocket(Number(new URL(at).port), 'GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+          socket.resetAndDestroy();
+        }
+        assert.ok((await fetch(`${at}/health`)).status < 500);
+      }
+    },
+    { config: { e2bPort: '0', runnerPort: '0' } },
+  ));
+
 test('a minute of requests lasts a minute, wherever the clock is set meanwhile', () =>
   withSidecar(
     async (running) => {
