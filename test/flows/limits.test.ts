@@ -159,6 +159,23 @@ test('who is refused before his body is read counts as well, at every port', () 
     { config: { e2bPort: '0', runnerPort: '0', 'limits.requestsPerMinute': '1' } },
   ));
 
+test('of a form that has too many parts the rest is passed over, and not taken apart', () =>
+  withSidecar(
+    async ({ sidecar, token }) => {
+      const part = '--X\r\n\r\n\r\n';
+      const rest = Buffer.from(`${part.repeat(2_000_000)}--X--\r\n`);
+      const head = `POST /files HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer ${token}\r\n`;
+      const { socket, closed } = await rawSocket(Number(new URL(sidecar.e2bUrl ?? '').port), head);
+      const before = process.cpuUsage();
+      socket.write(`Content-Type: multipart/form-data; boundary=X\r\nContent-Length: ${rest.length}\r\n\r\n`);
+      socket.write(rest);
+      await closed;
+      const { user, system } = process.cpuUsage(before);
+      assert.ok(user + system < 1_500_000, `${(user + system) / 1e6} s of the processor`);
+    },
+    { config: { e2bPort: '0' } },
+  ));
+
 test('a body that is broken right behind its head is no failure inside', () =>
   withSidecar(async ({ port, token }) => {
     const head = `POST /api/system.info HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n`;

@@ -14,6 +14,8 @@ export async function* partsOf(request: FastifyRequest): AsyncGenerator<Part> {
   try {
     yield* parts;
   } catch (error) {
+    // The parser would go on to the end of the body, for nobody.
+    request.raw.unpipe().resume();
     throw brokenForm(error);
   }
 }
