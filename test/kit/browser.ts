@@ -82,7 +82,7 @@ export async function withWorkbench(
   try {
     await served.start(0);
     await run(Object.assign(served, { page: (options: PageOptions = {}) => people.open(served.url, options) }));
-    people.assertNoProblems(...(served.wasKilled ? [cutShort] : []), ...(options.expected === undefined ? [] : [options.expected]));
+    people.assertNoProblems(...served.atItsEnds, ...(options.expected === undefined ? [] : [options.expected]));
   } finally {
     await people.leave();
     await served.stop();
@@ -124,7 +124,8 @@ const STOP_MS = 10_000;
 class Served implements ServedFolder {
   readonly root: string;
   url = '';
-  wasKilled = false;
+  /** What pages may have reported, for how it was ended. */
+  readonly atItsEnds: RegExp[] = [];
   readonly #state: string;
   readonly #env: Readonly<Record<string, string>>;
   #child: ChildProcess | undefined;
@@ -157,12 +158,13 @@ class Served implements ServedFolder {
   }
 
   kill(): Promise<void> {
-    this.wasKilled = true;
+    this.atItsEnds.push(cutShort, comesOrGoes);
     return this.#end('SIGKILL');
   }
 
   /** As it should end: its programs end with it. */
   async stop(): Promise<void> {
+    this.atItsEnds.push(comesOrGoes);
     const timer = setTimeout(() => void this.#child?.kill('SIGKILL'), STOP_MS);
     await this.#end('SIGTERM');
     clearTimeout(timer);
@@ -196,6 +198,8 @@ after(async () => (await shared)?.close());
 
 /** The browser's words for a body that ends in its middle, as what a killed sidecar was sending does. */
 const cutShort = /ERR_CONTENT_LENGTH_MISMATCH|ERR_INCOMPLETE_CHUNKED_ENCODING/;
+/** For what a sidecar answers that is stopping, or starts again. */
+const comesOrGoes = /status of 503/;
 
 /** Those of one test. */
 class People {

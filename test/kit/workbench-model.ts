@@ -792,7 +792,12 @@ export class WorkbenchModel {
     if (file === undefined) return;
     await page.keyboard.press('Control+p');
     const field = page.getByRole('combobox', { name: 'Go to file' });
-    await field.fill(file);
+    await field.fill(file).catch(async (error: unknown) => {
+      const instead = await page.evaluate(() =>
+        [document.activeElement, document.querySelector('[role=dialog]')].map((one) => one?.outerHTML.slice(0, 200)).join(' and '),
+      );
+      throw new assert.AssertionError({ message: `${name}: ${(error as Error).message}\nThere is ${instead}.\n${this.#last()}` });
+    });
     const options = async (): Promise<string[]> =>
       page.locator('#found [role=option]').evaluateAll((all) => all.map((one) => one.textContent.replace(/\s+/g, ' ').trim()));
     await eventually(async () => {
