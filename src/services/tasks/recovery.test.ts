@@ -87,7 +87,13 @@ test('after a restart the hub is asked as AgentCom’s sidecar asks, and the tas
 
 test('a restart in each state ends in one result', async (context) => {
   const cases: { state: string; wake: string; runs: number; until: (harness: TaskHarness) => unknown }[] = [
-    { state: 'waking', wake: 'sleep 300', runs: 2, until: ({ tasks }) => tasks.list().held[0]?.record.program !== undefined },
+    {
+      state: 'waking',
+      // The script tells that it has looked for `ready`: until then what it does after the restart is open.
+      wake: 'touch asleep; sleep 300',
+      runs: 2,
+      until: ({ tasks, has }) => has('root/asleep') && tasks.list().held[0]?.record.program !== undefined,
+    },
     {
       state: 'waking_confirmation',
       wake: 'exit 0',
