@@ -108,17 +108,24 @@ static int try_forks(int wanted) {
   return made;
 }
 
-// Four processes that hold all of it together, and none of them much.
+// Four processes that hold all of it together, and none of them much. What the same user runs elsewhere may leave no room for one: then its part is held here.
 static void try_memory(unsigned long long bytes) {
+  int made = 0;
   for (int at = 0; at < 4; at++) {
-    if (fork() != 0) continue;
+    pid_t child = fork();
+    if (child > 0) {
+      made++;
+      continue;
+    }
     for (unsigned long long held = 0; held < bytes / 4; held += PIECE) {
       char *piece = malloc(PIECE);
       if (piece != NULL) memset(piece, 1, PIECE);
     }
+    if (child < 0) continue;
     pause_ms(STAY_MS);
     _exit(0);
   }
+  if (made < 4) pause_ms(STAY_MS);
   while (waitpid(-1, NULL, 0) > 0) {
   }
 }

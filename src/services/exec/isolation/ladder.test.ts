@@ -138,6 +138,22 @@ describe('the ladder', { skip }, () => {
       await ladder.stop();
     }));
 
+  test('that other programs of its user leave no room for one more does not open a limit of memory', () =>
+    withScratchFolder('ladder', async (scratch) => {
+      fs.chmodSync(scratch, 0o711);
+      const ladder = ladderIn(scratch);
+      const startAt: RungSandbox['startAt'] = (rung, request) => {
+        const isIt = request.argv.some((argument) => argument.startsWith('memory='));
+        return ladder.startAt(rung, isIt ? { ...request, limits: { ...request.limits, processes: 1 } } : request);
+      };
+      const options = { launcher: path.join(folder, 'launcher'), scratch, highest: 1, namespaces: undefined, cgroups: undefined, abi: 0 };
+      const { isolation, evidence } = await climb({ startAt }, options);
+      assert.equal(isolation.rung, 1);
+      const memory = evidence.find(({ protection }) => protection === 'memory');
+      assert.deepEqual([memory?.held, memory?.tried], [true, 'went to twice the limit, and its end was: memory SIGKILL']);
+      await ladder.stop();
+    }));
+
   test('what the machine can not do is found out once', () =>
     withScratchFolder('ladder', async (scratch) => {
       const broken = path.join(scratch, 'launcher');
