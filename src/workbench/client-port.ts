@@ -46,6 +46,13 @@ export function isAbsent(error: unknown): boolean {
   return absent.has(errorFacts(error).reason);
 }
 
+const away: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'STOPPING']);
+
+/** Whether who was asked is not there for now, or about to go: that is told by itself, and once the link is back it is asked again. */
+export function isAway(error: unknown): boolean {
+  return away.has(errorFacts(error).reason);
+}
+
 export function isCanceled(error: unknown): boolean {
   const { reason } = errorFacts(error);
   return reason === 'CANCELED' || (error instanceof Error && error.name === 'AbortError');

@@ -14,7 +14,7 @@ import { LineBlame } from './changes/line-blame.ts';
 import { RemoteJobs } from './changes/remote-jobs.ts';
 import { CheckpointActions } from './checkpoints/checkpoint-actions.ts';
 import { CheckpointStore } from './checkpoints/checkpoint-store.ts';
-import { errorFacts, type Keep, type WorkbenchClient } from './client-port.ts';
+import { isAway, type Keep, type WorkbenchClient } from './client-port.ts';
 import { DeployStore } from './deploy/deploy-store.ts';
 import type { OpenDocumentLink } from './documents/document-link.ts';
 import type { DocumentSession, PresenceUser } from './documents/document-session.ts';
@@ -206,7 +206,7 @@ export class Workbench {
     this.feed = new FeedStore(client);
     this.changes = new ChangeFeed(client);
     this.git = new GitStore(client);
-    this.checkpoints = new CheckpointStore(client);
+    this.checkpoints = new CheckpointStore(client, this.link.live);
     this.draft = new Draft(this.layout);
     const asking = {
       client,
@@ -251,6 +251,7 @@ export class Workbench {
     this.deploys = new DeployStore({
       client,
       processes: this.processes,
+      live: this.link.live,
       toasts: this.toasts,
       now,
       isSeen: () => this.bottom.shown.value && this.bottom.tab.value === 'deploy',
@@ -340,7 +341,7 @@ export class Workbench {
       setTimeout(() => void this.paths.load(true), 1_000);
     } catch (error) {
       this.#started = false;
-      if (errorFacts(error).reason !== 'CONNECTION_LOST') this.toasts.fail('The workspace could not be opened', error);
+      if (!isAway(error)) this.toasts.fail('The workspace could not be opened', error);
     }
   }
 

@@ -1,7 +1,7 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
-import { errorFacts, type WorkbenchClient } from '../client-port.ts';
+import { errorFacts, isAway, type WorkbenchClient } from '../client-port.ts';
 import { failureText } from '../failure-text.ts';
 import { foldersAbove } from '../file-paths.ts';
 import { type ChangeSections, changeSections } from './change-sections.ts';
@@ -129,10 +129,8 @@ export class GitStore {
         if (wantsDetails && !isOther) await this.#loadDetails(status);
       } while (this.#again);
     } catch (error) {
-      const { reason } = errorFacts(error);
-      // It is asked again when the link is back.
-      if (reason === 'CONNECTION_LOST' || reason === 'STOPPING') return;
-      this.missing.value = reason === 'TOOL_MISSING';
+      if (isAway(error)) return;
+      this.missing.value = errorFacts(error).reason === 'TOOL_MISSING';
       this.problem.value = this.missing.value ? noGit : failureText(error);
     } finally {
       this.#asking = false;

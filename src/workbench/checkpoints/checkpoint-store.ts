@@ -1,6 +1,6 @@
-import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
 import type { Checkpoint } from '../../contract/checkpoints.ts';
-import { errorFacts, type WorkbenchClient } from '../client-port.ts';
+import { errorFacts, isAway, type WorkbenchClient } from '../client-port.ts';
 import { type CheckpointRow, checkpointRows } from './checkpoint-rows.ts';
 
 const settleMs = 400;
@@ -24,9 +24,13 @@ export class CheckpointStore {
   #limit = pageSize;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(client: WorkbenchClient) {
+  /** `live`: whether the link is there. What happened while it was not was not told. */
+  constructor(client: WorkbenchClient, live: ReadonlySignal<boolean>) {
     this.#client = client;
     this.rows = computed(() => checkpointRows(this.#found.value));
+    effect(() => {
+      if (live.value) untracked(() => this.refreshSoon(0));
+    });
   }
 
   /** They are looked at from now on, `least` of them. */
@@ -59,8 +63,8 @@ export class CheckpointStore {
       this.known.value = true;
       if (this.rows.value.some((row) => row.kind === 'run' && row.after === undefined)) this.refreshSoon(runningMs);
     } catch (error) {
+      if (isAway(error)) return;
       const { reason, message } = errorFacts(error);
-      if (reason === 'CONNECTION_LOST') return;
       this.problem.value = reason === 'PART_OFF' || reason === 'NO_OPERATION' ? 'Checkpoints are switched off here.' : message;
       this.known.value = true;
     }

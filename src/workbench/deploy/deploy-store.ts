@@ -2,7 +2,7 @@ import { computed, effect, type ReadonlySignal, type Signal, signal, untracked }
 import type { Deployment } from '../../contract/deploy.ts';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
-import { type ErrorFacts, errorFacts, type WorkbenchClient } from '../client-port.ts';
+import { errorFacts, type ErrorFacts, isAway, type WorkbenchClient } from '../client-port.ts';
 import type { ProcessStore } from '../processes/process-store.ts';
 import type { Toasts } from '../shell/toasts.ts';
 import type { ParameterValue } from './deploy-form.ts';
@@ -34,7 +34,9 @@ export class DeployStore {
 
   constructor(dependencies: {
     client: WorkbenchClient;
-    processes: ProcessStore;
+    processes: Pick<ProcessStore, 'programs'>;
+    /** Whether the link is there: what happened while it was not was not told. */
+    live: ReadonlySignal<boolean>;
     toasts: Toasts;
     now: () => number;
     isSeen: () => boolean;
@@ -44,6 +46,7 @@ export class DeployStore {
     this.#now = dependencies.now;
     this.#isSeen = dependencies.isSeen;
     this.current = computed(() => this.history.value.find(isUnderWay));
+    const { live } = dependencies;
     const { programs } = dependencies.processes;
     // A deployment of anybody shows as a process; its steps between are asked for.
     const steps = computed(() =>
@@ -54,7 +57,7 @@ export class DeployStore {
     );
     effect(() => {
       void steps.value;
-      if (this.#wanted.value) untracked(() => void this.refresh());
+      if (live.value && this.#wanted.value) untracked(() => void this.refresh());
     });
   }
 
@@ -85,7 +88,7 @@ export class DeployStore {
         this.problem.value = undefined;
       } while (this.#again);
     } catch (error) {
-      if (errorFacts(error).reason !== 'CONNECTION_LOST') this.problem.value = errorFacts(error);
+      if (!isAway(error)) this.problem.value = errorFacts(error);
     } finally {
       this.#asking = false;
     }

@@ -5,7 +5,7 @@ import * as Y from 'yjs';
 import type { DocumentInfo } from '../../contract/documents.ts';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
-import { type ErrorFacts, errorFacts, type WorkbenchClient } from '../client-port.ts';
+import { type ErrorFacts, errorFacts, isAway, type WorkbenchClient } from '../client-port.ts';
 import type { EditorFacts } from '../editor/editor-facts.ts';
 import type { RemoteCaret } from '../editor/remote-carets.ts';
 import type { DocumentLink, OpenDocumentLink } from './document-link.ts';
@@ -60,7 +60,7 @@ const askAgainMs = 500;
 /** News of a document come four times a second: longer than it takes the sidecar to have what was typed and to say so. */
 const newsMs = 500;
 /** Why a file can't be opened that passes by itself. */
-const passing: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'TOO_MANY_DOCUMENTS', 'STARTING']);
+const passing: ReadonlySet<string> = new Set(['TOO_MANY_DOCUMENTS', 'STARTING']);
 /** Why a file can't be opened that another content of it could mend. */
 const ofTheFile: ReadonlySet<string> = new Set(['DOCUMENT_TOO_LARGE', 'DOCUMENT_BINARY', 'NOT_TEXT', 'FILE_NOT_FOUND', 'NOT_A_FILE']);
 const closeNotFound = 4404;
@@ -181,7 +181,7 @@ export class DocumentSession {
         return wasLinked || canceled.aborted ? undefined : info;
       } catch (error) {
         if (canceled.aborted) return undefined;
-        if (!passing.has(errorFacts(error).reason)) throw error;
+        if (!isAway(error) && !passing.has(errorFacts(error).reason)) throw error;
         await new Promise((resolve) => setTimeout(resolve, askAgainMs));
       }
     }

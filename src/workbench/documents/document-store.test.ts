@@ -148,6 +148,17 @@ test('what could not be opened is tried again when the file is another, and show
   for (const path of ['a.txt', 'c.txt']) store.close(path);
 });
 
+test('what is opened while the sidecar stops is asked for again until it is there', async () => {
+  const { store, link, refuse, calls } = setup();
+  refuse('STOPPING');
+  const session = store.open('a.txt');
+  await eventually(() => calls() === 2);
+  assert.equal(session.state.value.name, 'opening');
+  refuse(undefined);
+  await eventually(() => link() !== undefined);
+  store.close('a.txt');
+});
+
 /** With a document that is open and linked. */
 async function opened() {
   const dependencies = setup();

@@ -34,10 +34,11 @@ function slowActivity(): { activity: ActivityStore; answer: (name: Name) => void
   const now = (): number => 0;
   const feed = new FeedStore(client);
   const git = new GitStore(client);
-  const checkpoints = new CheckpointStore(client);
+  const live = signal(true);
+  const checkpoints = new CheckpointStore(client, live);
   const processes = new ProcessStore({ client, now });
-  const deploys = new DeployStore({ client, processes, toasts: {} as Toasts, now, isSeen: () => true });
-  const activity = new ActivityStore({ client, feed, git, checkpoints, processes, deploys, live: signal(true), seenAs: (actor) => actor });
+  const deploys = new DeployStore({ client, processes, live, toasts: {} as Toasts, now, isSeen: () => true });
+  const activity = new ActivityStore({ client, feed, git, checkpoints, processes, deploys, live, seenAs: (actor) => actor });
   void feed.load();
   void git.refresh();
   processes.start();

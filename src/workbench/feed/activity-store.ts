@@ -2,7 +2,7 @@ import { batch, computed, effect, type ReadonlySignal, type Signal, signal, untr
 import type { Actor } from '../actor.ts';
 import type { Commit, GitStore } from '../changes/git-store.ts';
 import type { CheckpointStore } from '../checkpoints/checkpoint-store.ts';
-import { errorFacts, type WorkbenchClient } from '../client-port.ts';
+import { isAway, type WorkbenchClient } from '../client-port.ts';
 import type { DeployStore } from '../deploy/deploy-store.ts';
 import type { ProcessStore } from '../processes/process-store.ts';
 import { type ActivityItem, type CommitFiles, type Deed, deedsOf, matchesDeed, mergeActivity } from './activity-items.ts';
@@ -111,19 +111,11 @@ export class ActivityStore {
   }
 
   #listen(): void {
-    const { git, feed, processes, checkpoints, deploys, live } = this.#deps;
+    const { git, feed, processes, checkpoints, live } = this.#deps;
     const head = computed(() => git.status.value?.head ?? undefined);
     effect(() => {
       const { value: hash } = head;
       if (this.#wanted.value && live.value) untracked(() => void this.#loadCommits(hash));
-    });
-    effect(() => {
-      // What happened while the link was away was not told.
-      if (!live.value || !this.#wanted.value) return;
-      untracked(() => {
-        checkpoints.refreshSoon(0);
-        void deploys.refresh();
-      });
     });
     effect(() => {
       // What a commit holds decides whether it is shown.
@@ -151,7 +143,7 @@ export class ActivityStore {
         this.files.value = new Map([...this.files.value].filter(([hash]) => kept.has(hash)));
       });
     } catch (error) {
-      if (errorFacts(error).reason !== 'CONNECTION_LOST') this.#showCommits([]);
+      if (!isAway(error)) this.#showCommits([]);
     }
   }
 

@@ -1,6 +1,6 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { HubAgentInfo, HubTaskInfo } from '../../contract/hub-operations.ts';
-import { type ConnectionState, errorFacts, isAbsent, type Keep } from '../client-port.ts';
+import { type ConnectionState, isAbsent, isAway, type Keep } from '../client-port.ts';
 import { Toasts } from '../shell/toasts.ts';
 import { ThemeChoice } from '../theme-choice.ts';
 import { agentFilter, taskFilter } from './fleet-filter.ts';
@@ -199,8 +199,7 @@ export class Fleet {
         this.take(agents, tasks);
       }
     } catch (error) {
-      // A lost link is told by itself, and asks again.
-      if (signal.aborted || errorFacts(error).reason === 'CONNECTION_LOST') return;
+      if (signal.aborted || isAway(error)) return;
       this.toasts.fail('News of the hub ended', error);
       if (isAbsent(error)) return;
       setTimeout(() => {
@@ -245,7 +244,7 @@ export class Fleet {
         ({ more } = page);
       }
     } catch (error) {
-      if (errorFacts(error).reason !== 'CONNECTION_LOST') this.toasts.fail('Agents and tasks could not be read', error);
+      if (!isAway(error)) this.toasts.fail('Agents and tasks could not be read', error);
     } finally {
       this.#reads.delete(told);
     }

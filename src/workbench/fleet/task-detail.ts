@@ -1,6 +1,6 @@
 import { batch, type Signal, signal } from '@preact/signals';
 import type { HubAuditEntry, HubTaskDetail } from '../../contract/hub-operations.ts';
-import { type ErrorFacts, errorFacts } from '../client-port.ts';
+import { errorFacts, type ErrorFacts, isAway } from '../client-port.ts';
 import { LogLines } from '../processes/log-lines.ts';
 import type { HubClient } from './hub-client.ts';
 
@@ -77,7 +77,7 @@ export class TaskDetail {
         this.problem.value = undefined;
       });
     } catch (error) {
-      if (!stopped.aborted && errorFacts(error).reason !== 'CONNECTION_LOST') this.problem.value = errorFacts(error);
+      if (!stopped.aborted && !isAway(error)) this.problem.value = errorFacts(error);
     }
   }
 

@@ -1,6 +1,6 @@
 import { effect, type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { errorFacts } from '../client-port.ts';
+import { errorFacts, isAway } from '../client-port.ts';
 import { useFleet } from './use-fleet.ts';
 
 /** What a form has to say of the last try, '' for nothing. That the hub did not answer goes when it is back. */
@@ -16,9 +16,8 @@ export function useProblem(): { problem: Signal<string>; failed: (what: string, 
     [],
   );
   const failed = (what: string, error: unknown): void => {
-    const { message, reason } = errorFacts(error);
-    problem.value = `${what} ${message}`;
-    lost.current = reason === 'CONNECTION_LOST' ? problem.value : '';
+    problem.value = `${what} ${errorFacts(error).message}`;
+    lost.current = isAway(error) ? problem.value : '';
   };
   return { problem, failed };
 }

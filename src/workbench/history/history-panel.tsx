@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { actorNamed, sayActor } from '../actor.ts';
 import { revisionRange } from '../feed/feed-rows.ts';
 import { WakeOf } from '../feed/wake.tsx';
-import { errorFacts } from '../client-port.ts';
+import { isAway } from '../client-port.ts';
 import { nameOf } from '../file-paths.ts';
 import { Avatar } from '../shell/avatar.tsx';
 import { Icon } from '../shell/icon.tsx';
@@ -83,7 +83,7 @@ function useCommits(path: string | undefined): readonly Commit[] | undefined {
   const problem = useLoaded(load, {}, [path, head]);
   if (head === null) return git.status.value === undefined && git.problem.value === undefined ? undefined : [];
   if (found.value?.path === path) return found.value?.commits;
-  return problem.value === undefined || errorFacts(problem.value).reason === 'CONNECTION_LOST' ? undefined : [];
+  return problem.value === undefined || isAway(problem.value) ? undefined : [];
 }
 
 /** Its changes and which of its texts are kept; asked for again as it changes. Undefined where no texts are kept, and until it is known. */

@@ -1,7 +1,7 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
 import type { ProcessInfo } from '../../contract/processes.ts';
 import { movedPath } from '../../core/moved-path.ts';
-import { errorFacts, type WorkbenchClient } from '../client-port.ts';
+import { isAway, type WorkbenchClient } from '../client-port.ts';
 import { isWithin } from '../file-paths.ts';
 import type { ProcessStore } from '../processes/process-store.ts';
 import { isRunning } from '../processes/process-words.ts';
@@ -188,7 +188,7 @@ export class ProblemStore {
     const before = known.get(path);
     if (before !== undefined || known.size >= mostFiles) return before ?? false;
     const { entry } = await this.#dependencies.client.call('files.stat', { path }).catch((error: unknown) => {
-      if (errorFacts(error).reason === 'CONNECTION_LOST') throw error;
+      if (isAway(error)) throw error;
       // One that this caller may not see, for one.
       return { entry: undefined };
     });

@@ -2,7 +2,7 @@ import { computed, type ReadonlySignal, type Signal, signal } from '@preact/sign
 import type { LanguageInfo } from '../../contract/code.ts';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
-import { type ErrorFacts, errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
+import { errorFacts, type ErrorFacts, isAway, isCanceled, type WorkbenchClient } from '../client-port.ts';
 import { movedPath } from '../../core/moved-path.ts';
 import { nameOf } from '../file-paths.ts';
 import type { Layout } from '../shell/layout.ts';
@@ -98,7 +98,7 @@ export class RunStore {
       this.problem.value = undefined;
       this.isolation.value = await this.#client.call('code.isolation', {});
     } catch (error) {
-      if (errorFacts(error).reason !== 'CONNECTION_LOST') this.problem.value = errorFacts(error);
+      if (!isAway(error)) this.problem.value = errorFacts(error);
     } finally {
       this.#asking = undefined;
     }

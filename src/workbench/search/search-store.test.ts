@@ -163,32 +163,33 @@ test('what changes while a search runs has changed since it, unless the search s
   assert.deepEqual([[...store.changedSince.value], store.mayBeOld.value], [['late.txt'], false]);
 });
 
-test('a search that the link was lost under says so without doubt, and is made again when the link is back', async () => {
-  let isAway = true;
-  const stream = (): unknown => {
-    const failure = new OutriggerError('CONNECTION_LOST', 'The connection is lost.');
-    const end = isAway ? Promise.reject(failure) : Promise.resolve({ matches: 1, files: 1, revision: 1 });
-    end.catch(() => undefined);
-    return {
-      async *[Symbol.asyncIterator]() {
-        if (isAway) throw failure;
-        yield { path: 'a.txt', lines: [line(1)] };
-      },
-      end,
+for (const reason of ['CONNECTION_LOST', 'STOPPING'] as const)
+  test(`a search that the link was lost under (${reason}) says so without doubt, and is made again when the link is back`, async () => {
+    let isAway = true;
+    const stream = (): unknown => {
+      const failure = new OutriggerError(reason, 'The connection is lost.');
+      const end = isAway ? Promise.reject(failure) : Promise.resolve({ matches: 1, files: 1, revision: 1 });
+      end.catch(() => undefined);
+      return {
+        async *[Symbol.asyncIterator]() {
+          if (isAway) throw failure;
+          yield { path: 'a.txt', lines: [line(1)] };
+        },
+        end,
+      };
     };
-  };
-  const store = new SearchStore({ stream } as unknown as WorkbenchClient);
-  store.pattern.value = 'old';
-  await store.search();
-  assert.equal(store.problem.value, 'The link is away. This is searched when it is back.');
-  isAway = false;
-  await store.linkIsBack();
-  assert.deepEqual([store.problem.value, shown(store)], [undefined, ['a.txt:1']]);
-  // What was answered is not asked again.
-  isAway = true;
-  await store.linkIsBack();
-  assert.deepEqual([store.problem.value, shown(store)], [undefined, ['a.txt:1']]);
-});
+    const store = new SearchStore({ stream } as unknown as WorkbenchClient);
+    store.pattern.value = 'old';
+    await store.search();
+    assert.equal(store.problem.value, 'The link is away. This is searched when it is back.');
+    isAway = false;
+    await store.linkIsBack();
+    assert.deepEqual([store.problem.value, shown(store)], [undefined, ['a.txt:1']]);
+    // What was answered is not asked again.
+    isAway = true;
+    await store.linkIsBack();
+    assert.deepEqual([store.problem.value, shown(store)], [undefined, ['a.txt:1']]);
+  });
 
 test('the row that was gone to while results come in stays the one, and another question begins at the top', async (t) => {
   let clock = 0;

@@ -5,7 +5,7 @@ import type { Asked } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import type { FoundFile } from '../../contract/search.ts';
 import { commaList } from '../../core/comma-list.ts';
-import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
+import { errorFacts, isAway, isCanceled, type WorkbenchClient } from '../client-port.ts';
 import {
   countMatches,
   indexOfRow,
@@ -159,7 +159,7 @@ export class SearchStore {
     } catch (error) {
       if (canceled.signal.aborted || isCanceled(error)) return;
       this.#forget();
-      this.#isLost = errorFacts(error).reason === 'CONNECTION_LOST';
+      this.#isLost = isAway(error);
       if (this.#isLost) this.problem.value = 'The link is away. This is searched when it is back.';
       else this.#say(error);
     } finally {

@@ -1,7 +1,7 @@
 import { type Signal, signal } from '@preact/signals';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
-import { type ErrorFacts, errorFacts, type WorkbenchClient } from '../client-port.ts';
+import { errorFacts, type ErrorFacts, isAway, type WorkbenchClient } from '../client-port.ts';
 import { LogLines } from '../processes/log-lines.ts';
 
 const LOG_LIMITS = { lines: 5000, characters: 2 * 1024 * 1024 };
@@ -61,8 +61,8 @@ export class TaskReading {
       this.problem.value = undefined;
     } catch (error) {
       const facts = errorFacts(error);
-      // That it is over is told by the list, and a lost link by itself.
-      if (facts.reason !== 'CONNECTION_LOST' && facts.reason !== 'NOT_FOUND') this.problem.value = facts;
+      // That it is over is told by the list.
+      if (!isAway(error) && facts.reason !== 'NOT_FOUND') this.problem.value = facts;
     }
   }
 
