@@ -24,23 +24,32 @@ const dispatch: Dispatch = ({ name, signal }) =>
     ? Promise.resolve({ output: { readOnly: false } })
     : new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
 
-test('a socket may be in 1,000 documents; one more is refused, and the others go on', async () => {
+/** What is served on a socket, whose other end says texts and leaves. */
+function serve(by: Dispatch) {
   const frames: Frame[] = [];
+  const reading = { paused: false, buffered: 0, drained: (): void => undefined };
   let leave = (): void => undefined;
   let say = (_text: string): void => undefined;
   const socket: TextSocket = {
     send: (text) => frames.push(JSON.parse(text) as Frame),
-    buffered: 0,
-    onDrain: () => undefined,
+    get buffered() {
+      return reading.buffered;
+    },
+    onDrain: (listener) => (reading.drained = listener),
     onText: (listener) => (say = listener),
     onBad: () => undefined,
     onClose: (listener) => (leave = listener),
-    pause: () => undefined,
-    resume: () => undefined,
+    pause: () => (reading.paused = true),
+    resume: () => (reading.paused = false),
     close: (code, reason) => assert.fail(`${code} ${reason}`),
   };
-  const dependencies = { dispatch, news: new FileNews(dispatch), caller, id: 'request', log: () => undefined, now: () => 0 };
+  const dependencies = { dispatch: by, news: new FileNews(dispatch), caller, id: 'request', log: () => undefined, now: () => 0 };
   servePlatxaSocket(socket, dependencies, { maxMessagesPerS: 2000 });
+  return { frames, reading, say, leave };
+}
+
+test('a socket may be in 1,000 documents; one more is refused, and the others go on', async () => {
+  const { frames, say, leave } = serve(dispatch);
   const names = Array.from({ length: 1001 }, (_, number) => `${number}.txt`);
   for (const docName of [...names, '0.txt']) say(JSON.stringify({ type: 'sync', docName, messageId: 1 }));
   await eventually(() => frames.length === 1002);
@@ -53,70 +62,35 @@ test('a socket may be in 1,000 documents; one more is refused, and the others go
 });
 
 test('who sends and does not read is not read from until the answers are taken, whatever a document wants meanwhile', async () => {
-  let told = 0;
-  let paused = false;
-  let buffered = 0;
-  let drained = (): void => undefined;
-  let leave = (): void => undefined;
-  let say = (_text: string): void => undefined;
   let channel: ByteChannel | undefined;
   const opening: Dispatch = (request) => {
     channel = request.channel ?? channel;
     return dispatch(request);
   };
-  const socket: TextSocket = {
-    send: () => told++,
-    get buffered() {
-      return buffered;
-    },
-    onDrain: (listener) => (drained = listener),
-    onText: (listener) => (say = listener),
-    onBad: () => undefined,
-    onClose: (listener) => (leave = listener),
-    pause: () => (paused = true),
-    resume: () => (paused = false),
-    close: (code, reason) => assert.fail(`${code} ${reason}`),
-  };
-  const dependencies = { dispatch: opening, news: new FileNews(dispatch), caller, id: 'request', log: () => undefined, now: () => 0 };
-  servePlatxaSocket(socket, dependencies, { maxMessagesPerS: 2000 });
+  const { frames, say, leave, reading } = serve(opening);
   say(JSON.stringify({ type: 'sync', docName: 'a.txt', messageId: 1 }));
-  await eventually(() => told === 1 && !paused);
-  buffered = 2 * 1024 * 1024;
+  await eventually(() => frames.length === 1 && !reading.paused);
+  reading.buffered = 2 * 1024 * 1024;
   for (let i = 0; i < 10; i++) say('no message');
   await later(10);
-  assert.deepEqual([told, paused], [1, true]);
+  assert.deepEqual([frames.length, reading.paused], [1, true]);
   channel?.pause();
   channel?.resume();
-  assert.equal(paused, true);
-  buffered = 0;
-  drained();
-  await eventually(() => told === 11);
-  assert.equal(paused, false);
+  assert.equal(reading.paused, true);
+  reading.buffered = 0;
+  reading.drained();
+  await eventually(() => frames.length === 11);
+  assert.equal(reading.paused, false);
   leave();
 });
 
 test('what the document refuses at once is answered by an error with its messageId, and by no ack', async () => {
-  const frames: Frame[] = [];
-  let leave = (): void => undefined;
-  let say = (_text: string): void => undefined;
   const refusing: Dispatch = (request) => {
     const { channel } = request;
     channel?.onMessage(() => channel.close(closeCodes.badMessage, 'The state vector is malformed.'));
     return dispatch(request);
   };
-  const socket: TextSocket = {
-    send: (text) => frames.push(JSON.parse(text) as Frame),
-    buffered: 0,
-    onDrain: () => undefined,
-    onText: (listener) => (say = listener),
-    onBad: () => undefined,
-    onClose: (listener) => (leave = listener),
-    pause: () => undefined,
-    resume: () => undefined,
-    close: (code, reason) => assert.fail(`${code} ${reason}`),
-  };
-  const dependencies = { dispatch: refusing, news: new FileNews(dispatch), caller, id: 'request', log: () => undefined, now: () => 0 };
-  servePlatxaSocket(socket, dependencies, { maxMessagesPerS: 2000 });
+  const { frames, say, leave } = serve(refusing);
   const messages = [
     { type: 'sync', payload: { stateVector: [2, 5] } },
     { type: 'presence', payload: { state: {} } },
