@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { Random } from './random.ts';
+import { resetSocket } from './raw-socket.ts';
 
 export interface Weather {
   /** Each piece waits less than so long. */
@@ -109,9 +110,7 @@ export class BadNetwork {
     const lost = new Set([...this.#lost].map(({ sockets }) => sockets[0]));
     for (const socket of this.#clients.keys()) {
       if (lost.has(socket)) continue;
-      const isReset = this.#random.below(2) === 0;
-      // Node can't reset one that it is just ending, and never lets go of it then.
-      if (isReset && !socket.writableEnded) socket.resetAndDestroy();
+      if (this.#random.below(2) === 0) resetSocket(socket);
       else socket.destroy();
     }
   }

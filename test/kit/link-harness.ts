@@ -12,6 +12,7 @@ import type { PeerTimers } from '../../src/core/peer.ts';
 import type { DialedSocket } from '../../src/net/text-socket.ts';
 import type { DialOptions } from '../../src/net/websocket.ts';
 import { createFakes } from './fake-operations.ts';
+import { resetSocket } from './raw-socket.ts';
 import { Link, type LinkDependencies, type LinkOptions } from '../../src/transports/hub-link/link.ts';
 import type { LinkTasks, TaskSession } from '../../src/transports/hub-link/link-tasks.ts';
 
@@ -341,7 +342,7 @@ export async function tcpProxy(to: number): Promise<Proxy> {
     swallow,
     delayMs,
     reset: () => {
-      for (const socket of sockets) socket.resetAndDestroy();
+      for (const socket of sockets) resetSocket(socket);
     },
     close: async () => {
       for (const socket of sockets) socket.destroy();

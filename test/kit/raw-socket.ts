@@ -45,3 +45,9 @@ export function upgradeText(path: string, headers: Record<string, string | undef
   const lines = Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));
   return `GET ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;
 }
+
+/** Ends a connection by a reset. One that it is just ending Node can't reset, and would never let go of then: it is destroyed. */
+export function resetSocket(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
