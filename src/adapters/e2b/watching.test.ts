@@ -19,6 +19,7 @@ class FakeFeed {
     return async ({ name, input, emit, signal }) => {
       if (name === 'files.stat') {
         const { path } = input as { path: string };
+        if (path === 'a/swapped') throw new OutriggerError('PATH_ESCAPES', 'a/swapped leads out of the workspace.');
         return { output: { entry: { path, name: path, kind: 'directory', size: 0, mode: 0o755, modified: 0 } } } as never;
       }
       this.feeds++;
@@ -73,6 +74,21 @@ test('a watcher whose feed missed something says so each time, after what came b
   assert.deepEqual(watches.events(feed.asking, input), { events: [{ name: 'before', type: 'EVENT_TYPE_WRITE' }] });
   for (let time = 0; time < 2; time++) assert.throws(() => watches.events(feed.asking, input), reasonIs('BAD_CURSOR'));
   watches.remove(feed.asking, input);
+});
+
+test('a watcher goes on where a link took the place of a folder before its entry was looked at', async () => {
+  const feed = new FakeFeed();
+  const watches = new E2bWatches('/w');
+  const input = await watches.create(feed.asking, { path: 'a', includeEntry: true });
+  feed.written('a/swapped');
+  feed.written('a/after');
+  const told: string[] = [];
+  await eventually(() => {
+    const events = watches.events(feed.asking, input)['events'] as Record<string, unknown>[];
+    told.push(...events.map(({ name, entry }) => `${name as string} ${entry === undefined ? 'without' : 'with'} an entry`));
+    assert.deepEqual(told, ['swapped without an entry', 'after with an entry']);
+  });
+  watches.close();
 });
 
 test('a watcher that nobody asks for ten minutes ends', async () => {

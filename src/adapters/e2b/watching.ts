@@ -173,9 +173,15 @@ function nameIn({ path: folder, recursive }: Watch, path: string): string | unde
   return name === '' || (!recursive && name.includes('/')) ? undefined : name;
 }
 
+/** Undefined where nothing is there any more, and where it can't be looked at: what leads there may be a link by now. */
 async function entryAt(asking: Asking, path: string): Promise<Fields | undefined> {
-  const { entry } = await ask(asking, 'files.stat', { path });
-  return entry === undefined ? undefined : entryOf(entry);
+  try {
+    const { entry } = await ask(asking, 'files.stat', { path });
+    return entry === undefined ? undefined : entryOf(entry);
+  } catch (error) {
+    if (!(error instanceof OutriggerError) || asking.signal.aborted) throw error;
+    return undefined;
+  }
 }
 
 function missed(why: string): OutriggerError {
