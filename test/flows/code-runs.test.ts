@@ -163,6 +163,31 @@ test('input comes with the call, or in pieces, and a program that reads without 
   }),
 );
 
+test('input whose caller went before the program had room for it never comes, and keeps nobody waiting', needsPython, () =>
+  withCode(async ({ client, log }) => {
+    const code = `import os, sys, time
+while not os.path.exists('go.txt'): time.sleep(0.01)
+text = sys.stdin.read()
+print(text.count('x'), text.strip('x'))`;
+    const stream = client.stream('code.run', { language: 'py', code, keepStdinOpen: true });
+    let out = '';
+    for await (const item of stream) {
+      if (item.type === 'output') out += item.text;
+      if (item.type !== 'started') continue;
+      const { run, session } = item;
+      // More than fits into a pipe.
+      const fills = client.call('code.input', { run, text: 'x'.repeat(1_000_000) });
+      const signal = AbortSignal.timeout(100);
+      await assert.rejects(client.call('code.input', { run, text: 'lost', end: true }, { signal }), { reason: 'CANCELED' });
+      await eventually(() => log.some(({ operation, outcome }) => operation === 'code.input' && outcome === 'CANCELED'));
+      const kept = client.call('code.input', { run, text: 'kept', end: true });
+      await client.upload('code.putFile', { session, name: 'go.txt' }, (async function* () {})());
+      await Promise.all([fills, kept]);
+    }
+    assert.equal(out, '1000000 kept\n');
+  }),
+);
+
 test('limits that are out of bounds are brought into them, and said', needsPython, () =>
   withCode(async ({ run }) => {
     const { end } = await run('py', 'print(1)', { limits: { wallMs: -5, memoryBytes: 10 ** 15, processes: 0, outputBytes: 1e12 } });

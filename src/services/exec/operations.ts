@@ -23,8 +23,8 @@ export function codeOperations({ runs, sessions, sandbox, toolchains }: CodeServ
       return { ...opened, paths: { workdir: sandbox.seenAt('the folder of the session') } };
     },
     'code.run': ({ session, entity, ...request }, call) => runs.run({ ...request, session, entity }, runCallOf(call)),
-    'code.input': async ({ run, text, end }) => {
-      await runs.input(run, text, end);
+    'code.input': async ({ run, text, end }, { signal }) => {
+      await runs.input(run, text, end, signal);
       return {};
     },
     'code.cancel': ({ run }) => {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CodeItem, CodeOutcome, CodeStage, EffectiveLimits, IsolationInfo, Protection } from '../../contract/code.ts';
 import { OutriggerError } from '../../contract/errors.ts';
+import { InputQueue } from '../processes/input-queue.ts';
 import type { CompilerSeeds } from './compiler-seeds.ts';
 import { CompileCache } from './compile-cache.ts';
 import { findFiles, hashOf } from './found-files.ts';
@@ -101,8 +102,9 @@ export interface RunsOptions {
 }
 
 interface Running {
-  /** That reads what code.input brings; undefined: there is none, or none any more. */
-  reader: Promise<SandboxedProgram | undefined>;
+  /** Of code.input. */
+  input: InputQueue;
+  /** Tells who reads that; undefined: nobody, or nobody any more. */
   reads: (program: SandboxedProgram | undefined) => void;
   cancel: AbortController;
   inputEnded: boolean;
@@ -160,11 +162,11 @@ export class Runs {
       throw new OutriggerError('NOT_ISOLATED', `Not held back for this run: ${open.join(', ')}.`, { details: { open, isolation } });
     const { limits, notes } = effectiveLimits(request.limits, language, this.#options.mostLimits);
     const id = newId();
-    const reader = Promise.withResolvers<SandboxedProgram | undefined>();
+    const { input, reads } = inputOfRun();
     const over = Promise.withResolvers<void>();
     const running: Running = {
-      reader: reader.promise,
-      reads: reader.resolve,
+      input,
+      reads,
       cancel: new AbortController(),
       inputEnded: !request.keepStdinOpen,
       session: request.session,
@@ -248,7 +250,8 @@ export class Runs {
     } finally {
       call.signal.removeEventListener('abort', onAbort);
       this.#running.delete(id);
-      running.reads(undefined);
+      reads(undefined);
+      input.close();
       // Also one whose turn never came, for which this is the end.
       if (waiting !== undefined) void this.#dependencies.pool.end(waiting);
       this.#dependencies.pool.over(language, limits);
@@ -259,15 +262,21 @@ export class Runs {
     }
   }
 
-  /** Before its program runs, it waits for that. Throws NO_RUN. */
-  async input(id: string, text: string, end: boolean): Promise<void> {
+  /**
+   * Before its program runs, it waits for that, and then until there is room. Throws NO_RUN, and the signal's reason: what is not handed on by then
+   * never is.
+   */
+  async input(id: string, text: string, end: boolean, signal: AbortSignal): Promise<void> {
     const running = this.#running.get(id);
-    const program = running?.inputEnded === false ? await running.reader : undefined;
-    if (running === undefined || program === undefined || running.inputEnded)
-      throw new OutriggerError('NO_RUN', `There is no run ${id} that reads.`);
+    if (running === undefined || running.inputEnded) throw readsNothing(id);
+    const { input } = running;
+    try {
+      // Both take their place now: nobody's input comes between.
+      await Promise.all([input.write(Buffer.from(text), signal), end ? input.end(signal) : undefined]);
+    } catch (error) {
+      throw signal.aborted ? error : readsNothing(id, error);
+    }
     if (end) running.inputEnded = true;
-    if (text !== '') await program.write(Buffer.from(text));
-    if (end) program.endInput();
   }
 
   /** Throws NO_RUN. */
@@ -576,6 +585,27 @@ export class Runs {
       throw new OutriggerError('BAD_INPUT', `${file.name}: exactly one of text and base64 is to be given.`);
     return file.base64 === undefined ? Buffer.from(file.text ?? '') : Buffer.from(file.base64, 'base64');
   }
+}
+
+/** Input that waits until there is a program to read it. */
+function inputOfRun(): Pick<Running, 'input' | 'reads'> {
+  const { promise: reader, resolve: reads } = Promise.withResolvers<SandboxedProgram | undefined>();
+  const input = new InputQueue({
+    write: async (bytes) => {
+      const program = await reader;
+      if (program === undefined) throw new OutriggerError('PROCESS_ENDED', 'No program reads any more.');
+      if (bytes.length > 0) await program.write(bytes);
+    },
+    end: () => void reader.then((program) => program?.endInput()),
+    endsForGood: true,
+  });
+  // It stands before all others until there is a program: they can be taken back so long.
+  input.write(Buffer.of()).catch(() => {});
+  return { input, reads };
+}
+
+function readsNothing(id: string, cause?: unknown): OutriggerError {
+  return new OutriggerError('NO_RUN', `There is no run ${id} that reads.`, { cause });
 }
 
 /** What holds for a run: the network that it asks for is open. */
