@@ -56,17 +56,25 @@ export class HeldRun {
     return event;
   }
 
-  /** Gives the program the line that it waits for. Throws NO_RUN where it ended meanwhile. */
-  async write(line: string): Promise<void> {
-    const run = this.#run;
-    if (run === undefined) throw new OutriggerError('NO_RUN', 'The run has not begun.');
-    for (let at = 0; at < line.length; at += MAX_INPUT_LENGTH)
-      await ask(this.#asking, 'code.input', { run, text: line.slice(at, at + MAX_INPUT_LENGTH) });
+  /** The program gets the line that it waits for, when it reads; one that can't be given it is ended. */
+  give(line: string): void {
+    this.#write(line).catch((error: unknown) => {
+      // It ended meanwhile: what it came to is told.
+      if (error instanceof OutriggerError && (error.reason === 'NO_RUN' || error.reason === 'CANCELED')) return;
+      this.#stopped.abort(error);
+    });
   }
 
   /** Ends it, with everything it started. May be called twice. */
   stop(): void {
     this.#stopped.abort(new OutriggerError('CANCELED', 'The run was given up.'));
+  }
+
+  async #write(line: string): Promise<void> {
+    const run = this.#run;
+    if (run === undefined) throw new OutriggerError('NO_RUN', 'The run has not begun.');
+    for (let at = 0; at < line.length; at += MAX_INPUT_LENGTH)
+      await ask(this.#asking, 'code.input', { run, text: line.slice(at, at + MAX_INPUT_LENGTH) });
   }
 
   #item(item: CodeItem): void {

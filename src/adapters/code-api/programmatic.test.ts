@@ -17,8 +17,8 @@ interface Scene {
   stopped: () => number;
 }
 
-/** `calls`: what a program does; else it computes for ever. */
-function scene({ calls }: { calls: boolean }): Scene {
+/** `calls`: what a program does; else it computes for ever. `input`: what becomes of a line that it is given. */
+function scene({ calls, input: takeInput = () => Promise.resolve() }: { calls: boolean; input?: () => Promise<void> }): Scene {
   const limits: object[] = [];
   let stopped = 0;
   const run = ({ input, emit, signal }: Parameters<Dispatch>[0]): Promise<never> => {
@@ -38,6 +38,7 @@ function scene({ calls }: { calls: boolean }): Scene {
   const dispatch = (async (request) => {
     if (request.name === 'code.languages') return { output: { languages: [{ code: 'py', aliases: [], rollout: 'enabled' }] } };
     if (request.name === 'code.run') return run(request);
+    if (request.name === 'code.input') return takeInput().then(() => ({ output: {} }));
     throw new OutriggerError('NO_OPERATION', request.name);
   }) as Dispatch;
   const asking: Asking = {
@@ -77,6 +78,23 @@ test('a program that computes for more than five minutes between its calls is en
   const { status, error } = await answer;
   assert.deepEqual([status, error], ['error', 'Time limit exceeded']);
   assert.equal((limits[0] as { cpuMs: number }).cpuMs, 300_000);
+});
+
+test('a program that does not read its results is ended when its time is over, and one that can not be given them is at once', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const deaf = scene({ calls: true, input: () => new Promise(() => {}) });
+  const { continuation_token } = await deaf.post(begin);
+  const answer = deaf.post({ continuation_token, tool_results: [] });
+  await new Promise(setImmediate);
+  t.mock.timers.tick(60_000);
+  assert.equal(deaf.stopped(), 1);
+  assert.equal((await answer)['error'], 'Time limit exceeded');
+
+  const refusal = new OutriggerError('TOO_MANY', 'Too many calls are in flight.');
+  const busy = scene({ calls: true, input: () => Promise.reject(refusal) });
+  const { continuation_token: token } = await busy.post(begin);
+  assert.equal((await busy.post({ continuation_token: token, tool_results: [] }))['error'], refusal.message);
+  assert.equal(busy.stopped(), 1);
 });
 
 test('a program may call a hundred tools, and no more', async (t) => {

@@ -110,13 +110,7 @@ export class Programmatic {
     const results = readResults(reader);
     this.#take(token);
     const { conversation, calls } = waiting;
-    const { run } = conversation;
-    try {
-      await run.write(resultLine(calls, results));
-    } catch (error) {
-      // It ended meanwhile; what it came to is told below.
-      if (!(error instanceof OutriggerError) || (error.reason !== 'NO_RUN' && error.reason !== 'CANCELED')) throw error;
-    }
+    conversation.run.give(resultLine(calls, results));
     return await this.#round(asking, conversation);
   }
 
