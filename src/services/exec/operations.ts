@@ -35,7 +35,8 @@ export function codeOperations({ runs, sessions, sandbox, toolchains }: CodeServ
     'code.session': ({ session }) => sessions.info(sessions.use(session)),
     'code.sessions': () => ({ sessions: sessions.all().map((session) => sessions.info(session)) }),
     'code.closeSession': async ({ session }) => {
-      await runs.close(sessions.use(session).id, { all: true });
+      sessions.close(sessions.use(session).id);
+      await runs.close(session, { all: true });
       sessions.remove(session);
       return {};
     },

@@ -42,7 +42,7 @@ export class SessionFiles {
 
   /**
    * The same name again takes its own place; a file of another one never does, and gets a number. Throws INPUT_TOO_LARGE, TOO_MANY_SESSION_FILES,
-   * SESSION_FULL, DISK_FULL, FILE_EXISTS for a folder, BAD_INPUT for a name of which nothing is left.
+   * SESSION_FULL, DISK_FULL, FILE_EXISTS for a folder, BAD_INPUT for a name of which nothing is left, NO_SESSION where it was closed meanwhile.
    */
   async put(session: SessionRecord, name: string, content: Uint8Array | AsyncIterable<Uint8Array>): Promise<CodeFile> {
     return this.putNamed(session, namingOf(name), content);
@@ -76,6 +76,10 @@ export class SessionFiles {
       const file = fileInfo(this.#register(session, found, sha256, naming.original));
       this.#records.put(session);
       return file;
+    } catch (error) {
+      // Where it was closed meanwhile, its folder went with it.
+      this.#records.throwIfClosed(session);
+      throw error;
     } finally {
       this.#coming.set(session, this.#coming.get(session)?.filter((one) => one !== coming) ?? []);
       letGo();

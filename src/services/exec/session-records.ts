@@ -1,3 +1,4 @@
+import { OutriggerError } from '../../contract/errors.ts';
 import type { Later } from './afterwards.ts';
 import type { SessionRecord, SessionStore } from './session-store.ts';
 
@@ -74,6 +75,11 @@ export class SessionRecords {
   /** False for one that was closed, also while something goes on in it. */
   isKnown(session: SessionRecord): boolean {
     return this.#known.get(session.id) === session;
+  }
+
+  /** Throws NO_SESSION. */
+  throwIfClosed(session: SessionRecord): void {
+    if (!this.isKnown(session)) throw new OutriggerError('NO_SESSION', `There is no session ${session.id} any more.`);
   }
 
   /** Keeps it from ending; returns the way to let go. */

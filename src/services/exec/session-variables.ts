@@ -79,7 +79,7 @@ export class SessionVariables {
     try {
       const { size, sha256, first } = await storeFile(folder, name, content, this.#options.maxStateBytes);
       await makeRoom();
-      this.#throwIfClosed(session);
+      this.#records.throwIfClosed(session);
       moveInto(`${folder}/${name}`, this.#file(session.id));
       const info = { bytes: size, sha256, savedAt: this.#now() };
       this.#keep(session, { ...info, language: languageOf(first), inFile: true }, null);
@@ -115,7 +115,7 @@ export class SessionVariables {
 
   /** Takes up a state; `small` is one that lies in no file. Throws NO_SESSION for one that was closed meanwhile. */
   #keep(session: SessionRecord, state: SessionRecord['state'], small: Uint8Array | null): void {
-    this.#throwIfClosed(session);
+    this.#records.throwIfClosed(session);
     const before = session.state;
     session.state = state;
     if (small === null && before?.inFile !== false) return this.#records.put(session);
@@ -127,11 +127,6 @@ export class SessionVariables {
       throw fileError(error, 'The database');
     }
     if (small !== null && before !== null && before.inFile !== false) removeFile(this.#places.folder(session.id), STATE);
-  }
-
-  /** Throws NO_SESSION. */
-  #throwIfClosed(session: SessionRecord): void {
-    if (!this.#records.isKnown(session)) throw new OutriggerError('NO_SESSION', `There is no session ${session.id} any more.`);
   }
 
   #file(id: string): string {

@@ -77,7 +77,7 @@ test('what goes on in a session that was closed does not bring it back', () =>
     sessions.remove(session.id);
     await sessions.files.collect(session, 10);
     sessions.takeBack(session);
-    await assert.rejects(sessions.files.put(session, 'late', Buffer.from('x')), { reason: 'WORKSPACE_GONE' });
+    await assert.rejects(sessions.files.put(session, 'late', Buffer.from('x')), { reason: 'NO_SESSION' });
     await assert.rejects(sessions.variables.put(session, Buffer.from('x')), { reason: 'NO_SESSION' });
     sessions.variables.remove(session);
     assert.deepEqual(stored(), []);

@@ -135,8 +135,13 @@ export class Sessions {
     this.#records.putLater(session);
   }
 
-  remove(id: string): void {
+  /** Nobody comes to it any more; what is in it is there until `remove`. */
+  close(id: string): void {
     this.#records.drop(id);
+  }
+
+  remove(id: string): void {
+    this.close(id);
     this.#away.delete(id);
     this.#store.remove(id);
     this.#places.remove(id);
