@@ -6,6 +6,7 @@ import type { TerminalSize } from '../processes/host.ts';
 import type { ManagedProcess } from '../processes/managed-process.ts';
 import { cutSequence, MAX_SEQUENCE_BYTES } from './cut-sequence.ts';
 import { guardTerminal } from '../../core/guard-terminal.ts';
+import { resizeTerminal } from './resize-terminal.ts';
 import { isInSequence, stateText } from './terminal-state.ts';
 
 /** Read from the log at a time, bytes. */
@@ -245,8 +246,7 @@ export class Screen {
 
   #take({ number, size }: SizeChange): void {
     if (this.#isClosed) return;
-    this.#terminal.options.scrollback = fitting(this.#scrollback, size);
-    this.#terminal.resize(size.columns, size.rows);
+    resizeTerminal(this.#terminal, size, fitting(this.#scrollback, size));
     this.#changesShown = number;
   }
 

@@ -584,6 +584,16 @@ test('what is erased up to the last corner of a screen ends nobody, and erases a
     }
   }));
 
+test('a line that goes over a thousand others ends nobody where its terminal becomes narrow', () =>
+  withTerminals(async ({ open, view, terminals, processes }) => {
+    const script = "head -c 500000 /dev/zero | tr '\\0' x; printf '\\nend\\n'; sleep 300";
+    const id = await open(script, { size: { columns: 500, rows: 500 } });
+    await eventually(() => processes.process(id).log.end.stdout > 500_000);
+    await terminals.resize(id, { columns: 2, rows: 10 });
+    const shown = view(id);
+    await eventually(async () => assert.deepEqual((await shown.lines()).slice(-3), ['xx', 'en', 'd']));
+  }));
+
 test('a sequence that says how often is done as often as it shows, whatever it says, and holds nobody up', () =>
   withTerminals(async ({ open, view }) => {
     for (const [before, final, enough, many] of [
