@@ -1,12 +1,12 @@
 import type { Terminal } from '@xterm/headless';
 import { OutriggerError } from '../../contract/errors.ts';
+import { resizeTerminal } from '../../core/resize-terminal.ts';
 import { writeInPieces } from '../../core/terminal-pieces.ts';
 import { cutCharacter } from '../../core/utf8.ts';
 import type { TerminalSize } from '../processes/host.ts';
 import type { ManagedProcess } from '../processes/managed-process.ts';
 import { cutSequence, MAX_SEQUENCE_BYTES } from './cut-sequence.ts';
 import { guardTerminal } from '../../core/guard-terminal.ts';
-import { resizeTerminal } from './resize-terminal.ts';
 import { isInSequence, stateText } from './terminal-state.ts';
 
 /** Read from the log at a time, bytes. */

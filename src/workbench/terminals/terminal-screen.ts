@@ -2,6 +2,7 @@ import '@xterm/xterm/css/xterm.css';
 import { FitAddon } from '@xterm/addon-fit';
 import { type ILink, type ITheme, Terminal } from '@xterm/xterm';
 import { guardTerminal } from '../../core/guard-terminal.ts';
+import { resizeTerminal } from '../../core/resize-terminal.ts';
 import { writeInPieces } from '../../core/terminal-pieces.ts';
 import type { WorkbenchClient } from '../client-port.ts';
 import { shownName } from '../shown-name.ts';
@@ -153,7 +154,7 @@ export class TerminalScreen {
   }
 
   #resize({ columns, rows }: TerminalSize): void {
-    if (columns !== this.#terminal.cols || rows !== this.#terminal.rows) this.#terminal.resize(columns, rows);
+    if (columns !== this.#terminal.cols || rows !== this.#terminal.rows) resizeTerminal(this.#terminal, { columns, rows }, scrollback);
   }
 
   #isForProgram(event: KeyboardEvent, { isOurs, isCopy, isPaste }: TerminalScreenDependencies): boolean {

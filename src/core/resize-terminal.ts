@@ -1,11 +1,24 @@
-import type { IBufferLine, Terminal } from '@xterm/headless';
-import type { TerminalSize } from '../processes/host.ts';
+/** What this needs of a terminal of xterm.js. */
+interface XTerminal {
+  readonly cols: number;
+  readonly rows: number;
+  readonly options: { scrollback?: number | undefined };
+  readonly buffer: {
+    readonly normal: {
+      readonly length: number;
+      readonly baseY: number;
+      readonly cursorY: number;
+      getLine(at: number): { readonly isWrapped: boolean } | undefined;
+    };
+  };
+  resize(columns: number, rows: number): void;
+}
 
 /** Lines that are made for one change of the size: twice as many as any terminal has room for, in 30 ms. */
 const MAX_MADE_LINES = 25_000;
 
 /** Gives a terminal another size, and room for so many lines above its screen. */
-export function resizeTerminal(terminal: Terminal, { columns, rows }: TerminalSize, scrollback: number): void {
+export function resizeTerminal(terminal: XTerminal, { columns, rows }: { columns: number; rows: number }, scrollback: number): void {
   const first = columns < terminal.cols ? firstThatStays(terminal, columns) : 0;
   // With none above the screen, xterm would move the cursor otherwise.
   if (first > 0) terminal.options.scrollback = Math.max(1, terminal.buffer.normal.length - first - terminal.rows);
@@ -17,7 +30,7 @@ export function resizeTerminal(terminal: Terminal, { columns, rows }: TerminalSi
  * One line becomes hundreds where it gets narrow, and xterm makes all of them before it drops those for which there is no room. For a line that goes over
  * hundreds of others it fails at that, and this process with it. What is before the answer would go in any case.
  */
-function firstThatStays({ buffer: { normal } }: Terminal, columns: number): number {
+function firstThatStays({ buffer: { normal } }: XTerminal, columns: number): number {
   const isWrapped = (at: number): boolean => normal.getLine(at)?.isWrapped === true;
   // What the cursor is in stays as it is.
   let ofCursor = normal.baseY + normal.cursorY;
@@ -32,6 +45,6 @@ function firstThatStays({ buffer: { normal } }: Terminal, columns: number): numb
 }
 
 /** Up to the last one that holds something, which xterm knows and does not give. */
-function cellsOf(line: IBufferLine): number {
-  return (line as unknown as { _line: { getTrimmedLength(): number } })._line.getTrimmedLength();
+function cellsOf(line: object): number {
+  return (line as { _line: { getTrimmedLength(): number } })._line.getTrimmedLength();
 }
