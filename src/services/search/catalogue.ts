@@ -104,11 +104,11 @@ export class Catalogue {
     const removed = new Set<string>();
     const unknown = new Set<string>();
     let walks = this.isOutdated || (await this.#hasOtherRepositories(changes, signal));
+    await this.#dropBelow(changes, changed, removed, signal);
     for (const { what, path: where, from, kind } of changes) {
       if (isIgnoreFile(where) || (from !== undefined && isIgnoreFile(from))) walks = true;
       const gone = what === 'removed' ? where : from;
-      if (gone !== undefined && kind === 'directory') for (const file of this.#below(gone)) this.#drop(file, changed, removed);
-      else if (gone !== undefined) this.#drop(gone, changed, removed);
+      if (gone !== undefined && kind !== 'directory') this.#drop(gone, changed, removed);
       if (what === 'removed') continue;
       if (kind === 'directory' && what === 'moved') walks = true;
       else if (kind !== 'file') this.#drop(where, changed, removed);
@@ -168,8 +168,19 @@ export class Catalogue {
     removed.add(file);
   }
 
-  #below(folder: string): string[] {
-    return [...this.#files].filter((file) => file.startsWith(`${folder}/`));
+  /** What was in folders that went or moved, by one look at all files: with a large folder thousands of others go. */
+  async #dropBelow(changes: readonly Change[], changed: Set<string>, removed: Set<string>, signal: AbortSignal | undefined): Promise<void> {
+    const gone = new Set<string>();
+    for (const { what, path: where, from, kind } of changes) {
+      const folder = what === 'removed' ? where : from;
+      if (kind === 'directory' && folder !== undefined && this.#folders.has(folder)) gone.add(folder);
+    }
+    if (gone.size === 0) return;
+    const slice = new TimeSlice();
+    for (const file of this.#files) {
+      if (isBelow(file, gone)) this.#drop(file, changed, removed);
+      if (slice.isOver) await slice.giveWay(signal);
+    }
   }
 
   /** Whether a folder above what changed became a repository, or is one no more. (Of one in which nothing changes, nothing tells.) */
@@ -223,6 +234,11 @@ function namesToAskFor(files: readonly string[]): string[] | undefined {
 
 function folderOf(file: string): string {
   return file.slice(0, Math.max(0, file.lastIndexOf('/')));
+}
+
+function isBelow(file: string, folders: ReadonlySet<string>): boolean {
+  for (let folder = folderOf(file); folder !== ''; folder = folderOf(folder)) if (folders.has(folder)) return true;
+  return false;
 }
 
 function addFolders(folders: Set<string>, file: string): void {
