@@ -1,5 +1,6 @@
 // Patterns that are bad, threads that die, an index that is spoilt, a disk that is full, a folder that goes away.
 import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -8,7 +9,7 @@ import type { Worker } from 'node:worker_threads';
 import type { OutriggerError } from '../../contract/errors.ts';
 import type { FoundFile } from '../../contract/search.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
-import { watchLoop } from '../../../test/kit/loop-hold.ts';
+import { longestTurn, watchLoop } from '../../../test/kit/loop-hold.ts';
 import { childrenOf, noProc } from '../../../test/kit/process-memory.ts';
 import { rgPath } from '@vscode/ripgrep';
 import { openWorkspace } from '../../../test/kit/workspace-harness.ts';
@@ -439,6 +440,40 @@ test('where the system has no room to start ripgrep, that is said, and the folde
     await processes.stop();
     workspace.close();
     state.close();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('files of which the index knows nothing are looked into while others are served, and a pipe in the place of one is not waited for', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-search-'));
+  const root = path.join(folder, 'root');
+  try {
+    // Their NUL stands beyond where ripgrep looks for one first.
+    fs.mkdirSync(root);
+    fs.writeFileSync(path.join(root, 'dump0.sql'), Buffer.concat([Buffer.alloc(4 * 1024 * 1024, 'text without it\n'), Buffer.of(0)]));
+    for (let at = 1; at < 60; at++) fs.linkSync(path.join(root, 'dump0.sql'), path.join(root, `dump${at}.sql`));
+    fs.writeFileSync(path.join(root, 'a.txt'), 'needle\n');
+    await withSearch(folder, async ({ find: findHere }) => {
+      const findNeedle = (): ReturnType<typeof findHere> => findHere({ pattern: 'needle', caseSensitive: false });
+      const found = { lines: ['a.txt:1 [[0,6]]'], engine: 'index' };
+      assert.deepEqual(await findNeedle(), found);
+      const longest = await longestTurn(findNeedle);
+      assert.ok(longest < 150, `${longest} ms`);
+      if (process.platform === 'win32') return;
+      const pipe = path.join(root, 'dump7.sql');
+      fs.rmSync(pipe);
+      execFileSync('mkfifo', [pipe]);
+      // Whoever waits for a writer has one in the end.
+      const begun = performance.now();
+      const writer = spawn(process.execPath, ['-e', `setTimeout(() => fs.openSync(${JSON.stringify(pipe)}, 'r+'), 20_000)`]);
+      try {
+        assert.deepEqual(await findNeedle(), found);
+        assert.ok(performance.now() - begun < 20_000, 'nobody waited for it');
+      } finally {
+        writer.kill('SIGKILL');
+      }
+    });
+  } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
 });

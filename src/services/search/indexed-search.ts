@@ -188,7 +188,7 @@ export class IndexedSearch {
       if (goesOn && !(await found(file, matches))) goesOn = false;
       return goesOn;
     };
-    if (pattern !== undefined) unknown = unknown.filter((file) => this.#mayHold(file, pattern));
+    if (pattern !== undefined) unknown = await this.#thatMayHold(unknown, pattern, signal);
     const { here, there } = this.#share(files, candidates.parts, pattern);
     const reading = there.length > 0 ? this.#ripgrep.search(query, { files: there }, limits, still, signal) : undefined;
     // Whoever fails first is heard; the other ends by itself.
@@ -269,16 +269,15 @@ export class IndexedSearch {
     return { here, there };
   }
 
-  /** False only where no line of the file can match. */
-  #mayHold(file: string, pattern: LinePattern): boolean {
-    try {
-      const at = path.join(this.#root, file);
-      if (fs.statSync(at).size > MOST_LOOKED_AT_BYTES) return true;
-      const bytes = fs.readFileSync(at);
-      return beginsWithUtf16(bytes) || pattern.hints.find(bytes)(0) >= 0;
-    } catch {
-      return true;
+  /** Without those in which no line can match; gives way to other work every few milliseconds. */
+  async #thatMayHold(files: readonly string[], pattern: LinePattern, signal: AbortSignal): Promise<string[]> {
+    const slice = new TimeSlice();
+    const those: string[] = [];
+    for (const file of files) {
+      if (mayHold(path.join(this.#root, file), pattern)) those.push(file);
+      if (slice.isOver) await slice.giveWay(signal);
     }
+    return those;
   }
 
   /**
@@ -339,6 +338,26 @@ export class IndexedSearch {
 
 function nameOf([file]: readonly [string, unknown]): string {
   return file;
+}
+
+/** False only where no line of the file can match. */
+function mayHold(file: string, pattern: LinePattern): boolean {
+  let descriptor: number;
+  try {
+    descriptor = openForReading(file);
+  } catch {
+    return true;
+  }
+  try {
+    const stat = fs.fstatSync(descriptor);
+    if (!stat.isFile() || stat.size > MOST_LOOKED_AT_BYTES) return true;
+    const bytes = fs.readFileSync(descriptor);
+    return beginsWithUtf16(bytes) || pattern.hints.find(bytes)(0) >= 0;
+  } catch {
+    return true;
+  } finally {
+    fs.closeSync(descriptor);
+  }
 }
 
 /** A NUL in what ripgrep reads first; it begins with three bytes (a byte order mark would stand there), and searches them when a line ends among them. */
