@@ -2,7 +2,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import { splitNul } from '../../core/split-nul.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { type GitPath, gitPath, nulEnded } from './git-path.ts';
-import { pathMatcher } from './plan-commit.ts';
+import { foldersOf, pathMatcher } from './plan-commit.ts';
 import { SUBMODULE_MODE, submoduleError } from './submodule.ts';
 import { doingIn } from './under-way.ts';
 
@@ -34,7 +34,8 @@ export async function conflictsAt(
   // What can be gone back to while the merge, or whatever stopped, is under way; git remembers it for longer.
   if (settled && doingIn(repository.gitFolder) !== undefined)
     chosen.push(...(await entriesAt(git, repository, paths, '--resolve-undo', signal)));
-  const other = paths.find((path) => !chosen.some((entry) => pathMatcher([path])(entry.path.shown)));
+  const inConflict = new Set(chosen.flatMap(({ path: { shown } }) => [shown, ...foldersOf(shown)]));
+  const other = paths.find((path) => !inConflict.has(path));
   if (other !== undefined) throw new OutriggerError('GIT_FAILED', `restore: ${other} is not in conflict. Nothing was done.`);
   const inside = chosen.find(({ submodule }) => submodule);
   if (inside !== undefined) throw submoduleError(inside.path.shown);

@@ -65,7 +65,8 @@ export function commitNames(entries: readonly StatusEntry[]): Uint8Array[] {
   return names.filter((name) => !takes(text(name).replace(/\/?[^/]*$/, '')) && !folders.has(text(name)));
 }
 
-function foldersOf(path: string): string[] {
+/** The folders that it lies in, the top one first. */
+export function foldersOf(path: string): string[] {
   return [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index));
 }
 

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { fails, names, slowly, withRepository } from '../../../test/kit/git-world.ts';
+import { longestTurn } from '../../../test/kit/loop-hold.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
 import { hunks } from './hunks.ts';
 import { restore, stage, unstage } from './staging.ts';
@@ -262,6 +264,22 @@ describe('whole files and hunks in one call', { skip: requireTool('git') }, () =
       await stage(git, []);
       run('commit', '-qm', 'merged');
       for (const side of ['ours', 'both'] as const) await assert.rejects(take(side, 'a.bin'), fails('GIT_FAILED'));
+    });
+  });
+
+  test('one side of thousands of files in conflict is taken by their names, and nobody waits for that', async () => {
+    await withRepository(async ({ git, put, run, file, root }) => {
+      const paths = Array.from({ length: 3000 }, (_, at) => `some/folder/file${at}`);
+      const sides = [1, 2, 3].map((stage) => ({ stage, hash: run('hash-object', '-w', put('side', `${stage}`)) }));
+      const input = paths.flatMap((name) => sides.map(({ stage, hash }) => `100644 ${hash} ${stage}\t${name}\n`)).join('');
+      execFileSync('git', ['update-index', '--index-info'], { cwd: root, input });
+      const take = (): Promise<unknown> => restore(git, { files: paths.map((name) => ({ path: name })), side: 'theirs' });
+      const longest = await longestTurn(take);
+      assert.deepEqual(
+        paths.filter((name) => file(name) !== '3'),
+        [],
+      );
+      assert.ok(longest < 500, `${longest} ms`);
     });
   });
 
