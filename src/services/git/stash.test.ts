@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { fails, losing, names, withRepository } from '../../../test/kit/git-world.ts';
+import { longestTurn } from '../../../test/kit/loop-hold.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
 import { checkout } from './branches.ts';
-import { stash, stashes } from './stash.ts';
+import { stash, stashes, untrackedInTheWay } from './stash.ts';
 
 const push = { action: 'push', untracked: true, keepIndex: false } as const;
 const bring = { untracked: true, keepIndex: false };
@@ -140,6 +142,28 @@ describe('stashes', { skip: requireTool('git') }, () => {
       for (const name of ['fresh', 'new']) fs.rmSync(path.join(root, name));
       assert.deepEqual(await stash(git, { ...bring, action: 'pop' }), { outcome: 'done', stashes: 0, conflicts: [] });
       assert.deepEqual([file('fresh'), file('folder/inside'), run('stash', 'list')], ['stashed\n', 'folder/inside\n', '']);
+    });
+  });
+
+  test('what is in the way of a stash of tens of thousands of new files is looked for in slices', async () => {
+    await withRepository(async ({ git, put, save, run, root }) => {
+      const paths = Array.from({ length: 40_000 }, (_, at) => `packages/part${at % 100}/src/file${at}`);
+      const hash = run('hash-object', '-w', put('a'));
+      const base = save('base');
+      const options = { cwd: root, env: { ...process.env, GIT_INDEX_FILE: path.join(root, '.git/other') } };
+      execFileSync('git', ['update-index', '--index-info'], {
+        ...options,
+        input: paths.map((name) => `100644 ${hash}\t${name}\n`).join(''),
+      });
+      const tree = execFileSync('git', ['write-tree'], { ...options, encoding: 'utf8' }).trim();
+      const [index, untracked] = ['index', 'untracked'].map((said) => run('commit-tree', tree, '-m', said)) as [string, string];
+      const made = run('commit-tree', `${base}^{tree}`, '-m', 'stash', '-p', base, '-p', index, '-p', untracked);
+      put('packages/part7/src', 'a file here');
+      const repository = await git.repository(undefined);
+      let found: string[] = [];
+      const longest = await longestTurn(async () => (found = await untrackedInTheWay(git, repository, made, undefined)));
+      assert.deepEqual(found, ['packages/part7/src']);
+      assert.ok(longest < 300, `${longest} ms`);
     });
   });
 });

@@ -4,6 +4,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
 import { splitNul } from '../../core/split-nul.ts';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { changeError, inConflict, lockedError, overwriting, withMore, wouldOverwrite } from './git-error.ts';
 import { nulEnded } from './git-path.ts';
@@ -93,7 +94,13 @@ export async function untrackedInTheWay(
   };
   // A stash without untracked files has no third parent.
   const untracked = await list(['ls-tree', '-r', '-z', '--full-tree', '--name-only', `${name}^3`]);
-  const found = new Set(untracked.flatMap((file) => inTheWay(git.options.root, file) ?? []));
+  const found = new Set<string>();
+  const slice = new TimeSlice();
+  for (const file of untracked) {
+    const name = inTheWay(git.options.root, file);
+    if (name !== undefined) found.add(name);
+    if (slice.isOver) await slice.giveWay(signal);
+  }
   if (found.size > 0)
     for (const gone of await list(['diff-tree', '-r', '-z', '--name-only', '--diff-filter=D', `${name}^1`, name])) found.delete(gone);
   return [...found];
