@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { longestTurn } from '../../../test/kit/loop-hold.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
 import { cause, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { Processes, type RunRequest } from '../processes/processes.ts';
@@ -58,11 +59,11 @@ test('a run waits twenty seconds for the checkpoint before it, and begins withou
     // The look at the folder goes on, and is no checkpoint of a run that has begun.
     documents.resolve();
     await checkpoints.after(run);
-    assert.deepEqual([checkpoints.list({ limit: 10 }).checkpoints, hands.underWay], [[], []]);
+    assert.deepEqual([(await checkpoints.list({ limit: 10 })).checkpoints, hands.underWay], [[], []]);
     t.mock.timers.reset();
     await checkpoints.before({ ...run, id: 'next' });
     assert.deepEqual(
-      checkpoints.list({ limit: 10 }).checkpoints.map(({ row }) => [row.run, row.point]),
+      (await checkpoints.list({ limit: 10 })).checkpoints.map(({ row }) => [row.run, row.point]),
       [['next', 'before']],
     );
     await checkpoints.stop();
@@ -149,7 +150,7 @@ test(
       leaves = undefined;
       await next.create({ title: 'second' }, { cause, signal: new AbortController().signal });
       assert.deepEqual(
-        next.list({ limit: 10 }).checkpoints.map(({ row }) => [row.run, row.point]),
+        (await next.list({ limit: 10 })).checkpoints.map(({ row }) => [row.run, row.point]),
         [
           [null, 'made'],
           ['cut', 'after'],
@@ -177,7 +178,7 @@ test('of a run that was cut short more was written than is looked at: it ends al
     const asking = { cause, signal: new AbortController().signal };
     await next.create({ title: 'next' }, asking);
     assert.deepEqual(
-      next.list({ limit: 10 }).checkpoints.map(({ row }) => row.point),
+      (await next.list({ limit: 10 })).checkpoints.map(({ row }) => row.point),
       ['made', 'after', 'before'],
     );
     await assert.rejects(next.revert({ run: 'cut', shared: 'ask', dryRun: false }, asking), { reason: 'OUTPUT_TOO_LARGE' });
@@ -199,10 +200,31 @@ test('a run that was cut short and whose checkpoint is lost keeps nobody from ma
     const next = bootOn(harness);
     const asking = { cause, signal: new AbortController().signal };
     for (const title of ['one', 'two']) await next.create({ title }, asking);
-    assert.equal(next.list({ limit: 10 }).checkpoints.filter(({ row }) => row.point === 'made').length, 2);
+    assert.equal((await next.list({ limit: 10 })).checkpoints.filter(({ row }) => row.point === 'made').length, 2);
     await assert.rejects(next.revert({ run: 'cut', shared: 'ask', dryRun: false }, asking), { reason: 'CHECKPOINT_LOST' });
     await next.stop();
   }),
+);
+
+test('changes since a run are looked through in slices when checkpoints are listed', { skip: requireTool('git') }, () =>
+  withWorkspace(
+    async (harness) => {
+      const { workspace } = harness;
+      const checkpoints = bootOn(harness);
+      const run = { id: 'one', title: 'one', cause };
+      await checkpoints.before(run);
+      await workspace.write('file7', Buffer.from('by the run'), { cause: { ...cause, kind: 'run', id: run.id } });
+      await checkpoints.after(run);
+      const many = Array.from({ length: 19_000 }, (_, at) => `file${at}`);
+      workspace.journal.record(many.map((path) => ({ path, kind: 'file', what: 'changed', before: null, after: null, cause })));
+      let edited: number | null | undefined;
+      const longest = await longestTurn(async () => ({ edited } = (await checkpoints.list({ limit: 1 })).checkpoints[0] ?? { edited }));
+      assert.equal(edited, 1);
+      assert.ok(longest < 100, `${longest} ms`);
+      await checkpoints.stop();
+    },
+    { keepChanges: 100_000 },
+  ),
 );
 
 test('a clock that is set ahead drops no checkpoint of this life before its time', { skip: requireTool('git') }, () =>
@@ -215,21 +237,22 @@ test('a clock that is set ahead drops no checkpoint of this life before its time
     const clocks = { now: () => clock.now, monotonic: () => clock.monotonic };
     const asking = { cause, signal: new AbortController().signal };
     const create = (checkpoints: Checkpoints, title: string) => checkpoints.create({ title }, asking);
-    const titles = (checkpoints: Checkpoints): string[] => checkpoints.list({ limit: 10 }).checkpoints.map(({ row }) => row.title);
+    const titles = async (checkpoints: Checkpoints): Promise<string[]> =>
+      (await checkpoints.list({ limit: 10 })).checkpoints.map(({ row }) => row.title);
     const checkpoints = bootOn(harness, undefined, clocks);
     await create(checkpoints, 'first');
     clock.now += 40 * 86_400_000;
     await create(checkpoints, 'second');
     pass(9);
     await create(checkpoints, 'third');
-    assert.deepEqual(titles(checkpoints), ['third', 'second', 'first']);
+    assert.deepEqual(await titles(checkpoints), ['third', 'second', 'first']);
     pass(2);
     await create(checkpoints, 'fourth');
-    assert.deepEqual(titles(checkpoints), ['fourth', 'third']);
+    assert.deepEqual(await titles(checkpoints), ['fourth', 'third']);
     const next = bootOn(harness, undefined, clocks);
     clock.now += 40 * 86_400_000;
     await create(next, 'fifth');
-    assert.deepEqual(titles(next), ['fifth'], 'of an earlier life the clock alone counts');
+    assert.deepEqual(await titles(next), ['fifth'], 'of an earlier life the clock alone counts');
   }),
 );
 

@@ -8,6 +8,7 @@ import { type Asking, type Outcome, Restoring } from './restoring.ts';
 import { RunEnds } from './run-ends.ts';
 import type { Snapshot, Snapshots } from './snapshots.ts';
 import type { SharedChoice } from '../../core/take-back.ts';
+import { TimeSlice } from '../../core/time-slice.ts';
 import type { FileNumbers } from './tree-diff.ts';
 
 const DAY_MS = 86_400_000;
@@ -15,6 +16,8 @@ const DAY_MS = 86_400_000;
 const MAX_WAIT_MS = 20_000;
 /** Changes that are looked through to say so. */
 const MAX_SINCE = 20_000;
+/** So many of them at a time. */
+const PAGE = 500;
 /** The kernel stamps files with a time that may be so much older. */
 const CLOCK_STEP_MS = 20;
 
@@ -134,7 +137,10 @@ export class Checkpoints implements RunHooks {
 
   // ── what can be asked ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  list(input: { limit: number; before?: number | undefined; run?: string | undefined }): { checkpoints: CheckpointFacts[]; more: boolean } {
+  async list(
+    input: { limit: number; before?: number | undefined; run?: string | undefined },
+    signal?: AbortSignal,
+  ): Promise<{ checkpoints: CheckpointFacts[]; more: boolean }> {
     const { rows } = this.#dependencies;
     const found = rows.list(input.before ?? Number.MAX_SAFE_INTEGER, input.run, input.limit + 1);
     const shown = found.slice(0, input.limit);
@@ -143,7 +149,7 @@ export class Checkpoints implements RunHooks {
       const row = run === null || point !== 'after' ? undefined : rows.run(run);
       if (row !== undefined) runs.set(row.id, row);
     }
-    const since = this.#changedSince(shown.filter(({ point }) => point === 'after').at(-1));
+    const since = await this.#changedSince(shown.filter(({ point }) => point === 'after').at(-1), signal);
     return {
       checkpoints: shown.map((row) => this.#facts(row, row.point === 'after' ? runs.get(row.run ?? '') : undefined, since)),
       more: found.length > input.limit,
@@ -331,14 +337,21 @@ export class Checkpoints implements RunHooks {
     return { row, revision, edited, reverted: run?.reverted ?? undefined };
   }
 
-  /** The last change of each path since a checkpoint; null when there are too many or they are not known. */
-  #changedSince(row: CheckpointRow | undefined): Map<string, number> | null | undefined {
+  /** The last change of each path since a checkpoint; null when there are too many or they are not known. Gives way between some of them. */
+  async #changedSince(row: CheckpointRow | undefined, signal: AbortSignal | undefined): Promise<Map<string, number> | null | undefined> {
     if (row === undefined) return undefined;
-    const found = this.#dependencies.workspace.journal.since(row.cursor, MAX_SINCE);
-    if (found.resync !== undefined || found.more) return null;
     const last = new Map<string, number>();
-    for (const { path, from, revision } of found.changes) for (const one of [path, from]) if (one !== undefined) last.set(one, revision);
-    return last;
+    const slice = new TimeSlice();
+    let { cursor } = row;
+    for (let looked = 0; looked < MAX_SINCE; looked += PAGE) {
+      const found = this.#dependencies.workspace.journal.since(cursor, PAGE);
+      if (found.resync !== undefined) return null;
+      for (const { path, from, revision } of found.changes) for (const one of [path, from]) if (one !== undefined) last.set(one, revision);
+      if (!found.more) return last;
+      ({ cursor } = found);
+      if (slice.isOver) await slice.giveWay(signal);
+    }
+    return null;
   }
 
   #inTurn<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {

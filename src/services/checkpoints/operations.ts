@@ -10,8 +10,8 @@ const MAX_NAMED = 1000;
 
 export function checkpointOperations(checkpoints: Checkpoints): Implementations<typeof table> {
   return {
-    'checkpoints.list': (input) => {
-      const { checkpoints: found, more } = checkpoints.list(input);
+    'checkpoints.list': async (input, call) => {
+      const { checkpoints: found, more } = await checkpoints.list(input, call.signal);
       return { checkpoints: found.map(shown), more };
     },
     'checkpoints.create': async (input, call) => {
