@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { replaceIn } from './replace.ts';
+import { longestTurn } from '../../../test/kit/loop-hold.ts';
+import { cause, withWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { changedSince, replaceIn } from './replace.ts';
 
 function match(start: number, text: string, replacement: string) {
   const bytes = Buffer.from(text);
@@ -23,3 +25,16 @@ test('where other bytes stand than those that were found nothing is replaced', (
   assert.equal(replaceIn(bytes, { matches: [match(4, 'two!', 'x')] }), undefined, 'beyond the end');
   assert.equal(replaceIn(bytes, { matches: [match(4, 'two', 'x'), match(0, 'one', 'x')] }), undefined, 'out of order');
 });
+
+test('changes since a revision of long ago are looked through in slices', () =>
+  withWorkspace(
+    async ({ workspace }) => {
+      const many = Array.from({ length: 40_000 }, (_, at) => `file${at}`);
+      workspace.journal.record(many.map((path) => ({ path, kind: 'file', what: 'changed', before: null, after: null, cause })));
+      let changed: string[] = [];
+      const longest = await longestTurn(async () => (changed = await changedSince(['a', 'file7'], 0, workspace)));
+      assert.deepEqual(changed, ['file7']);
+      assert.ok(longest < 100, `${longest} ms`);
+    },
+    { keepChanges: 100_000 },
+  ));

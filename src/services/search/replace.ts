@@ -1,5 +1,6 @@
 import { OutriggerError } from '../../contract/errors.ts';
 import type { BatchChange } from '../../contract/files.ts';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { etagOf } from '../workspace/content.ts';
 import { MAX_BATCH_BYTES } from '../workspace/batch-plan.ts';
 import type { EditsByPath } from '../workspace/operations.ts';
@@ -19,6 +20,8 @@ const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const SETTLED_WITHIN_MS = 30_000;
 /** Times that a file is searched anew which changed in the middle of it. */
 const MAX_ATTEMPTS = 4;
+/** Changes of the journal that are looked through at a time. */
+const PAGE = 500;
 const TOO_LARGE = `It is larger than ${MAX_FILE_BYTES} bytes.`;
 const UTF8_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
@@ -160,7 +163,7 @@ async function replaceOnce(
   if (request.ifRevision !== undefined) {
     // What is written after the files were read does not pass the batch; what was before is known by then.
     await search.settled(SETTLED_WITHIN_MS, call.signal, paths);
-    conflicts.push(...changedSince(paths, request.ifRevision, workspace));
+    conflicts.push(...(await changedSince(paths, request.ifRevision, workspace, call.signal)));
   }
   if (conflicts.length > 0) throw changedMeanwhile([...new Set(conflicts)].map((path) => asked.nameOf(path)));
   const leftAlone = skipped.map(({ path, why }) => ({ path: asked.nameOf(path), why }));
@@ -230,16 +233,23 @@ async function readFile(
   }
 }
 
-/** Those of the paths that changed after that revision. Throws ETAG_MISMATCH where that is not known any more. */
-function changedSince(paths: readonly string[], since: number, { journal }: Workspace): string[] {
+/** Those of the paths that changed after that revision. Gives way between some changes. Throws ETAG_MISMATCH where that is not known any more. */
+export async function changedSince(
+  paths: readonly string[],
+  since: number,
+  { journal }: Workspace,
+  signal?: AbortSignal,
+): Promise<string[]> {
   if (since >= journal.revision) return [];
   const changed = new Set<string>();
+  const slice = new TimeSlice();
   for (let cursor = journal.cursorOf(since), more = true; more; ) {
-    const answer = journal.since(cursor, 10_000);
+    const answer = journal.since(cursor, PAGE);
     if (answer.resync !== undefined)
       throw new OutriggerError('ETAG_MISMATCH', `What changed since revision ${since} is not known any more. Search again.`);
     for (const { path, from } of answer.changes) for (const each of [path, from]) if (each !== undefined) changed.add(each);
     ({ cursor, more } = answer);
+    if (more && slice.isOver) await slice.giveWay(signal);
   }
   return paths.filter((path) => changed.has(path));
 }
