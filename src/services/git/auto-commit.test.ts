@@ -46,14 +46,11 @@ async function withAuto(run: (world: Auto) => Promise<void>, afterMs = 40, optio
   });
 }
 
-function entries(...paths: string[]): StatusEntry[] {
-  const parsing = parseStatus(Buffer.from(paths.map((name) => `? ${name}\0`).join('')), new Uint8Array());
-  let step = parsing.next();
-  while (step.done !== true) step = parsing.next();
-  return step.value.entries;
+async function entries(...paths: string[]): Promise<StatusEntry[]> {
+  return (await parseStatus(Buffer.from(paths.map((name) => `? ${name}\0`).join('')), new Uint8Array())).entries;
 }
 
-test('the message names the files', () => {
+test('the message names the files', async () => {
   const table: [string[], string][] = [
     [['a'], 'Save a'],
     [['src/a.ts'], 'Save a.ts\n\nsrc/a.ts'],
@@ -62,8 +59,8 @@ test('the message names the files', () => {
     [['a\n\nSigned-off-by: x'], 'Save a??Signed-off-by: x'],
     [['x'.repeat(120)], `Save 1 file\n\n${'x'.repeat(120)}`],
   ];
-  for (const [paths, expected] of table) assert.equal(autoMessage(entries(...paths)), expected);
-  const many = autoMessage(entries(...Array.from({ length: 250 }, (_, index) => `f${index}`)));
+  for (const [paths, expected] of table) assert.equal(autoMessage(await entries(...paths)), expected);
+  const many = autoMessage(await entries(...Array.from({ length: 250 }, (_, index) => `f${index}`)));
   assert.match(many, /^Save f0, f1, f2 and 247 more\n/);
   assert.match(many, /\nf99\nand 150 more$/);
 });

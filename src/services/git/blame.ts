@@ -1,7 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { gitPath } from './git-path.ts';
 import type { Git } from './git.ts';
 import { checkRevision } from './revision.ts';
@@ -52,9 +52,6 @@ export async function blame(git: Git, input: BlameRequest, signal?: AbortSignal)
 
 const uncommitted = /^0+$/;
 
-/** Lines of git's between two pauses. */
-const linesPerStep = 8000;
-
 /** `git blame --porcelain`: facts of a commit stand with its first line only. What was cut off at the end is left out. Others are served meanwhile. */
 async function parseBlame(
   output: Buffer,
@@ -68,12 +65,9 @@ async function parseBlame(
   const paths = new Map<string, string>();
   let current: { hash: string; original: number; line: number } | undefined;
   let facts: Record<string, string> = {};
-  let count = 0;
+  const slice = new TimeSlice();
   for (let start = 0, end = text.indexOf('\n'); end >= 0; start = end + 1, end = text.indexOf('\n', start)) {
-    if (++count % linesPerStep === 0) {
-      await nextTurn();
-      signal?.throwIfAborted();
-    }
+    if (slice.isOver) await slice.giveWay(signal);
     const line = text.slice(start, end);
     const [, hash, original, final] = /^([0-9a-f]{40,64}) (\d+) (\d+)(?: \d+)?$/.exec(line) ?? [];
     if (current === undefined && hash !== undefined) {

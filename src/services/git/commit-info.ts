@@ -1,7 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
 import { splitNul } from '../../core/split-nul.ts';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { type Git, MAX_LIST_BYTES } from './git.ts';
 import { type GitPath, gitPath } from './git-path.ts';
 import { parentAndCommit } from './hunks.ts';
@@ -65,22 +65,14 @@ export async function commitInfo(
 
 const none = new Uint8Array();
 
-/** Words between two pauses. */
-const wordsPerStep = 4000;
-
 /** `git diff-tree -z --raw --numstat`: all files with their status, then all with their counts, in the same order. Others are served meanwhile. */
 async function parseChanged(output: Buffer, signal: AbortSignal | undefined): Promise<CommitFile[]> {
   const words = splitNul(output);
   const files: CommitFile[] = [];
   let at = 0;
-  let next = wordsPerStep;
-  const pause = async (): Promise<void> => {
-    next = at + wordsPerStep;
-    await nextTurn();
-    signal?.throwIfAborted();
-  };
+  const slice = new TimeSlice();
   for (; at < words.length && words[at]?.[0] === 0x3a; at++) {
-    if (at >= next) await pause();
+    if (slice.isOver) await slice.giveWay(signal);
     const letter =
       Buffer.from(words[at] as Uint8Array)
         .toString('latin1')
@@ -93,7 +85,7 @@ async function parseChanged(output: Buffer, signal: AbortSignal | undefined): Pr
     files.push({ path, status, added: null, removed: null, ...(from === undefined ? {} : { from }) });
   }
   for (let file = 0; at < words.length && file < files.length; at++, file++) {
-    if (at >= next) await pause();
+    if (slice.isOver) await slice.giveWay(signal);
     const [, added, removed, name] = /^(\d+|-)\t(\d+|-)\t(.*)$/s.exec(Buffer.from(words[at] as Uint8Array).toString('latin1')) ?? [];
     // Of a pair the names follow, each on its own.
     if (name === '') at += 2;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ParsedStatus, parseStatus } from './parse-status.ts';
+import { parseStatus } from './parse-status.ts';
 
 const oid = '0'.repeat(40);
 const none = new Uint8Array();
@@ -9,16 +9,10 @@ function bytes(...records: (string | Buffer)[]): Buffer {
   return Buffer.concat(records.flatMap((record) => [Buffer.isBuffer(record) ? record : Buffer.from(record), Buffer.of(0)]));
 }
 
-function parsed(output: Uint8Array, prefix: Uint8Array): ParsedStatus {
-  const parsing = parseStatus(output, prefix);
-  let step = parsing.next();
-  while (step.done !== true) step = parsing.next();
-  return step.value;
-}
-
 /** `staged unstaged path [< from]`, short enough for a table. */
-function lines(output: Buffer, prefix: Uint8Array = none): string[] {
-  return parsed(output, prefix).entries.map(({ staged, unstaged, path, from, submodule }) =>
+async function lines(output: Buffer, prefix: Uint8Array = none): Promise<string[]> {
+  const { entries } = await parseStatus(output, prefix);
+  return entries.map(({ staged, unstaged, path, from, submodule }) =>
     [
       staged ?? '-',
       unstaged ?? '-',
@@ -31,7 +25,7 @@ function lines(output: Buffer, prefix: Uint8Array = none): string[] {
   );
 }
 
-test('each kind of record is read, whatever stands in the name', () => {
+test('each kind of record is read, whatever stands in the name', async () => {
   const plain = (xy: string, path: string | Buffer, sub = 'N...'): Buffer =>
     Buffer.concat([Buffer.from(`1 ${xy} ${sub} 100644 100644 100644 ${oid} ${oid} `), Buffer.from(path)]);
   const table: [string, Buffer, string[]][] = [
@@ -63,27 +57,27 @@ test('each kind of record is read, whatever stands in the name', () => {
     ['a rename cut off before its origin', bytes(`2 R. N... 100644 100644 100644 ${oid} ${oid} R100 b`), []],
     ['nothing', bytes(), []],
   ];
-  for (const [name, output, expected] of table) assert.deepEqual(lines(output), expected, name);
+  for (const [name, output, expected] of table) assert.deepEqual(await lines(output), expected, name);
 });
 
-test('paths are told relative to the workspace, and those outside of it are not told', () => {
+test('paths are told relative to the workspace, and those outside of it are not told', async () => {
   const output = bytes('? app/a', '? other/a', '? app/', '? apple', `2 R. N... 1 1 1 ${oid} ${oid} R100 app/b`, 'other/b');
-  assert.deepEqual(lines(output, Buffer.from('app/')), ['- untracked "a"', 'renamed - "b"']);
+  assert.deepEqual(await lines(output, Buffer.from('app/')), ['- untracked "a"', 'renamed - "b"']);
 });
 
-test('the branch is read from the headers', () => {
-  const head = (...headers: string[]): object => {
-    const { entries: _, stashes: __, ...facts } = parsed(bytes(...headers.map((header) => `# branch.${header}`)), none);
+test('the branch is read from the headers', async () => {
+  const head = async (...headers: string[]): Promise<object> => {
+    const { entries: _, stashes: __, ...facts } = await parseStatus(bytes(...headers.map((header) => `# branch.${header}`)), none);
     return facts;
   };
-  assert.deepEqual(head(`oid ${oid}`, 'head main', 'upstream origin/main', 'ab +2 -1'), {
+  assert.deepEqual(await head(`oid ${oid}`, 'head main', 'upstream origin/main', 'ab +2 -1'), {
     head: oid,
     branch: 'main',
     upstream: 'origin/main',
     ahead: 2,
     behind: 1,
   });
-  assert.deepEqual(head('oid (initial)', 'head main'), { head: null, branch: 'main' });
-  assert.deepEqual(head(`oid ${oid}`, 'head (detached)'), { head: oid, branch: null });
-  assert.deepEqual(head(`oid ${oid}`, 'head x', 'upstream gone/x'), { head: oid, branch: 'x', upstream: 'gone/x' });
+  assert.deepEqual(await head('oid (initial)', 'head main'), { head: null, branch: 'main' });
+  assert.deepEqual(await head(`oid ${oid}`, 'head (detached)'), { head: oid, branch: null });
+  assert.deepEqual(await head(`oid ${oid}`, 'head x', 'upstream gone/x'), { head: oid, branch: 'x', upstream: 'gone/x' });
 });

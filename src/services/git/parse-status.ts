@@ -1,5 +1,6 @@
 import type { GitChange, GitConflict } from '../../contract/git.ts';
 import { nulReader } from '../../core/split-nul.ts';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { type GitPath, gitPath } from './git-path.ts';
 
 type State = NonNullable<GitChange['staged']>;
@@ -46,17 +47,14 @@ const conflicts: Readonly<Record<string, Conflict>> = {
 /** Fields before the path, by the letter that a record begins with. */
 const fieldsBefore: Readonly<Record<string, number>> = { '1': 8, '2': 9, u: 10, '?': 1, '!': 1 };
 
-/** Records between two pauses. */
-const recordsPerStep = 4000;
-
 /**
  * `git status --porcelain=v2 --branch -z`, as git-status(1) describes it. Paths outside of `prefix` are left out; a record that
- * was cut off at the end is, too. It pauses after each some thousand records, for what else there is to do.
+ * was cut off at the end is, too. Others are served meanwhile; rejects with the signal's reason.
  */
-export function* parseStatus(output: Uint8Array, prefix: Uint8Array): Generator<undefined, ParsedStatus> {
+export async function parseStatus(output: Uint8Array, prefix: Uint8Array, signal?: AbortSignal): Promise<ParsedStatus> {
   const parsed: ParsedStatus = { branch: null, head: null, stashes: 0, entries: [] };
   const next = nulReader(output);
-  let count = 0;
+  const slice = new TimeSlice();
   for (let record = next(); record !== undefined; record = next()) {
     const kind = String.fromCharCode(record[0] ?? 0);
     if (kind === '#') parseHeader(Buffer.from(record).toString(), parsed);
@@ -67,7 +65,7 @@ export function* parseStatus(output: Uint8Array, prefix: Uint8Array): Generator<
     if (kind === '2' && original === undefined) break;
     const entry = parseEntry(kind, fields, gitPath(rest, prefix), original === undefined ? undefined : gitPath(original, prefix));
     if (entry !== undefined) parsed.entries.push(entry);
-    if (++count % recordsPerStep === 0) yield undefined;
+    if (slice.isOver) await slice.giveWay(signal);
   }
   return parsed;
 }

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { OutriggerError } from '../../contract/errors.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { type ParsedStatus, parseStatus } from './parse-status.ts';
@@ -53,13 +52,7 @@ export async function statusOf(
     ],
     { signal, maxOutputBytes: MAX_LIST_BYTES, about: limitedTo?.map(aboutPath) ?? (repository.prefix.length === 0 ? [] : ['.']) },
   );
-  const parsing = parseStatus(stdout, repository.prefix);
-  let step = parsing.next();
-  for (; step.done !== true; step = parsing.next()) {
-    await nextTurn();
-    signal?.throwIfAborted();
-  }
-  const parsed = step.value;
+  const parsed = await parseStatus(stdout, repository.prefix, signal);
   return {
     ...parsed,
     entries: parsed.entries.filter((entry) => !isOwnTemporary(entry.path.shown)),
