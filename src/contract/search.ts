@@ -232,7 +232,7 @@ export const search = {
     errors: ['TOOL_MISSING', 'TOO_MANY_PROCESSES'],
   }),
   'files.outline': operation({
-    summary: 'The symbols of one file in order: TypeScript and JavaScript, with and without JSX.',
+    summary: 'The symbols of one file in order: TypeScript and JavaScript, with and without JSX, and Python.',
     access: 'read',
     scope: { fields: ['path'] },
     input: () => z.object({ path: entryPath() }),

@@ -9,7 +9,7 @@ interface LanguageRow {
   outline: (text: string, path: string) => Promise<Outline>;
 }
 
-const languages: readonly LanguageRow[] = [
+export const languages: readonly LanguageRow[] = [
   { name: 'typescript', extensions: ['ts', 'mts', 'cts', 'tsx'], outline: outlineOfScript },
   { name: 'javascript', extensions: ['js', 'mjs', 'cjs', 'jsx'], outline: outlineOfScript },
   { name: 'python', extensions: ['py', 'pyi'], outline: async (text) => (await import('./python-outline.ts')).outlineOfPython(text) },

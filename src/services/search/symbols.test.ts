@@ -3,10 +3,12 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import type { OutriggerError } from '../../contract/errors.ts';
+import { errorTable, type OutriggerError } from '../../contract/errors.ts';
+import { search } from '../../contract/search.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { childrenOf, noProc } from '../../../test/kit/process-memory.ts';
 import { Processes } from '../processes/processes.ts';
+import { languages } from './languages.ts';
 import { Symbols } from './symbols.ts';
 
 const processes = new Processes({ env: process.env });
@@ -22,6 +24,11 @@ async function withFiles(files: Record<string, string>, run: (root: string) => P
 }
 
 const { signal } = new AbortController();
+
+test('who asks is told of each language whose symbols are known', () => {
+  const told = [search['files.outline'].summary, errorTable.NO_LANGUAGE.hint];
+  for (const { name } of languages) for (const words of told) assert.match(words, new RegExp(`\\b${name}\\b`, 'i'));
+});
 
 test('who sees some files is told of their symbols alone, also while others ask for all', () => {
   const files = Object.fromEntries(Array.from({ length: 100 }, (_, number) => [`${number}.ts`, `const secret${number} = 1;\n`]));
