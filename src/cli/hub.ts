@@ -112,7 +112,8 @@ function hubOptions(flags: HubFlags): HubOptions {
   const surroundings = readSurroundings(env);
   const token = env[TOKEN_VARIABLE];
   const problem = token === undefined ? undefined : tokenProblem(token);
-  if (problem !== undefined) throw new UnavailableError(`${TOKEN_VARIABLE} ${problem}`);
+  if (problem !== undefined)
+    throw new OutriggerError('BAD_INPUT', `${TOKEN_VARIABLE} ${problem}`, { hint: '', details: { option: TOKEN_VARIABLE } });
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new UsageError(`--port ${port} is no port.`);
   const lease = milliseconds('--lease-ms', leaseMs);
   if (lease < MIN_LEASE_MS)

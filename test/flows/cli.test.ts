@@ -354,6 +354,11 @@ test('a mistake in a command is told in one line, and nothing is done', async ()
   assert.ok(!fs.existsSync(path.join(root, 'c.txt')) && !fs.existsSync(path.join(root, 'c')));
 });
 
+test('a token for a hub that can not be one is a wrong configuration: 78, and its variable is named', async () => {
+  const ended = await run(['hub', '--port', '0'], '', { OUTRIGGER_HUB_TOKEN: 'too-short' });
+  assert.deepEqual(ended, { code: 78, out: '', err: 'outrigger: OUTRIGGER_HUB_TOKEN must be at least 16 characters long.\n' });
+});
+
 test('a folder that its user may not write is served, and it is said that nothing can be saved there', {
   skip: process.getuid?.() === 0 ? false : 'needs root',
 }, async () => {
