@@ -212,7 +212,7 @@ export async function runPut(
         body,
       );
       if (flags.json === true) terminal.out(`${JSON.stringify(written)}\n`);
-      else terminal.err(`${written.changed ? 'wrote' : 'unchanged'} ${shown(wirePath)}, ${written.size} bytes, r${written.revision}\n`);
+      else terminal.err(`${written.changed ? 'wrote' : 'unchanged'} ${shown(written.path)}, ${written.size} bytes, r${written.revision}\n`);
     },
     wirePath,
   );

@@ -86,8 +86,9 @@ test('serve says in how many ms it is ready, and a URL with a token that logs a 
 test('ls, cat, put and call find the sidecar of the folder by themselves', async () => {
   assert.match((await run(['ls'])).out, /a\.txt/);
   assert.equal((await run(['cat', 'a.txt'])).out, 'one\ntwo\n');
-  const put = await run(['put', 'new/b.bin'], 'from stdin');
+  const put = await run(['put', 'new//b.bin/'], 'from stdin');
   assert.deepEqual([put.code, fs.readFileSync(path.join(root, 'new/b.bin'), 'utf8')], [0, 'from stdin'], put.err);
+  assert.match(put.err, /^wrote new\/b\.bin, 10 bytes/, 'as the file is called, however it was written');
   const read = await run(['call', 'files.read', '{"path":"a.txt","head":1}', '--json']);
   assert.equal((JSON.parse(read.out) as { text: string }).text, 'one\n');
   const listed = await run(['call', 'files.list', '--json']);
