@@ -56,7 +56,12 @@ test('a whole session of the child process, its ripgrep and git included, makes 
     child.stdin.end();
     const [code] = (await once(child, 'exit')) as [number];
     assert.equal(code, 0);
-    const calls = fs.readFileSync(trace, 'utf8').split('\n');
+    // Without the number of the process before it, or the end of one that waited, whose names stand at its beginning.
+    const calls = fs
+      .readFileSync(trace, 'utf8')
+      .split('\n')
+      .map((line) => line.replace(/^\d+\s+/, ''))
+      .filter((line) => !line.startsWith('<... '));
     assert.ok(
       calls.some((line) => /execve\("[^"]*rg"/.test(line)),
       'ripgrep ran',
@@ -66,28 +71,43 @@ test('a whole session of the child process, its ripgrep and git included, makes 
       'paths can be told',
     );
     assert.deepEqual(
-      calls.map(callOf).filter((call) => couldWrite(call, root)),
+      calls.filter((call) => couldWrite(call, root)),
       [],
     );
     // The same look finds what does write.
     assert.ok(couldWrite(`openat(AT_FDCWD<${root}>, "x", O_WRONLY|O_CREAT, 0666) = 3<${root}/x>`, root));
-    assert.ok(couldWrite(`unlinkat(AT_FDCWD</>, "${root}/x", 0) = 0`, root));
+    for (const call of [
+      `unlinkat(AT_FDCWD</>, "${root}/x", 0)`,
+      `rename("/elsewhere/x", "${root}/x")`,
+      `renameat2(AT_FDCWD</elsewhere>, "x", 5<${root}/src>, "x", RENAME_NOREPLACE)`,
+      `symlink("/elsewhere/x", "${root}/x")`,
+      `linkat(AT_FDCWD</>, "/elsewhere/x", AT_FDCWD<${root}>, "x", 0)`,
+      `mkdir("x", 0777)`,
+      `fchmod(5<${root}/src/a.ts>, 0600)`,
+    ])
+      assert.ok(couldWrite(`${call} = 0`, root), call);
+    for (const call of [`rename("/elsewhere/x", "/elsewhere/y")`, `mkdirat(AT_FDCWD<${root}>, "/elsewhere/x", 0777)`])
+      assert.ok(!couldWrite(`${call} = 0`, root), call);
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
 });
 
-/** Without the number of the process before it. */
-function callOf(line: string): string {
-  return line.replace(/^\d+\s+/, '').replace(/^<\.\.\. (\w+) resumed>/, '$1(');
+function couldWrite(call: string, root: string): boolean {
+  const below = (place: string): boolean => place === root || place.startsWith(`${root}/`);
+  if (changing.test(call)) return placesOf(call).some((place) => place === undefined || below(place));
+  if (/^(open|openat|openat2)\(/.test(call))
+    return /O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_TMPFILE/.test(call) && placesOf(call).some((place) => place === undefined || below(place));
+  return /^(p?write(v|64|v2)?|sendfile|copy_file_range)\(\d+</.test(call) && below(call.slice(call.indexOf('<') + 1));
 }
 
-function couldWrite(call: string, root: string): boolean {
-  if (!call.includes(root)) return false;
-  // Named from the folder, but elsewhere: `/dev/null`.
-  const named = /"(\/[^"]*)"/.exec(call)?.[1];
-  if (named !== undefined && !named.startsWith(root)) return false;
-  if (changing.test(call)) return true;
-  if (/^(open|openat|openat2)\(/.test(call)) return /O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_TMPFILE/.test(call);
-  return /^(p?write(v|64|v2)?|sendfile|copy_file_range)\(\d+<(?=[^>]*)/.test(call) && call.slice(call.indexOf('<') + 1).startsWith(root);
+/** What a call names, or has open where it names nothing. Undefined: by the folder that it is called in, which the trace does not tell. */
+function placesOf(call: string): (string | undefined)[] {
+  const named = [...call.matchAll(/(?:(?:AT_FDCWD|\d+)<([^>]*)>, )?"([^"]*)"/g)].map(([, from, name = '']) =>
+    name.startsWith('/') ? name : from && path.join(from, name),
+  );
+  // What a link holds, and what an attribute is called, is no place.
+  if (/^symlink/.test(call)) named.shift();
+  if (/xattr\(/.test(call)) named.splice(1);
+  return named.length > 0 ? named : [/^\w+\(\d+<([^>]*)>/.exec(call)?.[1]];
 }
