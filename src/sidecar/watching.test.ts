@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { Change } from '../contract/events.ts';
 import { loadConfig } from '../config/load.ts';
 import { eventually } from '../../test/kit/eventually.ts';
+import { longestTurn } from '../../test/kit/loop-hold.ts';
 import { testSeed } from '../../test/kit/seed.ts';
 import { assertSame, Storm, scan } from '../../test/kit/watch-harness.ts';
 import { withScratchFolder } from '../../test/kit/scratch-folder.ts';
@@ -186,6 +187,22 @@ test('a file that comes where others were a moment ago is told as created, also 
       await eventually(() => assert.deepEqual(told().slice(2), expected));
     };
     await watched(harness, live, { OUTRIGGER_WATCH_SETTLE_MS: '600' });
+  });
+});
+
+test('of thousands of files that come, change and go at once is told while others are served', async () => {
+  const names = Array.from({ length: 2500 }, (_, number) => `many/${number % 40}/${number}`);
+  await withWatchedWorkspace(async ({ told, put, at }, watching) => {
+    for (const [what, does] of [
+      ['created', () => names.forEach((name) => put(name, 'one'))],
+      ['changed', () => names.forEach((name) => put(name, 'another'))],
+      ['removed', () => fs.rmSync(at('many'), { recursive: true })],
+    ] as const) {
+      does();
+      const longest = await longestTurn(() => watching.barrier());
+      assert.equal(told().filter((line) => line.startsWith(what)).length, what === 'changed' ? 2500 : 2541);
+      assert.ok(longest < 250, `${what}: ${Math.round(longest)} ms`);
+    }
   });
 });
 

@@ -3,7 +3,7 @@
 import { isMove, ReportQueue } from './report-queue.ts';
 import type { WatchReport } from './watch-protocol.ts';
 
-const reportsPerBatch = 2000;
+const reportsPerBatch = 250;
 
 export class ReportSender {
   readonly #queue = new ReportQueue();

@@ -97,6 +97,11 @@ export class Settle {
     return this.#entries.get(path)?.from;
   }
 
+  /** Whether what waits for the path needs no second look before it is told. */
+  isAtRest(path: string): boolean {
+    return this.#entries.get(path)?.settled ?? false;
+  }
+
   /** Those who follow know this path after all: its removal must be told. */
   known(path: string): void {
     const entry = this.#entries.get(path);

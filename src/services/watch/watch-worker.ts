@@ -580,9 +580,18 @@ class WatchWorker {
     const now = performance.now();
     const waiting = this.#settle.size > 0 || this.#young.size > 0;
     this.#settle.locked(waiting && this.#git.locked, now);
+    let left: Set<string> | undefined;
     for (const pending of this.#settle.take(now)) {
       if (pending.kind === 'file' && pending.what === 'present') {
         this.#hashing.add(pending);
+      } else if (
+        pending.kind === 'directory' &&
+        pending.what === 'removed' &&
+        !pending.forced &&
+        (left ??= this.#foldersBeingLeft()).has(pending.path)
+      ) {
+        // For those who follow, what is in a folder that is gone is gone with it: that it moved on is told before.
+        this.#settle.again(pending, now);
       } else {
         this.#enqueue(reportOf(pending, null));
         this.#settle.told(pending);
@@ -594,6 +603,16 @@ class WatchWorker {
     this.#passBarriers();
     this.#schedulePump();
     this.#postState();
+  }
+
+  /** From which files moved on that are about to be told; not such as were written since and are waited for. */
+  #foldersBeingLeft(): Set<string> {
+    const folders = new Set<string>();
+    for (const [from, path] of this.#leaving) {
+      if (!this.#settle.isAtRest(path)) continue;
+      for (let folder = parentPath(from); folder !== '' && !folders.has(folder); folder = parentPath(folder)) folders.add(folder);
+    }
+    return folders;
   }
 
   #schedulePump(): void {

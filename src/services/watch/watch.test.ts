@@ -73,6 +73,24 @@ test('a renamed file is one report with its old name', async () => {
   });
 });
 
+test('files that move on are told so before the folder that they were in is told to be gone', async () => {
+  const names = Array.from({ length: 600 }, (_, number) => `${number}`);
+  await withWatch({}, async ({ reports, write, at, watch, exact }) => {
+    fs.mkdirSync(at('old/in'), { recursive: true });
+    for (const name of names) write(`old/in/${name}`, name);
+    await watch.barrier();
+    reports.length = 0;
+    watch.stallForTest(300);
+    fs.mkdirSync(at('new'));
+    for (const name of names) fs.renameSync(at(`old/in/${name}`), at(`new/${name}`));
+    fs.rmSync(at('old'), { recursive: true });
+    await exact();
+    const told = reports.map(({ what, path: name, from }) => `${what} ${name} ${from}`);
+    assert.equal(reports.filter(({ from }) => from?.startsWith('old/in/')).length, 600);
+    assert.deepEqual(told.slice(-2), ['removed old/in undefined', 'removed old undefined']);
+  });
+});
+
 test('a file that is written and renamed at once is one report with its old name', async () => {
   await withWatch({}, async ({ reports, write, at, watch, exact }) => {
     write('old.txt', 'first');

@@ -218,7 +218,7 @@ export class Echoes {
     if (gone === REMOVED) return undefined;
     // What was told of it did not go along with the folder: it came there after that, and its end was told.
     if (gone === undefined && path !== reported && known(reported) === REMOVED) return undefined;
-    const there = this.#lstat(path) ?? this.#lstat(reported);
+    const there = this.#lstat(path) ?? (path === reported ? undefined : this.#lstat(reported));
     // What nobody told of before is gone for certain where something of another kind stands.
     const isReplaced = gone === undefined && there !== undefined && there.isDirectory() !== (kind === 'directory');
     if (there !== undefined && !isReplaced) {
@@ -273,6 +273,8 @@ export class Echoes {
   }
 
   #lstat(wirePath: string): fs.Stats | undefined {
+    // Of many that are gone this is all that has to be known; why a place can't be had costs ten times as much.
+    if (this.#lstatByPath(wirePath) === undefined) return undefined;
     try {
       using place = this.#containment.place(wirePath, false);
       return fs.lstatSync(place.at, { throwIfNoEntry: false });
