@@ -342,40 +342,33 @@ function nameOf([file]: readonly [string, unknown]): string {
 
 /** False only where no line of the file can match. */
 function mayHold(file: string, pattern: LinePattern): boolean {
-  let descriptor: number;
-  try {
-    descriptor = openForReading(file);
-  } catch {
-    return true;
-  }
-  try {
+  return lookedAt(file, true, (descriptor) => {
     const stat = fs.fstatSync(descriptor);
     if (!stat.isFile() || stat.size > MOST_LOOKED_AT_BYTES) return true;
     const bytes = fs.readFileSync(descriptor);
     return beginsWithUtf16(bytes) || pattern.hints.find(bytes)(0) >= 0;
-  } catch {
-    return true;
-  } finally {
-    fs.closeSync(descriptor);
-  }
+  });
 }
 
 /** A NUL in what ripgrep reads first; it begins with three bytes (a byte order mark would stand there), and searches them when a line ends among them. */
 function isSilent(file: string): boolean {
-  let descriptor: number;
-  try {
-    descriptor = openForReading(file);
-  } catch {
-    return false;
-  }
-  try {
+  return lookedAt(file, false, (descriptor) => {
     const bytes = Buffer.allocUnsafe(BINARY_BYTES);
     const length = fs.readSync(descriptor, bytes, 0, BINARY_BYTES, 0);
     const start = bytes.subarray(0, length);
     return !beginsWithUtf16(start) && start.includes(0) && !start.subarray(0, 3).includes(10);
+  });
+}
+
+/** What `look` says of the open file, `otherwise` of one that can not be opened or read. */
+function lookedAt(file: string, otherwise: boolean, look: (descriptor: number) => boolean): boolean {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openForReading(file);
+    return look(descriptor);
   } catch {
-    return false;
+    return otherwise;
   } finally {
-    fs.closeSync(descriptor);
+    if (descriptor !== undefined) fs.closeSync(descriptor);
   }
 }
