@@ -167,6 +167,22 @@ test('what is in a folder that goes while its names are looked up is not gone', 
   assert.deepEqual(drains.flat(), ['changed a/first', 'added b from a', 'changed b/second']);
 });
 
+test('a folder that leaves while all is read is told of once, with where it is now', async () => {
+  const drains = await drainsOf(
+    made(['seen', 'a/one/', 'a/one/file']),
+    (fact, at) => {
+      // Of where it goes the names are read, of where it was not yet.
+      if (fact === 'changed seen') fs.renameSync(at('a/one'), at('two'));
+    },
+    (at, watch) => {
+      fs.writeFileSync(at('seen'), 'longer than before');
+      watch.lostHints();
+    },
+    'added two from a/one',
+  );
+  assert.deepEqual(drains, [['changed seen', 'added two from a/one']]);
+});
+
 test('a file that left a folder which has gone before it was looked at is told of once', async () => {
   const drains = await drainsOf(
     made(['a/', 'a/b/', 'a/b/file']),

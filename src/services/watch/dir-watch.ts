@@ -616,13 +616,13 @@ export class DirWatch {
   #gone(directory: Directory, name: string): void {
     const old = directory.entries.get(name);
     if (old === undefined) return;
+    if (this.#armed) this.#halves.add(directory);
     if (old instanceof Directory) {
       this.#detach(old);
       return;
     }
     directory.entries.delete(name);
     this.#table.fileCount--;
-    if (this.#armed) this.#halves.add(directory);
     this.#emitEntry('removed', directory.pathOf(name), old, true);
   }
 
