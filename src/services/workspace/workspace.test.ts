@@ -76,6 +76,28 @@ describe('a write', () => {
     }),
   );
 
+  for (const { of, mine, theirs } of [
+    { of: 'a file', mine: bytes('mine\n'), theirs: bytes('theirs\n') },
+    { of: 'a file that is known by its facts alone', mine: Buffer.alloc(HASH_MAX_BYTES + 1, 'm'), theirs: bytes('t') },
+  ]) {
+    test(`of ${of}, into which a program writes before we have looked at it, does not take that for its own`, onLinux, (t) =>
+      withWorkspace(async ({ workspace, at, put }) => {
+        put('a', 'old');
+        const rename = fs.renameSync.bind(fs);
+        t.mock.method(fs, 'renameSync', (from: string, to: string) => {
+          t.mock.reset();
+          rename(from, to);
+          fs.writeFileSync(at('a'), theirs, { flag: 'r+' });
+          // The program was here for longer than clocks of files stand still.
+          for (const until = performance.now() + 30; performance.now() < until; );
+        });
+        const written = await workspace.write('a', mine, { cause });
+        await fails('ETAG_MISMATCH', () => workspace.write('a', bytes('next'), { cause, ifMatch: `"${written.content}"` }));
+        assert.ok(fs.readFileSync(at('a')).subarray(0, theirs.length).equals(theirs));
+      }),
+    );
+  }
+
   test('of the content that is there already changes nothing and is not told', () =>
     withWorkspace(async ({ workspace, told, at }) => {
       await workspace.write('a', bytes('one'), { cause });

@@ -412,9 +412,8 @@ export class Workspace extends Reader {
       if (existing !== undefined) this.#about(place.path, request.cause);
       const replaced = this.#replace(place, wirePath, prepared, existing, request);
       if (replaced === undefined) continue;
-      // As a later read will know it: a large file's ETag is not made of its hash.
-      const content =
-        prepared.size > HASH_MAX_BYTES ? statIdentity(fs.lstatSync(place.at, { throwIfNoEntry: false }) ?? prepared.stat) : prepared.hash;
+      // As a later read will know it: a large file's ETag is not made of its hash. What stands there by now may be a program's already.
+      const content = prepared.size > HASH_MAX_BYTES ? statIdentity(prepared.stat) : prepared.hash;
       const draft: ChangeDraft = {
         path: wirePath,
         kind: 'file',
@@ -476,8 +475,7 @@ export class Workspace extends Reader {
         fs.closeSync(descriptor);
       }
       const note = writeInPlace({ at: place.at, path: place.path, mode }, before, fs.readFileSync(prepared.at), this.#inPlaceFolder);
-      const now = fs.lstatSync(place.at);
-      this.#contents.remember(place.path, now, prepared.hash);
+      this.#contents.forget(place.path);
       const why = existing.nlink > 1 ? `has ${existing.nlink} links` : 'is a mount point';
       return { note: `Written in place: the file ${why}.${note === undefined ? '' : ` ${note}`}` };
     }
@@ -487,9 +485,8 @@ export class Workspace extends Reader {
     this.placing?.(place.path, prepared.stat);
     if (existing === undefined || !this.containment.byDescriptor) fs.renameSync(prepared.at, place.at);
     else if (!renameOver(prepared, place.at, existing, replaced)) return undefined;
-    // A program may have moved it on already: written it is all the same.
-    const now = fs.lstatSync(place.at, { throwIfNoEntry: false });
-    if (now?.ino === prepared.stat.ino) this.#contents.remember(place.path, now, prepared.hash);
+    // A program may have moved it on already, or written into it: written it is all the same, and what is there now the next read finds.
+    this.#contents.forget(place.path);
     return { note };
   }
 
