@@ -1,6 +1,7 @@
 // For tests: a folder under watch, the state that its reports add up to, and the folder's true state to compare with.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -213,4 +214,12 @@ export class Storm {
 /** Of one path, in their order. */
 export function of(reports: readonly WatchReport[], name: string): WatchReport[] {
   return reports.filter((report) => report.path === name);
+}
+
+/** Runs a script in a process of its own, to its end. */
+export function child(script: string, ...args: string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const running = spawn(process.execPath, ['-e', script, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
+    running.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`The child ended with ${code}`))));
+  });
 }

@@ -26,6 +26,8 @@ export interface DirWatchOptions {
   root: string;
   ignore: Ignore;
   onFact: (fact: Fact) => void;
+  /** Wherever the other halves of the facts until now may be is looked at now. */
+  onReading?: () => void;
   /** After the last fact of a drain: what follows belongs to a later turn. */
   onDrained?: () => void;
   /** A hint or a listing showed an ignored entry of the root itself, such as .git. */
@@ -92,6 +94,10 @@ export class DirWatch {
   #rootGone = false;
   /** Where a file came or went in what was read last: the other half, if it was renamed, may not be hinted yet. */
   readonly #halves = new Set<Directory>();
+  /** What was dirty could not be read, as it is elsewhere. */
+  #mustFind = false;
+  /** Those that may be elsewhere were looked for there. */
+  #detachedBefore = new Set<Directory>();
   /** A name was hinted at which nothing was known nor is there: what came there went on, and where to may not be hinted yet. */
   #passedSeen = false;
   #batch = 0;
@@ -106,7 +112,7 @@ export class DirWatch {
     this.#looks = new FolderLooks(options.root, () => this.#counts.errors++);
     this.#drains = new Drains({
       drain: () => this.#drain(),
-      isDirty: () => this.#dirty.size > 0,
+      isDirty: () => this.#dirty.size > 0 || this.isOpen,
       onDrained: () => options.onDrained?.(),
     });
   }
@@ -117,6 +123,11 @@ export class DirWatch {
 
   get rootGone(): boolean {
     return this.#rootGone;
+  }
+
+  /** Where the last drain had to end while renames went on: the other halves of what it found since the last onReading() may be found by the next. */
+  get isOpen(): boolean {
+    return this.#halves.size > 0;
   }
 
   /**
@@ -326,26 +337,38 @@ export class DirWatch {
   }
 
   *#drain(): Generator<Step> {
+    // Where the drain before had to end with something open.
+    if (this.isOpen) yield* this.#awaitRenames();
     yield* this.#readDirty();
-    const isHalf = this.#halves.size > 0;
-    for (let more = 0, after = 0; isHalf && (this.#halves.size > 0 || this.#passedSeen || this.#dirty.size > 0); ) {
+    const wasOpen = this.isOpen;
+    for (let more = 0, after = 0; wasOpen && (this.isOpen || this.#passedSeen || this.#dirty.size > 0); ) {
       if (this.#passedSeen ? ++after > maxReadsAfter : ++more > maxReadsMore) break;
       // The hint of the other half is told with it, or nobody could say that the two are one file; it may be in a folder that has to be found first.
-      for (const directory of this.#halves) {
-        this.#looks.awaitRename(directory.path);
-        yield undefined;
-      }
-      yield 'turn';
+      yield* this.#awaitRenames();
       yield* this.#readDirty();
     }
     for (const directory of this.#detached) {
+      if (this.isOpen && !this.#detachedBefore.has(directory)) continue;
       const path = directory.detachedFrom as string;
       this.#detached.delete(directory);
       yield* this.#remove(directory, path);
     }
   }
 
+  *#awaitRenames(): Generator<Step> {
+    for (const directory of this.#halves) {
+      this.#looks.awaitRename(directory.path);
+      yield undefined;
+    }
+    yield 'turn';
+  }
+
   *#readDirty(): Generator<Step> {
+    if (!this.#mustFind) {
+      this.#detachedBefore = new Set(this.#detached);
+      this.#options.onReading?.();
+    }
+    this.#mustFind = false;
     const queue = [...this.#dirty].map((directory) => ({ directory, depth: directory.depth })).sort((a, b) => a.depth - b.depth);
     this.#dirty.clear();
     this.#halves.clear();
@@ -391,6 +414,7 @@ export class DirWatch {
   /** Rule 4. */
   #askParent(directory: Directory): void {
     directory.broken = true;
+    this.#mustFind = true;
     // What left it can't be seen before it is found again.
     if (this.#armed) this.#halves.add(directory.parent ?? directory);
     if (directory.parent) {

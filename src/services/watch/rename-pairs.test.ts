@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Fact } from './fact.ts';
-import { factsThatCanWait, leaversOf, pairRenames, type Table, tableBefore, withReturns } from './rename-pairs.ts';
+import { factsThatCanWait, leaversOf, openFacts, pairRenames, type Table, tableBefore, withReturns } from './rename-pairs.ts';
 import type { EntryKind, StatKey } from './stat-key.ts';
 
 type Found = readonly [what: Fact['what'], path: string, ino: number];
@@ -152,4 +152,22 @@ test('a file that comes back to its place, and goes on from there, was told once
     ['removed a', 'added a'],
     'a file that got the number of the folder before it is none that came back',
   );
+});
+
+test('open is what was found last, and all that was found of the same files and places', () => {
+  const facts = factsOf([
+    ['removed', 'a/one', 1],
+    ['added', 'b/one', 1],
+    ['removed', 'a/two', 2],
+    ['changed', 'other', 3],
+    ['added', 'a/one', 4],
+    ['removed', 'b/one', 1],
+  ]);
+  assert.deepEqual([...openFacts(facts, 5)].map(({ what, path }) => `${what} ${path}`).sort(), [
+    'added a/one',
+    'added b/one',
+    'removed a/one',
+    'removed b/one',
+  ]);
+  assert.equal(openFacts(facts, facts.length).size, 0);
 });

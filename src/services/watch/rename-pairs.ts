@@ -86,6 +86,23 @@ export function leaversOf(facts: Fact[], left: readonly OwnWrite[]): Map<number,
   return gone;
 }
 
+/** Those from `first` on, whose other halves may be found yet, and what else was found of the same places and files. */
+export function openFacts(facts: readonly Fact[], first: number): Set<Fact> {
+  const open = new Set<Fact>();
+  const places = new Set<string>();
+  const files = new Set<number>();
+  let more = facts.slice(first);
+  while (more.length > 0) {
+    for (const fact of more) {
+      open.add(fact);
+      places.add(fact.path);
+      files.add(fact.key.ino);
+    }
+    more = facts.filter((fact) => !open.has(fact) && (places.has(fact.path) || files.has(fact.key.ino)));
+  }
+  return open;
+}
+
 /** Whether what was to be put at a place is not there, and appeared elsewhere. */
 export function hasMovedOn({ path, key }: OwnWrite, facts: readonly Fact[], table: Table): boolean {
   const isIt = (fact: Fact): boolean =>

@@ -24,6 +24,7 @@ import {
   type FolderMove,
   hasMovedOn,
   leaversOf,
+  openFacts,
   pairRenames,
   type Table,
   tableBefore,
@@ -51,8 +52,10 @@ const lockPollMs = 20;
 /** Above this many renamed directories in the queue, further ones are told entry by entry: those take the place of older reports. */
 const maxBorders = 256;
 
-/** Above this many facts, those before a folder's move are told before it. */
+/** Above this many facts, those before a folder's move are told before it, and those of renames of which one half was found without the other. */
 const maxHeld = 4096;
+/** As many a barrier waits for, until both halves are found of what was renamed before; of a file that is renamed over and over they never are. */
+const maxDrainsAwaited = 50;
 
 const noKey: StatKey = { size: 0, mtimeMs: 0, ino: 0 };
 
@@ -75,6 +78,8 @@ class WatchWorker {
   };
   readonly #engine: HintEngine;
   #facts: Fact[] = [];
+  /** Those before this one were looked at again since they were found. */
+  #openFrom = 0;
   /** Old place → new place of files whose rename waits to be told. */
   readonly #leaving = new Map<string, string>();
   /** For each recheck under way, the folders that moved and of which nobody had been told when it was asked, in order. */
@@ -129,7 +134,7 @@ class WatchWorker {
       catchUp: () => this.#catchUp(),
       directories: () => this.#watch.directories(),
       untold: () => this.#untold(),
-      mustWait: () => this.#watch.rootGone || this.#sender.hasUntoldMoves,
+      mustWait: () => this.#watch.rootGone || this.#watch.isOpen || this.#sender.hasUntoldMoves,
     });
     this.#engine = new HintEngine({
       root: this.#root,
@@ -151,6 +156,9 @@ class WatchWorker {
       arm: this.#engine.name === 'inotify',
       mayMove: () => this.#sender.borders < maxBorders,
       onFact: (fact) => this.#fact(fact),
+      onReading: () => {
+        this.#openFrom = this.#facts.length;
+      },
       onDrained: () => {
         this.#takeFacts(true);
         this.#pump();
@@ -212,7 +220,7 @@ class WatchWorker {
         await this.#completed;
         await this.#rechecked;
         await this.#hintsRead();
-        if (this.#engine.name === 'inotify') await this.#watch.flush();
+        if (this.#engine.name === 'inotify') await this.#flush();
         else await this.#lookEverywhere();
         this.#raiseBarrier(message.id, message.paths);
         return;
@@ -280,10 +288,19 @@ class WatchWorker {
     if (this.#engine.name !== 'inotify') return this.#seenMark;
     const mark = this.#mark;
     await this.#hintsRead();
-    await this.#watch.flush();
+    await this.#flush();
     this.#takeFacts(true);
     this.#seenMark = Math.max(this.#seenMark, mark);
     return this.#seenMark;
+  }
+
+  /** Resolves when what was hinted until now is found, with both halves of renames. */
+  async #flush(): Promise<void> {
+    await this.#watch.flush();
+    const last = this.#facts.at(-1);
+    const isLeft = (): boolean => last !== undefined && this.#facts.includes(last);
+    for (let drains = 0; this.#watch.isOpen && (drains === 0 || isLeft()) && drains < maxDrainsAwaited; drains++) await this.#watch.flush();
+    if (isLeft()) this.#takeFacts();
   }
 
   // From facts to what waits
@@ -302,15 +319,24 @@ class WatchWorker {
   }
 
   /**
-   * The facts of one drain: a file that vanished here and one that appeared there, and are the same file, are a rename. `before`: of a folder's move, in which
-   * the other half may be found yet.
+   * The facts of one drain: a file that vanished here and one that appeared there, and are the same file, are a rename. `isDrained`: those whose other halves the
+   * next drain may find are left for that. `before`: of a folder's move, in which the other half may be found yet.
    */
   #takeFacts(isDrained = false, before?: FolderMove): void {
-    const left = isDrained || this.#facts.length > 0 ? this.#ownWritesLeft(before) : [];
+    let left = isDrained || this.#facts.length > 0 ? this.#ownWritesLeft(before) : [];
     if (isDrained) this.#lookAtOwn();
-    if (this.#facts.length === 0 && left.length === 0) return;
-    const facts = withReturns(this.#facts);
+    let found = this.#facts;
     this.#facts = [];
+    if (isDrained && this.#watch.isOpen) {
+      const open = openFacts(found, this.#openFrom);
+      if (open.size <= maxHeld) {
+        found = found.filter((fact) => !open.has(fact) || !this.#facts.push(fact));
+        left = left.filter(({ path, key }) => !this.#facts.some((fact) => fact.path === path || fact.key.ino === key.ino));
+      }
+    }
+    this.#openFrom = 0;
+    if (found.length === 0 && left.length === 0) return;
+    const facts = withReturns(found);
     const table = before === undefined ? this.#table : tableBefore(this.#table, before);
     const passed = this.#ownWrites.takePassed((write) => hasMovedOn(write, facts, table));
     const froms = pairRenames(facts, leaversOf(facts, [...left, ...passed]), table);
@@ -627,7 +653,7 @@ class WatchWorker {
 
   /** What a drain that is under way has found waits for its end: where it went or came from may be found yet. */
   #look(path: string): boolean {
-    const found = this.#facts;
+    const [found, openFrom] = [this.#facts, this.#openFrom];
     if (found.length > maxHeld) {
       const looked = this.#watch.look(path);
       this.#takeFacts();
@@ -639,6 +665,7 @@ class WatchWorker {
     const looked = this.#watch.look(path);
     this.#takeFacts();
     this.#facts = [...found, ...this.#facts];
+    this.#openFrom = openFrom;
     return looked;
   }
 
