@@ -9,40 +9,39 @@ const MAX_CHANGES = 10_000;
 /** Renames of folders that are followed back, the newest. */
 const MAX_FOLDER_MOVES = 100;
 
-/** A path that is asked for, under a name that it has or had; what was edited there counts from `since` on. */
-interface Named {
-  path: string;
-  since: Since;
-}
+/** Paths that are asked for, under a name that they have or had; what was edited there counts from then on. */
+type Named = Map<string, Since>;
 
 /** Who edited what, as the journal of changes knows it: people in documents, and people and agents by calls. */
 export function editHistory(journal: Pick<Journal, 'since' | 'revision'>): EditHistory {
   return {
     step: () => journal.revision,
     authorsSince: (starts, visible) => {
-      const found = new Map<string, Editor[]>();
-      const named = new Map<string, Named[]>([...starts].map(([path, since]) => [path, [{ path, since }]]));
+      const found = new Map<string, Map<string, Editor>>();
+      const named = new Map<string, Named>([...starts].map(([path, since]) => [path, new Map([[path, since]])]));
       let folderMoves = 0;
       for (const change of journal.since(undefined, MAX_CHANGES).changes.toReversed()) {
-        for (const { path, since } of named.get(change.path) ?? []) {
+        const authors = authorsOf(change);
+        for (const [path, since] of named.get(change.path) ?? []) {
           if (!isAfter(change, since)) continue;
-          const people = found.get(path) ?? [];
-          found.set(path, [...people, ...authorsOf(change).filter(({ name }) => people.every((one) => one.name !== name))]);
+          const people = found.get(path) ?? new Map<string, Editor>();
+          for (const one of authors) if (!people.has(one.name)) people.set(one.name, one);
+          found.set(path, people);
         }
         const { what, kind, from, path: to } = change;
         if (what !== 'moved' || from === undefined || (kind === 'directory' && ++folderMoves > MAX_FOLDER_MOVES)) continue;
         for (const name of kind === 'directory' ? [...named.keys()] : [to]) {
           const before = movedPath(name, to, from);
           if (before === undefined || !visible(before)) continue;
-          const known = named.get(before) ?? [];
+          const known: Named = named.get(before) ?? new Map<string, Since>();
           const since = starts.get(before);
-          for (const one of named.get(name) ?? [])
-            if (isAfter(change, one.since) && known.every(({ path }) => path !== one.path))
-              known.push(since === undefined ? one : { ...one, since });
-          if (known.length > 0) named.set(before, known);
+          for (const [path, own] of named.get(name) ?? []) if (isAfter(change, own) && !known.has(path)) known.set(path, since ?? own);
+          if (known.size > 0) named.set(before, known);
+          // A file takes the place of one that was edited into it; what lay in a folder of that name lies elsewhere, or is gone.
+          if (kind === 'directory') named.delete(name);
         }
       }
-      return found;
+      return new Map([...found].map(([path, people]) => [path, [...people.values()]]));
     },
   };
 }
