@@ -88,6 +88,30 @@ test('old segments go when their documents are stored elsewhere; what came since
     );
   }));
 
+test('what earlier starts left counts, so that a log whose programs are always killed has an end', () =>
+  withFolder(async (folder) => {
+    const start = (): UpdateLog => {
+      const log = new UpdateLog(options(folder, 100), 0);
+      for (const _record of log.readAll());
+      return log;
+    };
+    const update = { type: 'update', update: new Uint8Array(20) } as const;
+    for (const isFull of [false, false, true]) {
+      const log = start();
+      log.add(1, update);
+      log.write();
+      assert.equal(log.full, isFull);
+      await log.close();
+    }
+    const log = start();
+    assert.equal(log.full, true);
+    const drop = log.rotate();
+    assert.equal(log.full, false);
+    drop();
+    assert.deepEqual(fs.readdirSync(folder), []);
+    await log.close();
+  }));
+
 test('closing ends, also right after a rotation or with nothing written', () =>
   withFolder(async (folder) => {
     await new UpdateLog(options(folder), 0).close();

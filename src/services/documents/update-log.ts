@@ -44,6 +44,8 @@ export class UpdateLog {
   #segment = 0;
   #descriptor: number | undefined;
   #bytes = 0;
+  /** In segments that earlier starts left, until the log is begun anew. */
+  #leftBytes = 0;
   #sequence: number;
   #unsynced = false;
   #syncing: Promise<void> | undefined;
@@ -55,6 +57,7 @@ export class UpdateLog {
     this.#options = options;
     this.#sequence = after;
     makeFolder(options.folder, 0o700, { fs, path });
+    for (const segment of this.#segments()) this.#leftBytes += fs.statSync(this.#file(segment)).size;
   }
 
   get sequence(): number {
@@ -63,7 +66,7 @@ export class UpdateLog {
 
   /** True when the log has grown so far that documents should be written elsewhere and `drop` be called. */
   get full(): boolean {
-    return this.#bytes > this.#options.segmentBytes;
+    return this.#leftBytes + this.#bytes > this.#options.segmentBytes;
   }
 
   /** All records of all segments, in order. A tail that was cut short by a crash ends its segment. Call before `append`. */
@@ -137,6 +140,7 @@ export class UpdateLog {
     this.#descriptor = undefined;
     this.#unsynced = false;
     this.#bytes = 0;
+    this.#leftBytes = 0;
     if (descriptor !== undefined) void this.#finish(descriptor);
     return () => {
       for (const segment of old) fs.rmSync(this.#file(segment), { force: true });
