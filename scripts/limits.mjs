@@ -627,6 +627,17 @@ export const limitParts = [
         ],
       ),
       constant(
+        'new ones beyond that, until they are counted',
+        'src/services/documents/document-store.ts',
+        'MOST_NEW',
+        'count',
+        'the same; what is open stays',
+        [
+          'src/services/documents/document-store.test.ts',
+          'documents that are only looked at, one after the other, are forgotten while the sidecar runs',
+        ],
+      ),
+      constant(
         'one segment of the update log',
         'src/services/documents/document-store.ts',
         'SEGMENT_BYTES',

@@ -32,6 +32,62 @@ test('of 5,000 documents the history is kept; of more, the one used longest ago 
     await store.close({ forgets: false });
   }));
 
+/** With documents that hold `text`, of which their file holds none where that is not saved. */
+async function withStored(
+  run: (kit: { store: DocumentStore; restart: () => DocumentStore; make: (from: number, to: number, saved?: boolean) => number[] }) => void,
+): Promise<void> {
+  await withWorkspace(async ({ state, stateFolder }) => {
+    let time = 0;
+    const content = firstState('text', 'content');
+    const open = (): DocumentStore =>
+      new DocumentStore({ state, now: () => time++ }, { folder: path.join(stateFolder, 'documents'), textName: 'content' });
+    const store = open();
+    run({
+      store,
+      restart: open,
+      make: (from, to, saved = true) =>
+        state.transaction(() =>
+          Array.from({ length: to - from }, (_, index) =>
+            store.create(`${from + index}`, 1, content, hashText('text'), saved ? undefined : '', lfAlone),
+          ),
+        ),
+    });
+    await store.close({ forgets: false });
+  });
+}
+
+test('documents that are only looked at, one after the other, are forgotten while the sidecar runs', () =>
+  withStored(({ store, restart, make }) => {
+    make(0, 1000);
+    assert.equal(store.full, false);
+    make(1000, 1001);
+    assert.equal(store.full, true);
+    store.compact(() => undefined);
+    assert.equal(store.full, false);
+    make(1001, 2001);
+    store.compact(() => undefined);
+    make(2001, 5500);
+    assert.equal(restart().full, false);
+    make(5500, 6001);
+    assert.equal(restart().full, true);
+  }));
+
+test('none is forgotten that is open, or whose text is not in its file', () =>
+  withStored(({ store, make }) => {
+    const unsaved = make(0, 1, false);
+    make(1, 2);
+    const ids = make(2, 5003);
+    store.compact(() => {
+      for (const id of ids) store.checkpoint(id, firstState('text', 'content'), hashText('text'), undefined, undefined);
+    });
+    assert.deepEqual(
+      ids.filter((_, index) => store.load(`${index + 2}`) === undefined),
+      [],
+    );
+    assert.equal(store.load('1'), undefined);
+    assert.equal(store.load('0')?.id, unsaved[0]);
+  }));
+
 test('a document that was typed in tens of thousands of times since it was written whole is read back quickly (long form)', () =>
   withWorkspace(async ({ state, stateFolder }) => {
     const store = new DocumentStore({ state, now: Date.now }, { folder: path.join(stateFolder, 'documents'), textName: 'content' });

@@ -9,6 +9,8 @@ import { mergeMany } from './waiting.ts';
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 const SYNC_EVERY_MS = 50;
 const KEEP_DOCUMENTS = 5000;
+/** New ones until the others are counted: who only looks at files fills no log. */
+const MOST_NEW = 1000;
 /** Name of the fact that says under which name the texts are stored. */
 const TEXT_NAME = 'documents.textName';
 /** Stands beside the database for as long as the log has all that anybody saw: it can be removed where nothing can be written. */
@@ -72,12 +74,20 @@ export class DocumentStore {
   #marked = false;
   /** See GAP. */
   #gap: number;
+  /** Rows that came since they were counted, and those that were too many at the start. */
+  #new: number;
+  /** Documents that are written whole now. */
+  readonly #written = new Set<number>();
 
   constructor(dependencies: { state: State; now: () => number }, options: { folder: string; textName: string }) {
     this.#state = dependencies.state;
     this.#now = dependencies.now;
     this.#textName = options.textName;
-    const { last } = this.#state.statement('SELECT max(sequence) AS last FROM texts').get() as { last: number | null };
+    const { last, rows } = this.#state.statement('SELECT max(sequence) AS last, count(*) AS rows FROM texts').get() as {
+      last: number | null;
+      rows: number;
+    };
+    this.#new = Math.max(0, rows - KEEP_DOCUMENTS);
     this.#log = new UpdateLog({ folder: options.folder, segmentBytes: SEGMENT_BYTES, syncEveryMs: SYNC_EVERY_MS }, last ?? 0);
     for (const logged of this.#log.readAll()) {
       const records = this.#left.get(logged.document);
@@ -207,6 +217,7 @@ export class DocumentStore {
     const { lastInsertRowid } = this.#state
       .statement('INSERT INTO texts(path, life, base, sequence, saved_hash, saved_text, used, format) VALUES(?,?,?,?,?,?,?,?)')
       .run(path, life, state, this.#log.sequence, savedHash, savedText ?? null, this.#now(), JSON.stringify(format));
+    this.#new++;
     return Number(lastInsertRowid);
   }
 
@@ -268,6 +279,7 @@ export class DocumentStore {
       .statement('UPDATE texts SET base = ?, sequence = ?, saved_hash = ?, saved_text = ?, used = ? WHERE id = ?')
       .run(state, this.#log.sequence, savedHash, savedText ?? null, this.#now(), id);
     this.#left.delete(id);
+    this.#written.add(id);
     if (saving !== undefined) this.add(id, { type: 'saving', ...saving });
   }
 
@@ -342,22 +354,23 @@ export class DocumentStore {
     this.#left.delete(id);
   }
 
+  /** So much came that documents are to be written whole, and what was used longest ago forgotten: see `compact`. */
   get full(): boolean {
-    return this.#log.full;
+    return this.#log.full || this.#new > MOST_NEW;
   }
 
-  /** Begins a new log; `checkpointAll` must write every document that has records in the old one. */
+  /** Begins a new log; `checkpointAll` must write every document that has records in the old one, or is open: of more than are kept the others go. */
   compact(checkpointAll: () => void): void {
     this.#storePlaces();
     const drop = this.#log.rotate();
     const left = new Map(this.#left);
+    this.#new = 0;
+    this.#written.clear();
     try {
       this.#state.transaction(() => {
         checkpointAll();
         for (const id of left.keys()) this.#settle(id);
-        this.#state
-          .statement('DELETE FROM texts WHERE id IN (SELECT id FROM texts ORDER BY used DESC LIMIT -1 OFFSET ?)')
-          .run(KEEP_DOCUMENTS);
+        this.#forgetOldest();
       });
     } catch (error) {
       // Nothing of it was written: the records are needed as before.
@@ -366,6 +379,14 @@ export class DocumentStore {
     }
     this.commit();
     drop();
+  }
+
+  /** Of those that are not open; what is not in its file goes last. */
+  #forgetOldest(): void {
+    const oldest = this.#state
+      .statement('SELECT id FROM texts ORDER BY saved_text IS NULL, used DESC LIMIT -1 OFFSET ?')
+      .all(KEEP_DOCUMENTS);
+    for (const { id } of oldest as Pick<Row, 'id'>[]) if (!this.#written.has(id)) this.#remove(id);
   }
 
   /** Writes what the log has of a document that could not be opened since the start into its row. */
