@@ -747,3 +747,22 @@ test('what we put in place and a program moves on at that very moment is told as
       assert.deepEqual(await told(next), [`created d/${made}a`, `moved d/${made}a > d/${made}b`]);
     }
   }));
+
+test('a NUL that is typed does not make the file one that nobody can open any more; from a call it comes only where nobody is in the document', () =>
+  withPeople(async ({ client, root, put, file, join, state }) => {
+    put('a.txt', 'one\n');
+    const person = await join('a.txt');
+    person.text.insert(0, 'zero\0\0\n');
+    const shown = 'zero\uFFFD\uFFFD\none\n';
+    await eventually(() => assert.equal(file('a.txt'), shown));
+    await eventually(() => assert.equal(person.text.toString(), shown));
+    fs.appendFileSync(path.join(root, 'a.txt'), 'two\n');
+    await eventually(() => assert.equal(person.text.toString(), `${shown}two\n`));
+    await assert.rejects(client.call('files.write', { path: 'a.txt', text: 'a\0b' }), { reason: 'BAD_INPUT' });
+    await eventually(async () => assert.equal(await state('a.txt'), 'saved'));
+    assert.equal(file('a.txt'), `${shown}two\n`);
+    person.destroy();
+    await eventually(async () => assert.deepEqual((await client.call('documents.list', {})).documents, []));
+    await client.call('files.write', { path: 'a.txt', text: 'a\0b' });
+    assert.equal(file('a.txt'), 'a\0b');
+  }));

@@ -15,7 +15,7 @@ import { type DiskText, readDisk, type SureContents, targetOf } from './disk-tex
 import type { DocumentStore, Saving } from './document-store.ts';
 import { EditorBackup } from './editor-backup.ts';
 import { FilePlace } from './file-place.ts';
-import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
+import { type FileText, fileTextOf, rawTextOf, withoutNul } from './file-text.ts';
 import { heal } from './healing.ts';
 import { applyTextEdits, hashText, ownDoc, setSavedMark } from './lineage.ts';
 import { unionTexts } from './merge.ts';
@@ -272,12 +272,16 @@ export class Document {
   }
 
   /**
-   * See LiveText.write. Undefined where what stands in the place of the file by now is no text, and nobody is in the document: nothing but what calls wrote is
-   * unsaved in it, which is to be about what is there.
+   * See LiveText.write. Undefined where what stands in the place of the file by now is no text, or is to, and nobody is in the document: nothing but what calls
+   * wrote is unsaved in it, which is to be about what is there. BAD_INPUT: people would have to leave for what is no text.
    */
   async write(change: (raw: string) => string, cause: Cause): Promise<LiveWritten | undefined> {
     const { raw } = this.read();
     const wanted = change(raw);
+    if (wanted.includes('\0') && !raw.includes('\0')) {
+      if (this.room.size === 0 && !this.dirty) return undefined;
+      throw new OutriggerError('BAD_INPUT', `${this.path} is edited together: it can't hold a NUL.`);
+    }
     if (!this.dirty) this.#isTyped = false;
     const next = fileTextOf(wanted, this.#manner.format);
     const edits = diffText(this.#textNow(), next.text);
@@ -550,6 +554,7 @@ export class Document {
     if (where === this.path && !(await this.#place.isWhereTold())) return false;
     if (this.#savedContent === undefined && !(await this.#place.staysGone())) return false;
     this.room.flush();
+    applyTextEdits(this.#ydoc, this.#text, withoutNul(this.#textNow()), FROM_DISK);
     // A lone surrogate can't stand in a file.
     const text = this.#textNow();
     const version = this.#version;

@@ -1,5 +1,5 @@
 import { joinFormat, keepsFormat, splitFormat, type TextFormat, withLf } from '../../core/text-format.ts';
-import { diffText } from '../../core/text-diff.ts';
+import { diffText, type TextEdit } from '../../core/text-diff.ts';
 
 /**
  * How a document's text (LF alone) stands in its file. Where the line ends of a file are not all alike, the file's own
@@ -17,6 +17,11 @@ export function fileTextOf(raw: string, before?: TextFormat): FileText {
   const { text, format } = splitFormat(raw);
   if (before !== undefined && !text.includes('\n')) format.eol = before.eol;
   return keepsFormat(raw) ? { text, format } : { text, format, raw };
+}
+
+/** Edits after which a text is one: with a NUL in it, the file would be binary, and nobody's to open. */
+export function withoutNul(text: string): TextEdit[] {
+  return [...text.matchAll(/\0+/g)].map(({ index, 0: { length } }) => ({ at: index, remove: length, insert: '\uFFFD'.repeat(length) }));
 }
 
 /** The characters to save for `text`, in the manner of the file. Read back they are that text, with LF alone: some editors type other line ends. */
