@@ -1,6 +1,7 @@
 import { diffSequences, type Hunk, type Work } from '../../core/sequence-diff.ts';
 import { merge3 } from '../../core/text-merge.ts';
 
+/** For the words of two texts, and again for all that stands between them. */
 const MAX_STEPS = 12_000_000;
 /** Longer words are not looked for in what grew together. */
 const MAX_GROWN_CHARS = 256;
@@ -40,8 +41,8 @@ export function healText({ clientText, clientBase, serverText, joined, isOfClien
 
 /** Whether each word that both sides have once stands in the merged text once, and none has grown together with another. */
 function keepsWords(merged: string, ours: string, theirs: string): boolean {
-  const counts = countWords(merged);
-  const [inOurs, inTheirs] = [countWords(ours), countWords(theirs)];
+  const counts = countWords(tokensOf(merged));
+  const [inOurs, inTheirs] = [countWords(tokensOf(ours)), countWords(tokensOf(theirs))];
   const isShared = (word: string): boolean => inOurs.get(word) === 1 && inTheirs.get(word) === 1;
   const isTheirsOrOurs = (word: string): boolean => inOurs.has(word) || inTheirs.has(word);
   for (const word of inOurs.keys()) if (isShared(word) && counts.get(word) !== 1) return false;
@@ -61,9 +62,9 @@ function edgesOf(word: string): [edge: string, rest: string][] {
   ]);
 }
 
-function countWords(text: string): Map<string, number> {
+function countWords(tokens: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const token of tokensOf(text)) if (isWord(token)) counts.set(token, (counts.get(token) ?? 0) + 1);
+  for (const token of tokens) if (isWord(token)) counts.set(token, (counts.get(token) ?? 0) + 1);
   return counts;
 }
 
@@ -77,21 +78,24 @@ export function unionTexts(ours: string, theirs: string): string {
   const pairs = matchWords(a, b);
   const moved = movedWords(a, b, new Set(pairs.map(([aWord]) => a[aWord] as string)));
   const news = (from: number, to: number): string[] => b.slice(from, to).filter((token) => !moved.has(token));
-  let result = '';
+  const result = new Joined();
+  const work: Work = { left: MAX_STEPS };
   let aAt = 0;
   let bAt = 0;
   for (const [aWord, bWord] of pairs) {
-    result = apart(apart(result, unionRuns(a.slice(aAt, aWord), news(bAt, bWord))), a[aWord] as string);
+    addUnion(result, a.slice(aAt, aWord), news(bAt, bWord), work);
+    result.add(a[aWord] as string);
     aAt = aWord + 1;
     bAt = bWord + 1;
   }
-  return apart(result, unionRuns(a.slice(aAt), news(bAt, b.length)));
+  addUnion(result, a.slice(aAt), news(bAt, b.length), work);
+  return result.text;
 }
 
 /** Words that stand in both texts once, and at places that don't match: one that was put elsewhere, not two. Ours stays. */
 function movedWords(a: readonly string[], b: readonly string[], matched: ReadonlySet<string>): Set<string> {
   const once = (tokens: readonly string[]): Set<string> =>
-    new Set([...countWords(tokens.join(''))].flatMap(([word, count]) => (count === 1 ? [word] : [])));
+    new Set([...countWords(tokens)].flatMap(([word, count]) => (count === 1 ? [word] : [])));
   const inB = once(b);
   return new Set([...once(a)].filter((token) => inB.has(token) && !matched.has(token)));
 }
@@ -109,6 +113,7 @@ function matchWords(a: readonly string[], b: readonly string[]): [number, number
   for (const hunk of diffTokens(
     aWords.map((place) => a[place] as string),
     bWords.map((place) => b[place] as string),
+    { left: MAX_STEPS },
   )) {
     takeEqual(hunk.aStart);
     aAt = hunk.aEnd;
@@ -119,29 +124,39 @@ function matchWords(a: readonly string[], b: readonly string[]): [number, number
 }
 
 /** The union of what stands between two matched words. */
-function unionRuns(a: readonly string[], b: readonly string[]): string {
-  let result = '';
+function addUnion(result: Joined, a: readonly string[], b: readonly string[], work: Work): void {
   let at = 0;
-  for (const hunk of diffTokens(a, b)) {
-    result = apart(apart(result, a.slice(at, hunk.aEnd).join('')), b.slice(hunk.bStart, hunk.bEnd).join(''));
+  for (const hunk of diffTokens(a, b, work)) {
+    result.add(a.slice(at, hunk.aEnd).join(''));
+    result.add(b.slice(hunk.bStart, hunk.bEnd).join(''));
     at = hunk.aEnd;
   }
-  return apart(result, a.slice(at).join(''));
+  result.add(a.slice(at).join(''));
 }
 
-/** Words that stood apart in both texts do not grow together where they meet. */
-function apart(left: string, right: string): string {
-  return /[\p{L}\p{N}_]$/u.test(left) && /^[\p{L}\p{N}_]/u.test(right) ? `${left} ${right}` : left + right;
+/** Words that stood apart in both texts do not grow together where they meet. Takes time by the number of parts: of a text that grows, its end is not looked at. */
+class Joined {
+  readonly #parts: string[] = [];
+
+  add(part: string): void {
+    if (part === '') return;
+    const meets = /[\p{L}\p{N}_]$/u.test(this.#parts.at(-1)?.slice(-2) ?? '') && /^[\p{L}\p{N}_]/u.test(part);
+    if (meets) this.#parts.push(' ');
+    this.#parts.push(part);
+  }
+
+  get text(): string {
+    return this.#parts.join('');
+  }
 }
 
-function diffTokens(a: readonly string[], b: readonly string[]): Hunk[] {
+function diffTokens(a: readonly string[], b: readonly string[], work: Work): Hunk[] {
   const ids = new Map<string, number>();
   const idOf = (token: string): number => {
     const id = ids.get(token) ?? ids.size;
     ids.set(token, id);
     return id;
   };
-  const work: Work = { left: MAX_STEPS };
   return diffSequences(Int32Array.from(a, idOf), Int32Array.from(b, idOf), ids.size, work);
 }
 
