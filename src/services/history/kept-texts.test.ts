@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { threadMs } from '../../../test/kit/loop-hold.ts';
 import { withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { hashBytes } from '../workspace/content.ts';
 import { KeptTexts, type KeptTextsOptions } from './kept-texts.ts';
@@ -151,4 +152,28 @@ test('what can’t be stored is told once, and more than can wait is not kept', 
     await texts.stored();
     assert.equal(failures.length, 1);
     assert.equal(texts.has('h301'), false);
+  }));
+
+test('whether a text can be had is found soon, however many files held the same', () =>
+  withWorkspace(async ({ state }) => {
+    const texts = new KeptTexts(
+      { state, now: () => day, failed: (error) => assert.fail(String(error)) },
+      { maxBytes: 1024 * 1024, keepDays: 30 },
+    );
+    state.transaction(() => {
+      for (let n = 0; n < 20_000; n++)
+        state.statement('INSERT INTO kept_texts(hash, path, at, content) VALUES(?,?,?,?)').run('same', `f${n}`, day, Buffer.of(n & 255));
+    });
+    const begunMs = threadMs();
+    for (let times = 0; times < 500; times++) assert.equal(texts.has('same'), true);
+    const tookMs = threadMs() - begunMs;
+    assert.ok(tookMs < 1000, `${tookMs} ms`);
+    assert.equal(
+      texts.has('same', (path) => path === 'f19999'),
+      true,
+    );
+    assert.equal(
+      texts.has('same', () => false),
+      false,
+    );
   }));

@@ -187,11 +187,12 @@ export class KeptTexts {
   }
 
   #amongStored(hash: string, visible: (path: string) => boolean): { id: number; path: string } | undefined {
-    const rows = this.#state.statement('SELECT id, path FROM kept_texts WHERE hash = ?').all(hash) as unknown as {
-      id: number;
-      path: string;
-    }[];
-    return rows.find(({ path }) => visible(path));
+    // Thousands of files may have held the same: of those the first is enough.
+    for (const row of this.#state.statement('SELECT id, path FROM kept_texts WHERE hash = ?').iterate(hash)) {
+      const { id, path } = row as { id: number; path: string };
+      if (visible(path)) return { id, path };
+    }
+    return undefined;
   }
 
   #bytesNow(): number {

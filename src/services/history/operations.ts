@@ -120,7 +120,13 @@ export function historyOperations(dependencies: HistoryDependencies, options: Hi
     'history.list': ({ path, before, limit }, call) => {
       const { changes, more } = past.changesOf(path, before ?? Number.MAX_SAFE_INTEGER, limit, call.visible);
       const visible = visibleTo(call);
-      const isKept = (hash: string | null): boolean => hash !== null && texts.has(hash, visible);
+      const known = new Map<string, boolean>();
+      const isKept = (hash: string | null): boolean => {
+        if (hash === null) return false;
+        const kept = known.get(hash) ?? texts.has(hash, visible);
+        known.set(hash, kept);
+        return kept;
+      };
       const [newest] = before === undefined ? changes : past.changesOf(path, Number.MAX_SAFE_INTEGER, 1, call.visible).changes;
       const there = newest?.after ?? null;
       // It can be had whether or not it is kept, and whichever change left it.
