@@ -27,8 +27,8 @@ export type FoundResult =
   | { value: Record<string, unknown> }
   /** There, and none whatever is still written of it: why. */
   | { problem: string }
-  /** Not there (yet), or half written: `key` changes while somebody writes. */
-  | { unfinished: string | undefined };
+  /** Not there (yet), or half written: `unfinished` changes while somebody writes. `isUnread`: what it holds is not known. */
+  | { unfinished: string | undefined; isUnread?: true };
 
 /**
  * Where agents put what came of a task: `<name>.started` when they have begun, `<name>.json` at the end. The name is the id of the task, but
@@ -63,12 +63,14 @@ export class ResultsFolder {
     return namesIn(this.folder).flatMap((name) => (name.endsWith(RESULT) ? [name.slice(0, -RESULT.length)] : []));
   }
 
-  read(id: string): FoundResult {
+  /** `isNotYet`: told which state of the file it is, as `unfinished` has it, and of how many bytes, says that it need not be read. */
+  read(id: string, isNotYet: (unfinished: string, bytes: number) => boolean = () => false): FoundResult {
     let key: string | undefined;
     try {
       const stat = fs.lstatSync(this.resultFile(id));
       key = `${stat.mtimeMs} ${stat.size}`;
       if (!stat.isFile() || stat.size > MAX_RESULT_BYTES) return { unfinished: key };
+      if (isNotYet(key, stat.size)) return { unfinished: key, isUnread: true };
       const value = objectOf(readJson(fs.readFileSync(this.resultFile(id), 'utf8'), MAX_RESULT_DEPTH));
       if (value !== undefined) return { value };
     } catch (error) {

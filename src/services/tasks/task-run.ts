@@ -28,6 +28,9 @@ import { wakeArgv } from './wake-command.ts';
 
 /** A result file that is no JSON, and does not change for so long, is not being written any more. */
 const BAD_RESULT_MS = 10_000;
+/** A longer result file is read when it has stood still for so long: each look at one that is being written would take longer than the last. */
+const LONG_RESULT_BYTES = 256 * 1024;
+const STILL_MS = 500;
 /** Between two attempts to store what must be stored. */
 const STORE_AGAIN_MS = 1000;
 const HOOK_MS = 60_000;
@@ -124,7 +127,8 @@ export class TaskRun {
   #giveUpHook: ((why: string) => void) | undefined;
   /** A program is to be started for it, the first since it was to run (again): what was said before is no word of that one. */
   #isUnbegun = false;
-  #unfinished: { key: string; since: number } | undefined;
+  /** What stands in place of a result. `isKnown`: it was read when it had stood still, and is none. */
+  #unfinished: { key: string; since: number; isKnown: boolean } | undefined;
 
   constructor(context: RunContext, record: HeldRecord, recovering: { programEnded: boolean } | undefined) {
     this.#context = context;
@@ -225,25 +229,25 @@ export class TaskRun {
     return isStored;
   }
 
-  /** Looks for what the agent put into the results folder. Never throws. */
-  look(): void {
+  /** Looks for what the agent put into the results folder; `now`: also for what it may still be writing. Never throws. */
+  look(now = false): void {
     try {
-      this.#look();
+      this.#look(now);
     } catch (error) {
       // A folder that can't be read or written now may be later.
       this.#context.log('warn', 'task.results-not-read', { task_id: this.id, error });
     }
   }
 
-  #look(): void {
+  #look(now: boolean): void {
     const { results, monotonic } = this.#context;
     if (this.#gone || this.#unwanted || this.#context.isStopping() || this.record.state === 'verifying') return;
     if (monotonic() > this.#deadline) return void this.step({ type: 'failed', reason: 'deadline_exceeded', retryable: false });
-    const found = results.read(this.id);
+    const found = results.read(this.id, (key, bytes) => !now && this.#isNotYet(key, bytes));
     if ('value' in found) return void this.step(resultStep(found.value));
     if ('problem' in found) return this.#unreadable(found.problem);
     if (found.unfinished === undefined) this.#unfinished = undefined;
-    else this.#lookAgain(found.unfinished);
+    else this.#lookAgain(found.unfinished, found.isUnread !== true);
     if (results.hasStarted(this.id)) void this.step({ type: 'confirmed' });
   }
 
@@ -427,7 +431,7 @@ export class TaskRun {
     const { exitCode, exitSignal } = await program.exit;
     if (this.#program !== program) return;
     this.#program = undefined;
-    this.look();
+    this.look(true);
     const problem = exitCode === 0 ? undefined : exitCode === null ? `ended by ${exitSignal ?? 'a signal'}` : `exit code ${exitCode}`;
     await this.step({ type: 'exited', problem });
   }
@@ -437,7 +441,7 @@ export class TaskRun {
     const { timers } = this.#context;
     timers.clear(this.#confirmTimer);
     this.#confirmTimer = timers.set(() => {
-      this.look();
+      this.look(true);
       if (hanging === undefined) return void this.step({ type: 'unconfirmed' });
       void this.#queued(async () => {
         if (this.#program !== hanging || this.record.state !== 'waking') return false;
@@ -510,13 +514,24 @@ export class TaskRun {
 
   // ── the result
 
+  #isNotYet(key: string, bytes: number): boolean {
+    const known = this.#unfinished?.key === key ? this.#unfinished : undefined;
+    return known?.isKnown === true || (bytes > LONG_RESULT_BYTES && !this.#standsStill(key));
+  }
+
+  #standsStill(key: string): boolean {
+    const known = this.#unfinished;
+    return known?.key === key && this.#context.monotonic() - known.since >= STILL_MS;
+  }
+
   /** Half of a file is waited for. */
-  #lookAgain(key: string): void {
+  #lookAgain(key: string, wasRead: boolean): void {
     const { monotonic } = this.#context;
     if (this.#unfinished?.key !== key) {
-      this.#unfinished = { key, since: monotonic() };
+      this.#unfinished = { key, since: monotonic(), isKnown: false };
       return;
     }
+    if (wasRead && this.#standsStill(key)) this.#unfinished.isKnown = true;
     if (monotonic() - this.#unfinished.since < BAD_RESULT_MS) return;
     this.#unfinished = undefined;
     this.#unreadable('the result file holds no JSON object');

@@ -329,6 +329,62 @@ test('a result that is written in halves is waited for, and one that never becom
   );
 });
 
+test('a long result is read when nobody writes at it any more, not at each write', (t) =>
+  withTasks(
+    async ({ hub, tasks, frame, results }) => {
+      const reads = t.mock.method(fs, 'readFileSync').mock;
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await frame('wake_result');
+      const file = path.join(results, 't.json');
+      const piece = 'x'.repeat(200 * 1024);
+      fs.writeFileSync(file, '{"status":"success","output":"');
+      for (let pieces = 0; pieces < 30; pieces++) {
+        fs.appendFileSync(file, piece);
+        await sleep(60);
+      }
+      fs.appendFileSync(file, '"}');
+      const { result } = (await frame('task_complete')) as { result?: { truncated?: boolean } };
+      assert.equal(result?.truncated, true);
+      const ofResult = reads.calls.filter(({ arguments: [at] }) => at === file).length;
+      assert.ok(ofResult <= 6, `it was read ${ofResult} times`);
+    },
+    { wake: 'touch "$OUTRIGGER_RESULTS/t.started"; exec sleep 300', finishWithinMs: 100 },
+  ));
+
+test('a long result of a program that ends badly right after it counts', () =>
+  withTasks(
+    async ({ hub, tasks, frame }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      const { result } = (await frame('task_complete')) as { result?: { output?: string } };
+      assert.equal(result?.output?.length, 1_000_000);
+    },
+    {
+      wake: `{ printf '{"status":"success","output":"'; head -c 1000000 /dev/zero | tr '\\0' x; printf '"}'; } > "$OUTRIGGER_RESULT_FILE"; exit 3`,
+    },
+  ));
+
+test('whoever writes beside the results all the time has them looked for some times a second', (t) =>
+  withTasks(
+    async ({ hub, tasks, frame, results }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await frame('wake_result');
+      const looks = t.mock.method(fs, 'lstatSync').mock;
+      const log = fs.openSync(path.join(results, 'agent.log'), 'a');
+      const until = performance.now() + 1000;
+      while (performance.now() < until) {
+        fs.writeSync(log, 'x');
+        await new Promise(setImmediate);
+      }
+      fs.closeSync(log);
+      const ofResult = looks.calls.filter(({ arguments: [at] }) => at === path.join(results, 't.json')).length;
+      assert.ok(ofResult <= 100, `it was looked for ${ofResult} times in a second`);
+    },
+    { wake: 'touch "$OUTRIGGER_RESULTS/t.started"; exec sleep 300' },
+  ));
+
 test('a result is taken as deep as a frame with it may be, and a deeper one fails its task, which says so', async () => {
   for (const [levels, isTaken] of [
     [490, true],

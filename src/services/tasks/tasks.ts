@@ -21,6 +21,8 @@ import { type HistoryRow, type OutboxRow, TaskQueue } from './task-queue.ts';
 import { newRecord, type RunContext, SHOWN_LENGTH, TaskRun, type TaskRunOptions } from './task-run.ts';
 
 const LOOK_EVERY_MS = 1000;
+/** Between two looks at what the system told of the folder of results: an agent may write there all the time, and each write is told. */
+const LOOK_APART_MS = 20;
 /** Of the outbox, so many are listed for the hub: all must fit into one frame. */
 const LISTED = 20_000;
 /** Of tasks that are over, so many are shown. */
@@ -97,6 +99,10 @@ export class Tasks {
   #session: TasksSession | undefined;
   #refusal: string | null = null;
   #lookTimer: unknown;
+  /** Of the look for what changed in the folder of results since the last one. */
+  #changeTimer: unknown;
+  /** When that was, by the monotonic clock. */
+  #lookedAt = Number.NEGATIVE_INFINITY;
   #endWatch: (() => void) | undefined;
   #storing = true;
   #draining = false;
@@ -166,7 +172,7 @@ export class Tasks {
     if (this.#stopping !== undefined) return;
     for (const run of this.#runs.values()) if (run.recovering) run.resume();
     this.#leftovers.tidy();
-    this.#endWatch = this.#results.watch(() => this.#look());
+    this.#endWatch = this.#results.watch(() => this.#lookSoon());
     this.#lookLater();
   }
 
@@ -407,6 +413,7 @@ export class Tasks {
     this.#session?.ping();
     this.disconnected();
     timers.clear(this.#lookTimer);
+    timers.clear(this.#changeTimer);
     this.#leases.stop();
     this.#endWatch?.();
     await Promise.all([...this.#runs.values()].map((run) => run.stop()));
@@ -641,13 +648,25 @@ export class Tasks {
   // ── the results folder
 
   #look(): void {
+    const { timers, monotonic } = this.#dependencies;
+    this.#lookedAt = monotonic();
+    timers.clear(this.#changeTimer);
+    this.#changeTimer = undefined;
     for (const run of this.#active()) run.look();
-    this.#leftovers.archive();
+  }
+
+  /** Something changed there: looked at once, and else a little later for all that changes until then. */
+  #lookSoon(): void {
+    const { timers, monotonic } = this.#dependencies;
+    const waitMs = this.#lookedAt + LOOK_APART_MS - monotonic();
+    if (waitMs <= 0) this.#look();
+    else this.#changeTimer ??= timers.set(() => this.#look(), waitMs);
   }
 
   #lookLater(): void {
     this.#lookTimer = this.#dependencies.timers.set(() => {
       this.#look();
+      this.#leftovers.archive();
       this.#lookLater();
     }, LOOK_EVERY_MS);
   }
