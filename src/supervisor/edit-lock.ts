@@ -22,22 +22,24 @@ const pollMs = 10;
 const sameStartMs = 5000;
 /** A lock of another machine, or one whose process number was given to another process, is taken after this. */
 const abandonedMs = 10 * 60_000;
+/** Of this process, reckoned once: by a clock that is set, or a machine that slept, it would seem to have begun at another time. */
+const ownStart = Math.round(Date.now() - process.uptime() * 1000);
 
 /**
  * Lets one batch of edits at a time work on a folder, across calls and processes of this machine. The lock is a file that names its
  * holder, in a folder that is made when it is missing; one whose process is gone is taken over. Returns how to release it; undefined
- * when it was not had in time.
+ * when it was not had in time. Throws what the system says.
  */
 export async function acquireEditLock(file: string, { timeoutMs }: EditLockOptions): Promise<(() => Promise<void>) | undefined> {
-  const holder: Holder = { pid: process.pid, host: os.hostname(), began: processBegan(), key: randomBytes(8).toString('hex') };
+  const holder: Holder = { pid: process.pid, host: os.hostname(), began: ownStart, key: randomBytes(8).toString('hex') };
   const text = JSON.stringify(holder);
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const held = (await readText(file)) !== undefined;
     if (!held && (await create(file, text))) return () => release(file, text);
-    if (held && (await isAbandoned(file, holder))) await takeAway(file, holder);
-    else if (performance.now() > deadline) return undefined;
-    else await new Promise((resolve) => setTimeout(resolve, pollMs));
+    if (held && (await isAbandoned(file, holder)) && (await takeAway(file, holder))) continue;
+    if (performance.now() > deadline) return undefined;
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }
 
@@ -86,21 +88,21 @@ async function isAbandoned(file: string, self: Holder): Promise<boolean> {
   return !isAlive(holder.pid);
 }
 
-/** Of several that see it abandoned, one moves it away; one that moved a fresh lock by that puts it back. */
-async function takeAway(file: string, self: Holder): Promise<void> {
+/** Of several that see it abandoned, one moves it away; one that moved a fresh lock by that puts it back. False where it is still there. */
+async function takeAway(file: string, self: Holder): Promise<boolean> {
   const aside = `${file}.${self.key}.old`;
   try {
     await fs.rename(file, aside);
-  } catch {
+  } catch (error) {
     // Another was first.
-    return;
+    if (codeOf(error) === 'ENOENT') return true;
+    // On Windows whoever reads it keeps it there for that moment.
+    if (process.platform === 'win32') return false;
+    throw error;
   }
   if (!(await isAbandoned(aside, self))) await fs.link(aside, file).catch(() => undefined);
   await fs.rm(aside, { force: true });
-}
-
-function processBegan(): number {
-  return Math.round(Date.now() - process.uptime() * 1000);
+  return true;
 }
 
 function isAlive(pid: number): boolean {
