@@ -102,6 +102,21 @@ test('a feed that the child ends is asked for again, from where it was', async (
   watch.dispose();
 });
 
+test('where a folder moved all is to be read anew, whatever is listened for', async () => {
+  const { port } = portOf([
+    async function* () {
+      yield { type: 'change', what: 'created', path: 'new', kind: 'directory', cursor: 'e-1' };
+      yield { type: 'change', what: 'moved', from: 'old', path: 'new/old', kind: 'directory', cursor: 'e-2' };
+      yield changed('a.ts');
+      yield* quiet();
+    },
+  ]);
+  const heard: string[] = [];
+  const watch = new SidecarBackend('/folder', port).watch('*.ts', ({ what, path }) => heard.push(`${what} ${path}`));
+  await eventually(() => assert.deepEqual(heard, ['resync ', 'changed a.ts']));
+  watch.dispose();
+});
+
 test('that there is no feed is told to each watch, also to a later one', async () => {
   const { port } = portOf([
     async function* () {

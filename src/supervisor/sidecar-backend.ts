@@ -123,7 +123,9 @@ function followChanges(port: SidecarPort, news: Emitter<WatchNews>): Disposable 
 
 function watchEvents(item: FeedItem): WatchEvent[] {
   if (item.type === 'resync') return [{ what: 'resync', path: '' }];
-  if (item.type !== 'change' || item.kind === 'directory') return [];
+  if (item.type !== 'change') return [];
+  // All below it moved as well, and of none of that there is an item.
+  if (item.kind === 'directory') return item.what === 'moved' ? [{ what: 'resync', path: '' }] : [];
   if (item.what !== 'moved') return [{ what: item.what, path: item.path }];
   const created: WatchEvent = { what: 'created', path: item.path };
   return item.from === undefined ? [created] : [{ what: 'removed', path: item.from }, created];
