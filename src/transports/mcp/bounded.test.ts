@@ -41,6 +41,31 @@ test('a long text inside of a list is cut where it stands', () => {
   );
 });
 
+test('a value that is nested deep is not written again for each level', (t) => {
+  let deep: unknown = 'x'.repeat(500_000);
+  for (let level = 0; level < 400; level++) deep = level % 2 === 0 ? { a: deep } : [deep];
+  const stringify = JSON.stringify;
+  let written = 0;
+  t.mock.method(JSON, 'stringify', (value: unknown) => {
+    const text = stringify(value);
+    written += text?.length ?? 0;
+    return text;
+  });
+  const { value, cuts } = fitted(deep, 5000);
+  t.mock.restoreAll();
+  assert.ok(written < 20 * 500_000, `${written} characters were written`);
+  assert.ok(jsonSize(value) <= 6000);
+  assert.equal(cuts.length, 1);
+  assert.ok(cutsText(cuts).length < 500);
+});
+
+test('a field whose name alone is too long is left out, and counted', () => {
+  const { value, cuts } = fitted({ ['k'.repeat(5000)]: 1, text: 'x'.repeat(5000) }, 1000);
+  assert.deepEqual(Object.keys(value as object), ['text']);
+  assert.ok(jsonSize(value) <= 1000);
+  assert.deepEqual(cuts.at(-1), { at: '', omitted: 1, unit: 'items' });
+});
+
 test('half of a character is not kept', () => {
   for (let length = 200; length < 230; length++) assert.ok((fitted('😀'.repeat(500), length).value as string).isWellFormed());
 });
