@@ -36,7 +36,8 @@ export function writeLinkFolder(folder: string, force: boolean, terminal: Termin
 function writeFiles(folder: string, files: Readonly<Record<string, string>>, force: boolean, terminal: Terminal): void {
   const target = path.resolve(folder);
   writing(target, () => makeFolder(target, 0o777, { fs, path }));
-  const inTheWay = Object.keys(files).filter((file) => fs.lstatSync(path.join(target, file), { throwIfNoEntry: false }) !== undefined);
+  const isThere = (at: string): boolean => fs.lstatSync(at, { throwIfNoEntry: false }) !== undefined;
+  const inTheWay = Object.keys(files).filter((file) => writing(path.join(target, file), isThere));
   if (inTheWay.length > 0 && !force) {
     throw new CommandError(
       'FILE_EXISTS',
@@ -55,9 +56,9 @@ function writeFiles(folder: string, files: Readonly<Record<string, string>>, for
   }
 }
 
-function writing(at: string, work: () => void): void {
+function writing<T>(at: string, work: (at: string) => T): T {
   try {
-    work();
+    return work(at);
   } catch (error) {
     throw new CommandError('FILE_PERMISSION', `${at} can't be written: ${(error as Error).message}`, '', error);
   }

@@ -90,6 +90,17 @@ test('a folder that can not be made ends with 1 and says why, without a stack', 
   assert.doesNotMatch(stderr, /\n\s+at /);
 });
 
+test('a file where a folder of the project is to be ends with 1 and says so, without a stack, and nothing is written', () => {
+  const folder = join(scratch, 'crossed');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'src'), 'mine');
+  for (const force of [[], ['--force']]) {
+    const { status, stderr } = init('crossed', ...force);
+    assert.deepEqual([status, filesOf(folder)], [1, ['src']]);
+    assert.match(stderr, /^outrigger: .*index\.ts can't be written: ENOTDIR: .*\n$/);
+  }
+});
+
 test('a missing folder name is an error of usage', () => {
   assert.equal(init().status, 2);
 });
