@@ -127,6 +127,8 @@ function program(terminal: Terminal): Command {
     const { serveFolder } = await import('./serve.ts');
     const given = folder ?? processEnvironment()['WORKSPACE_PATH'];
     if (given !== undefined && given !== '') return serveFolder(servable(configOf(start, given)), terminal);
+    // What is wrong with an option is told before there is a copy that nobody would remove.
+    configOf(start, undefined);
     const { copySample } = await import('./sample.ts');
     const sample = await copySample();
     return serveFolder(configOf(start, sample.folder, { state: sample.state }), terminal, sample);

@@ -681,6 +681,12 @@ test('an address that is none of this machine exits 69 and says so', async () =>
   assert.match(ended.err, /192\.0\.2\.1 is no address of this machine: 127\.0\.0\.1 is for this machine alone/);
 });
 
+test('a wrong option leaves no copy of the sample project behind', async () => {
+  const folder = fs.mkdtempSync(path.join(base, 'temporary-'));
+  const ended = await run(['start', '--port', '99999'], '', { TMPDIR: folder });
+  assert.deepEqual([ended.code, fs.readdirSync(folder).filter((name) => name.startsWith('outrigger-sample-'))], [78, []], ended.err);
+});
+
 test('config tells every value and where it came from; secrets are not shown', async () => {
   const secret = 'a-secret-of-the-environment';
   const { out, code } = await run(['config', '--port', '4001', '--json'], '', { OUTRIGGER_TOKEN: secret, WS_PORT: '4002' });
