@@ -1,5 +1,6 @@
 import { createRequire, findPackageJSON } from 'node:module';
 import type { Caller } from '../contract/access.ts';
+import { OutriggerError } from '../contract/errors.ts';
 import type { Implementations } from '../contract/operation.ts';
 import type { system } from '../contract/system.ts';
 import type { Processes } from '../services/processes/processes.ts';
@@ -11,16 +12,25 @@ type Tool = Awaited<ReturnType<Doctor>>['tools'][number];
 
 const VERSION_TIMEOUT_MS = 5000;
 
-/** Looks for every tool of the table, now. */
+/** Looks for every tool of the table, now. One that is there and does not work counts as missing; what is in its way stands before how to install it. */
 export async function examine(processes: Processes, cwd: string): Promise<Tool[]> {
   return Promise.all(tools.map(async (row) => (row.kind === 'program' ? examineProgram(row, processes, cwd) : examinePackage(row))));
 }
 
 async function examineProgram(row: ToolRow, processes: Processes, cwd: string): Promise<Tool> {
-  if (processes.find(row.tool) === undefined) return missing(row);
-  const { stdout } = await processes.run({ argv: [row.tool, ...(row.args ?? ['--version'])], cwd, timeoutMs: VERSION_TIMEOUT_MS });
-  const version = /\d+(?:\.\d+)+/.exec(stdout.toString())?.[0];
-  return { tool: row.tool, found: true, source: 'path', ...(version === undefined ? {} : { version }) };
+  const file = processes.find(row.tool);
+  if (file === undefined) return missing(row);
+  const broken = (why: string): Tool => missing({ ...row, install: `${file} does not work (${why}); ${row.install}` });
+  try {
+    const argv: [string, ...string[]] = [row.tool, ...(row.args ?? ['--version'])];
+    const { exitCode, exitSignal, stdout } = await processes.run({ argv, cwd, timeoutMs: VERSION_TIMEOUT_MS });
+    if (exitCode !== 0) return broken(`it ended with ${exitCode ?? exitSignal}`);
+    const version = /\d+(?:\.\d+)+/.exec(stdout.toString())?.[0];
+    return { tool: row.tool, found: true, source: 'path', ...(version === undefined ? {} : { version }) };
+  } catch (error) {
+    if (!(error instanceof OutriggerError) || !['TOOL_MISSING', 'PROCESS_TIMEOUT'].includes(error.reason)) throw error;
+    return broken(error.message.replace(/\.$/, ''));
+  }
 }
 
 function examinePackage(row: ToolRow): Tool {

@@ -709,6 +709,25 @@ test('doctor names what is found and what runs', async () => {
   assert.equal(answer.sidecar.status, 'ok');
 });
 
+test('doctor tells of all tools, also where one of them can not be started, does nothing but wait, or fails', {
+  skip: process.platform === 'win32' ? 'needs sh' : false,
+}, async () => {
+  for (const [program, why] of [
+    ['#!/no/such/interpreter\n', "can't be started"],
+    ['#!/bin/sh\nexec sleep 60\n', 'took longer than 5000 ms'],
+    ['#!/bin/sh\nexit 3\n', 'ended with 3'],
+  ] as const) {
+    const folder = fs.mkdtempSync(path.join(base, 'broken-'));
+    fs.writeFileSync(path.join(folder, 'git'), program, { mode: 0o755 });
+    const { code, out, err } = await run(['doctor', '--json'], '', { PATH: `${folder}:${env.PATH}` });
+    assert.deepEqual([code, err], [1, '']);
+    const { tools } = JSON.parse(out) as { tools: { tool: string; found: boolean; install?: string }[] };
+    const git = tools.find(({ tool }) => tool === 'git');
+    assert.ok(git?.found === false && git.install?.includes(why) === true, JSON.stringify(git));
+    assert.ok(tools.some(({ tool, found }) => tool === '@vscode/ripgrep' && found));
+  }
+});
+
 test('token prints the main token, and makes, lists and ends scoped ones (long form)', async () => {
   const mainToken = (await run(['token'])).out.trim();
   assert.ok(banner.includes(mainToken));
