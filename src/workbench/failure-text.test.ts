@@ -15,6 +15,10 @@ test('a person is told what happened, and what to do about it, never of operatio
   assert.match(told('CONNECTION_LOST', 'The connection ended before the answer.'), /may or may not have run/);
   assert.equal(told('PART_OFF', 'git.status belongs to a part that is switched off here.'), 'This part is switched off here.');
   assert.equal(told('PART_OFF', 'Checkpoints are switched off here.'), 'Checkpoints are switched off here.');
+  assert.equal(
+    told('OUT_OF_SCOPE', 'git.commit touches the whole workspace; ci is limited to src.'),
+    'This touches the whole workspace; ci is limited to src.',
+  );
   assert.equal(failureText(new Error('odd')), 'odd');
   assert.equal(failureText('odd'), 'odd');
   for (const reason of Object.keys(errorTable) as (keyof typeof errorTable)[])

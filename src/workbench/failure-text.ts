@@ -10,7 +10,12 @@ const withHint: ReadonlySet<string> = new Set([
 export function failureText(error: unknown): string {
   const { message: said, hint, reason } = errorFacts(error);
   // It names the operation that was called, of which nobody here knows.
-  const message = reason === 'PART_OFF' ? said.replace(/^[a-z]+\.\w+ belongs to a part that/, 'This part') : said;
+  const message =
+    reason === 'PART_OFF'
+      ? said.replace(/^[a-z]+\.\w+ belongs to a part that/, 'This part')
+      : reason === 'OUT_OF_SCOPE'
+        ? said.replace(/^[a-z]+\.\w+ touches the whole workspace/, 'This touches the whole workspace')
+        : said;
   if (hint === undefined) return message;
   // It says the same, and what became of the call.
   if (reason === 'CONNECTION_LOST') return hint;

@@ -140,6 +140,8 @@ export class Workbench {
   readonly caller: ReadonlySignal<Pick<SystemInfo['caller'], 'name' | 'kind'> | undefined>;
   /** The caller may look, not write; undefined while that is not known. */
   readonly readOnly: ReadonlySignal<boolean>;
+  /** The caller has some paths alone: what touches the whole workspace, such as a commit, is refused. */
+  readonly isLimited: ReadonlySignal<boolean>;
   /** The caller may start programs, and git's conversations with other machines. */
   readonly canExecute: ReadonlySignal<boolean>;
   /** The caller may do everything: end the tasks of a hub, for one. */
@@ -287,6 +289,7 @@ export class Workbench {
       const { caller } = this.info.value ?? {};
       return caller?.shared === true ? { name: this.me.value.name, kind: caller.kind } : caller;
     });
+    this.isLimited = computed(() => this.info.value?.caller.paths !== undefined);
     this.canExecute = computed(() => !this.readOnly.value && /^(execute|admin)$/.test(this.info.value?.caller.access ?? ''));
     this.isOwner = computed(() => !this.readOnly.value && this.info.value?.caller.access === 'admin');
     this.#listen();

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSy
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { accessibilityProblems, git, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
+import { accessibilityProblems, command, git, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { withGitServer } from '../kit/git-server.ts';
 import {
@@ -20,6 +20,34 @@ import {
   text,
   toast,
 } from '../kit/source-control.ts';
+
+test('who is limited to a folder sees what changed there as HEAD moves, and commits of a document, and is offered no commit', {
+  skip: noBrowserOrGit,
+}, async (t) => {
+  await withWorkbench(
+    { 'src/a.txt': 'a\n', 'other/b.txt': 'b\n' },
+    async (workbenches) => {
+      const { page, root } = workbenches;
+      for (const name of ['src/a.txt', 'other/b.txt']) writeFileSync(path.join(root, name), 'changed\n');
+      const lead = clientOf(workbenches);
+      t.after(() => lead.close());
+      const { secret } = await lead.call('tokens.create', { name: 'ci', access: 'execute', paths: ['src'] });
+      const ada = await page({ name: 'Ada', token: secret });
+      await openFocused(ada, 'a.txt');
+      await sourceControl(ada);
+      await change(ada, 'changes', 'src/a.txt').waitFor();
+      await ada.getByText('This link is limited to some paths').waitFor();
+      assert.deepEqual(await ada.getByText(/Asking git|is outside|checkpoints\.list/).count(), 0);
+      assert.equal(await ada.getByRole('textbox', { name: 'Commit message' }).count(), 0);
+      git(root, 'commit', '-q', '-a', '-m', 'All of it');
+      await ada.getByTestId('clean').waitFor();
+      await command(ada, 'Commits of this document');
+      await ada.getByTestId('commit').filter({ hasText: 'All of it' }).waitFor();
+      assert.deepEqual(await accessibilityProblems(ada), []);
+    },
+    { git: true },
+  );
+});
 
 test('of two changes in a file one is staged and committed, and the other remains', { skip: noBrowserOrGit }, async () => {
   await withWorkbench(

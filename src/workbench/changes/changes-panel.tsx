@@ -34,7 +34,7 @@ export function ChangesPanel() {
           class="ib"
           aria-label={hasGit ? 'Ask git again' : 'Ask again'}
           title={hasGit ? 'Ask git again' : 'Ask again'}
-          data-focus={workbench.readOnly.value || status === undefined ? true : undefined}
+          data-focus={workbench.readOnly.value || workbench.isLimited.value || status === undefined ? true : undefined}
           onClick={() => void (hasGit ? git : checkpoints).refresh()}
         >
           <Icon name="refresh" />
@@ -77,7 +77,7 @@ function NoRepository() {
 
 function Repository() {
   const workbench = useWorkbench();
-  const { git, readOnly, draft } = workbench;
+  const { git, readOnly, isLimited, draft } = workbench;
   const { conflicts, staged, changes } = git.sections.value;
   const { value: status } = git.status;
   const stopped = status?.doing !== undefined && status.doing !== 'bisect';
@@ -86,7 +86,7 @@ function Repository() {
     <>
       <RemoteProgress />
       <UnderWay />
-      {!readOnly.value && !stopped && <CommitForm />}
+      {!readOnly.value && !isLimited.value && !stopped && <CommitForm />}
       {conflicts.length > 0 && <ChangeList name="conflicts" byFolder={byFolder} />}
       {staged.length > 0 && <ChangeList name="staged" byFolder={byFolder} />}
       {changes.length > 0 && <ChangeList name="changes" byFolder={byFolder} />}

@@ -55,3 +55,24 @@ test('where HEAD has moved, what it is now is shown with its commits, and not be
   await listed;
   assert.equal(store.logKnown.value, true);
 });
+
+test('of who is limited to some paths the status follows HEAD, and it is said why there are no commits of the whole', async () => {
+  let head = 'a';
+  const beyond = (name: string): OutriggerError => new OutriggerError('OUT_OF_SCOPE', `${name}: "" is outside.`);
+  const call = async (name: string, input: { path?: string }): Promise<unknown> => {
+    if (name === 'git.status') return { repository: true, head, branch: 'main', changes: [], conflicts: [], stashes: 1 };
+    if (name === 'git.log' && input.path === 'src/a.txt') return { commits: [{ hash: 'a' }], more: false };
+    throw beyond(name);
+  };
+  const store = new GitStore({ call } as unknown as WorkbenchClient);
+  store.wantDetails();
+  await store.refresh();
+  const shown = (): unknown => [store.status.value?.head, store.problem.value, store.logKnown.value, store.log.value.length];
+  assert.deepEqual(shown(), ['a', undefined, true, 0]);
+  assert.match(store.logProblem.value ?? '', /limited to some paths/);
+  head = 'b';
+  await store.refresh();
+  assert.deepEqual(shown(), ['b', undefined, true, 0]);
+  await store.showLogOf('src/a.txt');
+  assert.deepEqual([shown(), store.logProblem.value], [['b', undefined, true, 1], undefined]);
+});

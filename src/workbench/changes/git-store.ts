@@ -1,7 +1,7 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
-import { errorFacts, isAway, type WorkbenchClient } from '../client-port.ts';
+import { errorFacts, isAbsent, isAway, type WorkbenchClient } from '../client-port.ts';
 import { failureText } from '../failure-text.ts';
 import { foldersAbove } from '../file-paths.ts';
 import { type ChangeSections, changeSections } from './change-sections.ts';
@@ -24,6 +24,8 @@ const moreCommits = 100;
 /** Of one branch or file; older ones are found by the log of a file. */
 const mostCommits = 1_000;
 
+const noWholeLog = 'This link is limited to some paths: the command “Commits of this document” lists those of one.';
+
 const noGit =
   'The program git is not on this machine. Source control and checkpoints need it: install it there, for instance with apt-get install git, then ask again.';
 
@@ -33,6 +35,8 @@ export class GitStore {
   readonly log: Signal<readonly Commit[]> = signal([]);
   /** `log` is an answer: before there is one, no commits does not mean that there are none. */
   readonly logKnown = signal(false);
+  /** Why `log` is none of the branch for this caller. */
+  readonly logProblem: Signal<string | undefined> = signal(undefined);
   /** There are older commits than `log` holds, and room for them. */
   readonly moreLog = signal(false);
   /** The file whose commits `log` holds; undefined: those of the branch. */
@@ -140,22 +144,34 @@ export class GitStore {
   async #loadDetails({ head, stashes }: GitStatus): Promise<void> {
     const path = this.logPath.value;
     const client = this.#client;
+    // Who is limited to some paths is told the status alone.
     const [staged, changed, found, aside] = await Promise.all([
-      client.call('git.hunks', { staged: true, lines: false }),
-      client.call('git.hunks', { untracked: true, lines: false }),
+      orAbsent(client.call('git.hunks', { staged: true, lines: false })),
+      orAbsent(client.call('git.hunks', { untracked: true, lines: false })),
       // Before the first commit there is no log.
       head === null
         ? { commits: [], more: false }
-        : client.call('git.log', { count: this.#commits, ...(path === undefined ? {} : { path }) }),
-      stashes === 0 ? { stashes: [] } : client.call('git.stashes', {}),
+        : orAbsent(client.call('git.log', { count: this.#commits, ...(path === undefined ? {} : { path }) })),
+      stashes === 0 ? undefined : orAbsent(client.call('git.stashes', {})),
     ]);
-    this.stagedCounts.value = lineCounts(staged.files);
-    this.counts.value = lineCounts(changed.files);
-    this.stashes.value = aside.stashes;
+    this.stagedCounts.value = lineCounts(staged?.files ?? []);
+    this.counts.value = lineCounts(changed?.files ?? []);
+    this.stashes.value = aside?.stashes ?? [];
     if (path !== this.logPath.value) return void (this.#again = true);
-    this.log.value = found.commits;
+    this.log.value = found?.commits ?? [];
+    this.logProblem.value = found === undefined ? noWholeLog : undefined;
     this.logKnown.value = true;
-    this.moreLog.value = found.more && this.#commits < mostCommits;
+    this.moreLog.value = found?.more === true && this.#commits < mostCommits;
+  }
+}
+
+/** Undefined where it is not there for this caller. */
+async function orAbsent<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+    return undefined;
   }
 }
 

@@ -34,7 +34,7 @@ export function HistorySection() {
     >
       {commits.length === 0 && !git.logKnown.value && <Meanwhile text="Asking git…" />}
       {commits.length === 0 && git.logKnown.value && (
-        <p class="hint">{path === undefined ? 'No commits yet.' : 'No commit has this file.'}</p>
+        <p class="hint">{git.logProblem.value ?? (path === undefined ? 'No commits yet.' : 'No commit has this file.')}</p>
       )}
       <ul class="list" aria-label="Commits">
         {commits.map(({ hash, author, subject, at, refs }) => (

@@ -1,5 +1,6 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
 import type { Checkpoint } from '../../contract/checkpoints.ts';
+import { failureText } from '../failure-text.ts';
 import { errorFacts, isAway, type WorkbenchClient } from '../client-port.ts';
 import { type CheckpointRow, checkpointRows } from './checkpoint-rows.ts';
 
@@ -64,8 +65,8 @@ export class CheckpointStore {
       if (this.rows.value.some((row) => row.kind === 'run' && row.after === undefined)) this.refreshSoon(runningMs);
     } catch (error) {
       if (isAway(error)) return;
-      const { reason, message } = errorFacts(error);
-      this.problem.value = reason === 'PART_OFF' || reason === 'NO_OPERATION' ? 'Checkpoints are switched off here.' : message;
+      const { reason } = errorFacts(error);
+      this.problem.value = reason === 'PART_OFF' || reason === 'NO_OPERATION' ? 'Checkpoints are switched off here.' : failureText(error);
       this.known.value = true;
     }
   }
