@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { CutPath, FormerPath, NamedPath } from '../named-path.tsx';
 import { Icon } from '../shell/icon.tsx';
+import { shownName } from '../shown-name.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import type { Workbench } from '../workbench.ts';
 import { type ChangeEntry, changeRows, type SectionName } from './change-sections.ts';
@@ -67,7 +68,7 @@ export function ChangeList({ name, byFolder }: { name: SectionName; byFolder: bo
 }
 
 function ActionButton({ action, of }: { action: RowAction; of?: string }) {
-  const label = of === undefined ? action.verb : `${action.verb}: ${of}`;
+  const label = of === undefined ? action.verb : `${action.verb}: ${shownName(of)}`;
   const [key] = action.keys;
   return (
     <button
@@ -102,7 +103,7 @@ function FolderRow({ name, path, files }: { name: SectionName; path: string; fil
         type="button"
         class="row grow open"
         data-row
-        title={said}
+        title={shownName(said)}
         onClick={() => void workbench.tree.reveal(path)}
         onKeyDown={(event) => onRowKey(event, actions)}
       >
@@ -152,7 +153,7 @@ function ChangeRow({ name, entry, inFolder }: { name: SectionName; entry: Change
         type="button"
         class="row grow open"
         data-row
-        title={from === undefined ? path : `${path}, was ${from}`}
+        title={shownName(from === undefined ? path : `${path}, was ${from}`)}
         aria-current={active ? 'true' : undefined}
         onClick={open}
         onKeyDown={(event) => onRowKey(event, actions)}
