@@ -449,6 +449,14 @@ export class Document {
     return this.#text.toString();
   }
 
+  /** The text, after what can't stand in a text file was replaced. */
+  #withoutNul(): string {
+    const text = this.#textNow();
+    if (!text.includes('\0')) return text;
+    applyTextEdits(this.#ydoc, this.#text, withoutNul(text), FROM_DISK);
+    return this.#textNow();
+  }
+
   #observe(ydoc: Y.Doc): Y.Text {
     const text = ydoc.getText(this.#options.textName);
     text.observe((_event, transaction) => {
@@ -554,9 +562,8 @@ export class Document {
     if (where === this.path && !(await this.#place.isWhereTold())) return false;
     if (this.#savedContent === undefined && !(await this.#place.staysGone())) return false;
     this.room.flush();
-    applyTextEdits(this.#ydoc, this.#text, withoutNul(this.#textNow()), FROM_DISK);
     // A lone surrogate can't stand in a file.
-    const text = this.#textNow();
+    const text = this.#withoutNul();
     const version = this.#version;
     const { path, moves } = this.#place;
     const { returns } = this.#backup;
