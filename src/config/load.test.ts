@@ -167,6 +167,17 @@ test('an object is JSON in a flag and in the environment, and itself in a file; 
     assert.match(problemsOf({ flags: { 'deploy.profiles': broken } }).join(), /is no JSON object/);
 });
 
+test('what an object holds that is none is not told: profiles have secrets in their environment', () => {
+  const secret = 'hunter2-of-the-database';
+  for (const broken of [`{"site": {"env": {"PGPASSWORD": "${secret}"},}}`, `["${secret}"]`, `"${secret}"`, secret])
+    for (const given of [{ env: { OUTRIGGER_DEPLOY_PROFILES: broken } }, { flags: { 'deploy.profiles': broken } }]) {
+      const [problem = '', ...more] = problemsOf(given);
+      assert.deepEqual([problem.includes(secret), more], [false, []], problem);
+    }
+  const [problem] = problemsOf({ env: { OUTRIGGER_DEPLOY_PROFILES: '{\n  "site": {"argv": ["true"],}\n}' } });
+  assert.match(problem ?? '', /^OUTRIGGER_DEPLOY_PROFILES: .* is no JSON object: .*line 2/);
+});
+
 test('two listeners can not have one port', () => {
   assert.match(problemsOf({ env: { API_PORT: '3000', WS_PORT: '3000' } }).join(), /port and wsPort are both 3000/);
   assert.match(problemsOf({ flags: { port: '3000', runnerPort: '3000' } }).join(), /port and runnerPort are both 3000/);

@@ -213,10 +213,7 @@ function parseValue(key: OptionKey, given: unknown): { value: unknown } | { prob
     return problem === undefined ? { value: Object.freeze([...list]) } : { problem };
   }
   if (row.type === 'object') {
-    const value = typeof given === 'string' ? parsedObject(given) : given;
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      return { problem: `${JSON.stringify(given)} is no JSON object.` };
-    return { value: Object.freeze(value) };
+    return objectOf(given);
   }
   if (typeof given !== 'string') return { problem: `${row.secret === true ? 'What is given' : JSON.stringify(given)} is not a text.` };
   if (row.choices !== undefined && !row.choices.includes(given))
@@ -224,12 +221,15 @@ function parseValue(key: OptionKey, given: unknown): { value: unknown } | { prob
   return { value: given };
 }
 
-function parsedObject(text: string): unknown {
+/** What is given is not quoted: it may hold secrets. */
+function objectOf(given: unknown): { value: unknown } | { problem: string } {
   try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    const value = typeof given === 'string' ? parsedJson(given) : given;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { value: Object.freeze(value) };
+  } catch (error) {
+    return { problem: `What is given is no JSON object: ${(error as Error).message}.` };
   }
+  return { problem: 'What is given is no JSON object.' };
 }
 
 function isKey(key: string): key is OptionKey {
