@@ -227,6 +227,41 @@ test('changes since a run are looked through in slices when checkpoints are list
   ),
 );
 
+test(
+  'changes of one file by the ten thousands are looked through in slices when a checkpoint is made, and when a run that a kill cut short is ended',
+  {
+    skip: requireTool('git'),
+  },
+  () =>
+    withWorkspace(
+      async (harness) => {
+        const { workspace } = harness;
+        const asking = { cause, signal: new AbortController().signal };
+        harness.put('file', 'text');
+        const cut = bootOn(harness);
+        await cut.create({ title: 'first' }, asking);
+        await cut.before({ id: 'cut', title: 'cut', cause });
+        const changes = Array.from(
+          { length: 30_000 },
+          () => ({ path: 'file', kind: 'file', what: 'changed', before: null, after: null, cause }) as const,
+        );
+        workspace.journal.record(changes);
+        const made = await longestTurn(() => cut.create({ title: 'second' }, asking));
+        await cut.stop();
+        const next = bootOn(harness);
+        const ended = await longestTurn(() => next.create({ title: 'third' }, asking));
+        assert.ok(made < 100 && ended < 100, `${made} and ${ended} ms`);
+        const { checkpoints } = await next.list({ limit: 10 });
+        assert.deepEqual(
+          checkpoints.map(({ row }) => row.run ?? row.title),
+          ['third', 'cut', 'second', 'cut', 'first'],
+        );
+        await next.stop();
+      },
+      { keepChanges: 100_000 },
+    ),
+);
+
 test('a clock that is set ahead drops no checkpoint of this life before its time', { skip: requireTool('git') }, () =>
   withWorkspace(async (harness) => {
     const clock = { now: Date.now(), monotonic: 0 };

@@ -14,7 +14,7 @@ import type { TreeFile } from './tree-diff.ts';
 /** Files of a run that are remembered to say whether somebody edited them since. */
 const MAX_PATHS = 2000;
 /** Changes that are read of the journal at a time. */
-const PAGE = 10_000;
+const PAGE = 1000;
 
 export interface RunEndsDependencies {
   workspace: Workspace;
@@ -36,7 +36,7 @@ export class RunEnds {
   async finish(run: RunRow, snapshot: Snapshot, end: () => Seen | undefined, signal: AbortSignal): Promise<void> {
     const { rows, hands, now } = this.#dependencies;
     const before = rows.get(run.before);
-    const seen = end() ?? this.#seenByJournal(run, before);
+    const seen = end() ?? (await this.#seenByJournal(run, before, signal));
     const { alongside = [] } = run.facts;
     const facts: RunRow['facts'] = { mixed: {}, moves: seen.moves, paths: [] };
     if (seen.lost) facts.lost = true;
@@ -114,16 +114,18 @@ export class RunEnds {
   }
 
   /** After a restart: who touched what is in the journal, with which text is not. */
-  #seenByJournal(run: RunRow, before: CheckpointRow | undefined): Seen {
+  async #seenByJournal(run: RunRow, before: CheckpointRow | undefined, signal: AbortSignal): Promise<Seen> {
     const seen: Seen = { trails: new Map(), moves: [], lost: true };
     if (before === undefined) return seen;
     const { journal } = this.#dependencies.workspace;
+    const giveWay = slices(signal);
     for (let { cursor } = before; ; ) {
       const found = journal.since(cursor, PAGE);
       if (found.resync !== undefined) return seen;
       for (const change of found.changes) if (isOfOthers(change, run.id)) noteOnly(seen, change);
       ({ cursor } = found);
       if (!found.more) break;
+      await giveWay();
     }
     seen.lost = false;
     return seen;

@@ -9,9 +9,12 @@ import { isGitName } from './git-names.ts';
 import type { GitStore } from './git-store.ts';
 import { foldersAbove } from './small-tree.ts';
 
-const PAGE = 10_000;
+/** Changes that are read of the journal at a time. */
+const PAGE = 1000;
 /** More changed paths than this are found by looking at all files. */
 const MAX_CHANGED = 50_000;
+/** The same of more folders that came, went or moved. */
+const MAX_FOLDERS = 10_000;
 /** Names of files too large to be stored, and as many of folders that are repositories. */
 const MAX_OMITTED = 10_000;
 const ATTEMPTS = 3;
@@ -173,7 +176,7 @@ export class Snapshots {
         folders.push(from ?? path);
         if (what === 'moved') arrived.push(path);
       }
-      if (names.size > MAX_CHANGED || folders.length > PAGE) return undefined;
+      if (names.size > MAX_CHANGED || folders.length > MAX_FOLDERS) return undefined;
       ({ cursor } = found);
       if (!found.more) break;
       if (slice.isOver) await slice.giveWay(signal);
