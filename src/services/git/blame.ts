@@ -60,15 +60,14 @@ async function parseBlame(
   signal: AbortSignal | undefined,
 ): Promise<BlameAnswer> {
   const answer: BlameAnswer = { runs: [], commits: {}, truncated };
-  const text = output.toString('latin1');
   const utf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString();
   const paths = new Map<string, string>();
   let current: { hash: string; original: number; line: number } | undefined;
   let facts: Record<string, string> = {};
   const slice = new TimeSlice();
-  for (let start = 0, end = text.indexOf('\n'); end >= 0; start = end + 1, end = text.indexOf('\n', start)) {
+  for (let start = 0, end = output.indexOf(10); end >= 0; start = end + 1, end = output.indexOf(10, start)) {
     if (slice.isOver) await slice.giveWay(signal);
-    const line = text.slice(start, end);
+    const line = output.toString('latin1', start, end);
     const [, hash, original, final] = /^([0-9a-f]{40,64}) (\d+) (\d+)(?: \d+)?$/.exec(line) ?? [];
     if (current === undefined && hash !== undefined) {
       current = { hash, original: Number(original), line: Number(final) };
