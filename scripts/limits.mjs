@@ -532,6 +532,14 @@ export const limitParts = [
         'presence that is too long, or of too many clients behind one socket, ends that socket and no other',
       ]),
       constant(
+        'people who left and are known to have',
+        'src/services/documents/presence.ts',
+        'MAX_LEFT',
+        'count',
+        'the first of them are forgotten',
+        ['src/services/documents/presence.test.ts', 'of 1,000 who left it is remembered'],
+      ),
+      constant(
         'documents on one socket of Hocuspocus',
         'src/adapters/hocuspocus/hocuspocus.ts',
         'MAX_CHANNELS',

@@ -5,6 +5,8 @@ import { namedPerson } from '../../core/named-person.ts';
 
 const MAX_STATE_CHARS = 16 * 1024;
 const MAX_CLIENTS_PER_CHANNEL = 64;
+/** Of so many who left last it is known with which clock. */
+const MAX_LEFT = 1000;
 
 /**
  * Who is in a document. States are kept, and passed on, as the text that came, once that is known to be JSON; what it says is looked at only for the
@@ -12,6 +14,11 @@ const MAX_CLIENTS_PER_CHANNEL = 64;
  */
 export class PresenceMap<Owner> {
   readonly #entries = new Map<number, AwarenessEntry & { owner: Owner }>();
+  /** Channels by their number, in the order in which they came. */
+  readonly #channels = new Map<Owner, number>();
+  #came = 0;
+  /** Who left, by which channel, and how many had come by then: those were told of what is older. */
+  readonly #left = new Map<number, { clock: number; channel: number | undefined; came: number }>();
   readonly #news = new Map<number, AwarenessEntry>();
   readonly #people = new Map<number, { state: string; person: Presence | undefined }>();
 
@@ -23,33 +30,38 @@ export class PresenceMap<Owner> {
     return this.#news.size > 0;
   }
 
+  /** A channel is there; until `left`. */
+  joined(owner: Owner): void {
+    this.#channels.set(owner, this.#came++);
+  }
+
   /** Takes what a channel says; false when it says too much, or what nobody could read. */
   receive(owner: Owner, entries: readonly AwarenessEntry[]): boolean {
     for (const entry of entries) {
-      const known = this.#entries.get(entry.client);
-      if (entry.state !== known?.state && !isFit(entry.state)) return false;
+      const { client, clock, state } = entry;
+      const known = this.#entries.get(client);
+      if (state !== known?.state && !isFit(state)) return false;
       if (known === undefined) {
-        if (entry.state === GONE) continue;
+        if (state === GONE || this.#isSaidAgain(owner, entry)) continue;
         if (this.#countOf(owner) >= MAX_CLIENTS_PER_CHANNEL) return false;
-      } else if (
-        known.clock > entry.clock ||
-        (known.clock === entry.clock && entry.state !== GONE && known.state === entry.state && known.owner !== owner)
-      )
+      } else if (known.clock > clock || (known.clock === clock && state !== GONE && known.owner !== owner)) continue;
+      if (state === GONE) {
+        this.#remove(client, clock);
         continue;
-      if (entry.state === GONE) this.#entries.delete(entry.client);
-      else this.#entries.set(entry.client, { ...entry, owner });
-      this.#news.set(entry.client, entry);
+      }
+      const left = this.#left.get(client);
+      this.#left.delete(client);
+      this.#entries.set(client, { ...entry, owner });
+      // Whoever knows that it left with a newer clock would not take this: told so itself, a client goes on from that.
+      this.#news.set(client, left === undefined || left.clock < clock ? entry : { client, clock: left.clock, state: GONE });
     }
     return true;
   }
 
   /** The clients that a channel brought are gone with it. */
   left(owner: Owner): void {
-    for (const [client, entry] of this.#entries) {
-      if (entry.owner !== owner) continue;
-      this.#entries.delete(client);
-      this.#news.set(client, { client, clock: entry.clock + 1, state: GONE });
-    }
+    for (const [client, entry] of this.#entries) if (entry.owner === owner) this.#remove(client, entry.clock + 1);
+    this.#channels.delete(owner);
   }
 
   /** What changed since the last time, newest per client. */
@@ -78,6 +90,24 @@ export class PresenceMap<Owner> {
     }
     for (const client of this.#people.keys()) if (!this.#entries.has(client)) this.#people.delete(client);
     return people;
+  }
+
+  /** Of one who left, by another who was told of it before: stock clients say again what they are told. */
+  #isSaidAgain(owner: Owner, { client, clock }: AwarenessEntry): boolean {
+    const left = this.#left.get(client);
+    const channel = this.#channels.get(owner);
+    if (left === undefined || channel === undefined) return false;
+    return clock <= left.clock && channel < left.came && channel !== left.channel;
+  }
+
+  #remove(client: number, clock: number): void {
+    const owner = this.#entries.get(client)?.owner;
+    this.#entries.delete(client);
+    this.#left.delete(client);
+    this.#left.set(client, { clock, channel: owner && this.#channels.get(owner), came: this.#came });
+    const [oldest] = this.#left.keys();
+    if (this.#left.size > MAX_LEFT && oldest !== undefined) this.#left.delete(oldest);
+    this.#news.set(client, { client, clock, state: GONE });
   }
 
   #person({ client, state }: AwarenessEntry): Presence | undefined {

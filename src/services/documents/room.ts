@@ -154,6 +154,7 @@ export class Room implements Pulsed {
     };
     const { channel } = seat;
     this.#seats.set(channel, seat);
+    this.presence.joined(seat);
     channel.onMessage((message) => this.#receive(seat, message));
     channel.onClose(() => this.#leave(seat));
     channel.onDrain(() => this.#caughtUp(seat));
