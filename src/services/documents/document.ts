@@ -535,6 +535,7 @@ export class Document {
 
   async #save(cause: Cause | undefined): Promise<void> {
     this.#saveTimer.clear();
+    if (this.#conflict !== undefined && passesUntold(this.#conflict)) await this.#reconcile();
     if (!this.dirty || this.#options.readOnly || this.#closed) return;
     if (this.#conflict !== undefined && this.#isAsSaved()) this.#clean();
     this.#saving = true;
@@ -544,7 +545,7 @@ export class Document {
         if (await this.#saveOnce(cause)) break;
       }
       this.#failure = undefined;
-      this.#saveTimer.succeeded();
+      if (this.#conflict === undefined) this.#saveTimer.succeeded();
     } catch (error) {
       this.#failure = fileError(error, this.path);
       this.#dependencies.log('documents.save-failed', { path: this.path, error });
@@ -669,11 +670,13 @@ export class Document {
       if (moves !== this.#place.moves) return;
       // Binary, too large, or no file any more: what we have is kept, and nothing is written over what is there.
       this.#conflict = error instanceof OutriggerError ? error : new OutriggerError('BUSY_FILE', String(error), { cause: error });
+      if (passesUntold(this.#conflict) && !this.#closed) this.#saveTimer.failed();
       this.#dependencies.changed(this);
       return;
     }
     if (disk === undefined && !(await this.#place.isGone())) return;
     if (this.#closed) return;
+    if (this.#conflict !== undefined) this.#saveTimer.succeeded();
     this.#conflict = undefined;
     if (disk === undefined) {
       this.#isTaken();
@@ -810,6 +813,11 @@ function changesSince({ journal }: Workspace, revision: number): Change[] | unde
     if (!answer.more) return changes;
     cursor = answer.cursor;
   }
+}
+
+/** Whether what stands in the way of a look may go without the file being changed, of which nobody would tell: the look is tried again. */
+function passesUntold({ reason }: OutriggerError): boolean {
+  return reason === 'FILE_PERMISSION' || reason === 'TOO_MANY_FILES' || reason === 'BUSY_FILE' || reason === 'WORKSPACE_GONE';
 }
 
 /** Waiting goes by this: the clock of the wall may be set back by minutes. Milliseconds. */

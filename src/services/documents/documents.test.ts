@@ -847,3 +847,43 @@ test('what is put into a document beside its text has an end, after which it beg
       await second.stop();
     }
   }));
+
+for (const reason of ['FILE_PERMISSION', 'TOO_MANY_FILES'] as const)
+  test(`a file that could not be looked at for a while is looked at again, and what was typed is saved: ${reason}`, () =>
+    withWorkspace(async ({ workspace, state, put, read }) => {
+      let isRefused = false;
+      const refusing = new Proxy(workspace, {
+        get: (target, name) => {
+          if (name === 'read' && isRefused) return () => Promise.reject(new OutriggerError(reason, 'a.txt is refused for now.'));
+          const value: unknown = Reflect.get(target, name);
+          return typeof value === 'function' ? value.bind(target) : value;
+        },
+      });
+      put('a.txt', 'one\n');
+      put('b.txt', 'one\n');
+      const documents = documentsOf({ workspace: refusing, state });
+      await documents.start();
+      try {
+        const [ada, other] = [await personIn(documents, 'a.txt'), await personIn(documents, 'b.txt')];
+        isRefused = true;
+        for (const name of ['a.txt', 'b.txt']) {
+          put(name, 'one\ntwo\n');
+          workspace.journal.record([
+            { path: name, what: 'changed', kind: 'file', before: hashBytes('one\n'), after: hashBytes('one\ntwo\n'), cause: outside },
+          ]);
+        }
+        ada.ydoc.getText('content').insert(0, 'typed ');
+        ada.channel.say(step1Message(Y.encodeStateVector(ada.ydoc)));
+        const states = (): string[] => documents.list().map((info) => info.state);
+        await eventually(() => assert.deepEqual(states(), ['conflict', 'conflict']));
+        await documents.flush('');
+        assert.deepEqual(states(), ['conflict', 'conflict']);
+        isRefused = false;
+        // Nobody tells that it may be read again.
+        await eventually(() => assert.deepEqual(states(), ['saved', 'saved']), 10_000);
+        assert.equal(read('a.txt'), 'typed one\ntwo\n');
+        assert.equal(heardBy(other.channel).getText('content').toString(), 'one\ntwo\n');
+      } finally {
+        await documents.stop();
+      }
+    }));

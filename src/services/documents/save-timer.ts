@@ -38,6 +38,7 @@ export class SaveTimer {
   /** It could not be saved: the next try comes later than this one did. */
   failed(): void {
     const { pace, save } = this.#dependencies;
+    clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(() => pace.ask(save), this.#retryMs);
     this.#retryTimer.unref();
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_LAST_MS);
