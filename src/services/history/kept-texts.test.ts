@@ -154,6 +154,23 @@ test('what can’t be stored is told once, and more than can wait is not kept', 
     assert.equal(texts.has('h301'), false);
   }));
 
+test('what can’t be dropped stays, and nobody fails by it', () =>
+  withWorkspace(async ({ state }) => {
+    const failures: unknown[] = [];
+    const texts = new KeptTexts({ state, now: () => 1, failed: (error) => failures.push(error) }, { maxBytes: 1024 * 1024, keepDays: 1 });
+    const key = { hash: 'first', path: 'f' };
+    texts.keep(key, Buffer.from('one'));
+    await texts.stored();
+    // As a full disk does, which can be read from.
+    state.database.exec('PRAGMA query_only = ON');
+    texts.drop(key);
+    texts.drop(key);
+    assert.deepEqual([failures.length, texts.has('first')], [1, true]);
+    state.database.exec('PRAGMA query_only = OFF');
+    texts.drop(key);
+    assert.equal(texts.has('first'), false);
+  }));
+
 test('whether a text can be had is found soon, however many files held the same', () =>
   withWorkspace(async ({ state }) => {
     const texts = new KeptTexts(

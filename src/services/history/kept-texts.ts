@@ -113,8 +113,13 @@ export class KeptTexts {
     });
   }
 
+  /** What can't be dropped stays. */
   drop(key: TextKey): void {
     this.#forget(key);
+    this.#tryTo(() => this.#drop(key));
+  }
+
+  #drop(key: TextKey): void {
     const row = this.#state
       .statement('SELECT id, length(content) AS bytes FROM kept_texts WHERE hash = ? AND path = ?')
       .get(key.hash, key.path) as Stored | undefined;
