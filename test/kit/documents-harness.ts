@@ -19,6 +19,7 @@ export function documentsOf(
   textName = 'content',
   log: (event: string, facts: Record<string, unknown>) => void = failing,
   maxBytes = 32 * MiB,
+  unloadMs = 60_000,
 ): Documents {
   return new Documents(
     { workspace, state, opened: undefined, now: Date.now, log },
@@ -28,7 +29,7 @@ export function documentsOf(
       maxOpen: 10,
       saveIdleMs: 60_000,
       saveMaxMs: 60_000,
-      unloadMs: 60_000,
+      unloadMs,
       readOnly: false,
       trustState: false,
     },

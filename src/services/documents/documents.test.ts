@@ -422,6 +422,20 @@ test('what is typed while the volume of a file is away, its folder too, waits fo
     }),
   ));
 
+test('a document that was opened for somebody who may not see where it is now is put away', () =>
+  withWorkspace(async ({ workspace, state, put }) => {
+    put('a.txt', 'one\n');
+    const documents = documentsOf({ workspace, state }, 'content', failing, MiB, 20);
+    await documents.start();
+    try {
+      await fails('OUT_OF_SCOPE', () => documents.join('a.txt', new FakeChannel(), { caller: ada, visibleAt: () => false }));
+      // What is open stands before its file.
+      await eventually(() => assert.equal(documents.read('a.txt'), undefined));
+    } finally {
+      await documents.stop();
+    }
+  }));
+
 for (const reason of ['FILE_PERMISSION', 'DISK_FULL'] as const)
   test(`an edit of an open document that can't be saved is answered with why: ${reason}`, () =>
     withWorkspace(async ({ workspace, state, put }) => {

@@ -130,6 +130,7 @@ export class Documents implements LiveText {
     const { caller } = asking;
     this.#throwIfMovedAway(wirePath, asking);
     const document = await this.#getSettled(wirePath, this.#mayWrite(wirePath, caller));
+    if (document.room.size === 0) this.#idle(document);
     throwOutOfScope(wirePath, document, asking);
     this.#throwBeyondShare(document, caller);
     // What was found may lie elsewhere than what was asked for.
