@@ -252,7 +252,7 @@ class Planner {
       if (replaced.kind === 'directory' && this.#tree.childrenOf(replaced).length > 0)
         throw new OutriggerError('NOT_EMPTY', `${to} is a folder that is not empty.`);
       undo.push(...this.#undoRemoval(to, replaced));
-      this.#putAside(replaced, to);
+      this.#putAside(replaced, to, replaced.kind === 'directory');
     }
     const folder = this.#folderFor(target, to, change.parents);
     if ((node.stat ?? standing(source.folder).stat)?.dev !== standing(folder).stat?.dev)
@@ -293,7 +293,7 @@ class Planner {
       if (inside) this.#plan.notUndoable.push({ change: this.#change, why: `${change.path} is a folder with something in it.` });
       else this.#undo({ op: 'mkdir', path: change.path, parents: true });
     } else this.#undo(...this.#undoRemoval(change.path, node));
-    this.#putAside(node, change.path);
+    this.#putAside(node, change.path, node.kind === 'directory' && !change.recursive);
     return { op: 'remove', path: change.path, before, etag: null, size: 0, changed: true, created: false };
   }
 
@@ -416,7 +416,8 @@ class Planner {
     return node;
   }
 
-  #putAside(node: TreeNode, wirePath: string): void {
+  /** `empty`: a folder that must not go with anything in it. */
+  #putAside(node: TreeNode, wirePath: string, empty: boolean): void {
     const real = pathOf(node);
     this.#tellRemoved(node, real);
     if (wirePath !== real) this.#plan.drafts.push(removal(wirePath, node, null, this.#request.cause));
@@ -425,7 +426,8 @@ class Planner {
     attach(node, folder, temporaryName());
     this.#asides.push(node);
     this.#written.delete(node);
-    this.#plan.steps.push({ do: 'move', change: this.#change, from: real, at: pathOf(node), mark: markOf(node) });
+    const step: BatchStep = { do: 'move', change: this.#change, from: real, at: pathOf(node), mark: markOf(node) };
+    this.#plan.steps.push(empty ? { ...step, empty } : step);
   }
 
   /** As the removal of each thing is told: what is in a folder before the folder. */

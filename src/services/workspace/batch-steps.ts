@@ -12,8 +12,8 @@ import { errnoOf, fileError } from './file-errors.ts';
 export type BatchStep =
   /** The temporary folder `from`, which is empty, becomes `at`. */
   | { do: 'mkdir'; change: number; from: string; at: string; mark: Mark }
-  /** What stands at `from` goes to `at`, where nothing is. */
-  | { do: 'move'; change: number; from: string; at: string; mark: Mark }
+  /** What stands at `from` goes to `at`, where nothing is. `empty`: a folder in which there has to be nothing but what was put aside. */
+  | { do: 'move'; change: number; from: string; at: string; mark: Mark; empty?: true }
   /** The temporary file `from` becomes `at`; what was there is kept as `aside`. */
   | { do: 'put'; change: number; from: string; at: string; mark: Mark; replaced?: { aside: string; mark: Mark } };
 
@@ -46,6 +46,9 @@ export function doStep(containment: Containment, step: BatchStep): void {
       if (!kept) keepAside(target, aside);
     }
     fs.renameSync(source.at, target.at);
+    // What came before it moved is in it; undone, it stands there again.
+    if (step.do === 'move' && step.empty === true && fs.readdirSync(target.at).some((name) => !TEMPORARY_NAME.test(name)))
+      throw new OutriggerError('NOT_EMPTY', `${step.from} is a folder that is not empty.`);
   } catch (error) {
     if (errnoOf(error) === 'EXDEV') throw new OutriggerError('BAD_INPUT', whyNoRename(step));
     throw fileError(error, step.at);
