@@ -4,10 +4,13 @@ import fs from 'node:fs';
 import { describe, test } from 'node:test';
 import { files as table } from '../../contract/files.ts';
 import type { Asked } from '../../contract/operation.ts';
+import { hashBytes } from './content.ts';
 import { fileOperations } from './operations.ts';
 import { call, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 
 const MB = 1024 * 1024;
+const etag = (text: string): string => `"${hashBytes(text)}"`;
+const onLinux = process.platform === 'linux' ? {} : { skip: 'the calls are those of Linux' };
 
 type Changes = Asked<(typeof table)['files.batch']>['changes'];
 
@@ -67,4 +70,47 @@ describe('a batch fails and leaves all as it is', () => {
         },
       ));
   }
+
+  for (const [op, name] of [
+    ['write', 'linkSync'],
+    ['remove', 'renameSync'],
+  ] as const) {
+    test(`where a program writes to a file at the very moment of its ${op}`, onLinux, (t) =>
+      withBatches(async ({ batch, put, tree, told }) => {
+        put('a', 'old');
+        const real = fs[name].bind(fs);
+        t.mock.method(fs, name, (from: string, to: string) => {
+          t.mock.reset();
+          put('a', 'theirs');
+          real(from, to);
+        });
+        const change = op === 'write' ? ({ op, path: 'a', text: 'new' } as const) : ({ op, path: 'a' } as const);
+        await fails('BUSY_FILE', () => batch([{ ...change, ifMatch: etag('old') }]), /Nothing was changed/);
+        assert.deepEqual([tree(), told()], [{ a: 'theirs' }, []]);
+      }),
+    );
+  }
+
+  test('also where a program that had a removed file open has written to it since', () => {
+    let log = -1;
+    let steps = 0;
+    return withBatches(
+      async ({ batch, put, at, tree }) => {
+        put('log', 'lines');
+        log = fs.openSync(at('log'), 'a');
+        try {
+          const changes = [{ op: 'remove', path: 'log' } as const, { op: 'write', path: 'a', text: 'a' } as const];
+          await fails('DISK_FULL', () => batch(changes), /Nothing was changed/);
+          assert.deepEqual(tree(), { log: 'lines and more' });
+        } finally {
+          fs.closeSync(log);
+        }
+      },
+      (point) => {
+        if (!point.startsWith('step') || ++steps < 2) return;
+        fs.writeSync(log, ' and more');
+        throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+      },
+    );
+  });
 });

@@ -38,15 +38,18 @@ export function doStep(containment: Containment, step: BatchStep): void {
     const replaced = step.do === 'put' ? step.replaced : undefined;
     if (replaced === undefined) {
       if (existing !== undefined) throw new OutriggerError('FILE_EXISTS', `${step.at} exists already.`);
+      fs.renameSync(source.at, target.at);
     } else {
       using aside = exactPlace(containment, replaced.aside);
       // Killed in the middle of this step, it is kept already, and may be gone from its place.
       const kept = isMarked(lstat(aside), replaced.mark);
       if (existing === undefined ? !kept : !isMarked(existing, replaced.mark)) throw changed(step.at);
       if (!kept) keepAside(target, aside);
+      fs.renameSync(source.at, target.at);
+      if (!isMarked(lstat(aside), replaced.mark)) throw changed(step.at);
     }
-    fs.renameSync(source.at, target.at);
-    // What came before it moved is in it; undone, it stands there again.
+    // What came this moment went along; undone, it stands there again.
+    if (isAside(step) && !isMarked(lstat(target), step.mark)) throw changed(step.from);
     if (step.do === 'move' && step.empty === true && fs.readdirSync(target.at).some((name) => !TEMPORARY_NAME.test(name)))
       throw new OutriggerError('NOT_EMPTY', `${step.from} is a folder that is not empty.`);
   } catch (error) {
@@ -70,7 +73,9 @@ export function undoStep(containment: Containment, step: BatchStep): void {
     return;
   }
   if (step.do === 'move') {
-    if (!isMarked(found, step.mark) || look(containment, step.from) !== undefined) return;
+    // What was put aside nobody else knows there: a program that has it open may have written to it.
+    const isThere = isAside(step) ? found !== undefined : isMarked(found, step.mark);
+    if (!isThere || look(containment, step.from) !== undefined) return;
     using target = exactPlace(containment, step.at);
     using source = exactPlace(containment, step.from);
     fs.renameSync(target.at, source.at);
@@ -90,6 +95,10 @@ export function undoStep(containment: Containment, step: BatchStep): void {
   if (!isMarked(found, step.mark)) return;
   using target = exactPlace(containment, step.at);
   fs.unlinkSync(target.at);
+}
+
+function isAside({ do: what, at }: BatchStep): boolean {
+  return what === 'move' && TEMPORARY_NAME.test(baseName(at));
 }
 
 /** By a second name, so that there is no moment without the file; on disks without links it has to be moved. */
