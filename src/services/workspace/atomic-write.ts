@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { fsync, fdatasync, write as fsWrite } from 'node:fs';
 import { promisify } from 'node:util';
 import { O_PATH } from './containment.ts';
-import { hashBytes, SMALL_BYTES } from './content.ts';
+import { hashBytes, SMALL_BYTES, sameFacts } from './content.ts';
 import { errnoOf } from './file-errors.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, O_RDONLY, O_DIRECTORY } = fs.constants;
@@ -96,8 +96,8 @@ export interface ReplacedFile {
 
 /**
  * Puts a prepared file in the place of another. A program may move that one away at this very moment: then both would be there, the new one under a name
- * that nobody meant any more. That is seen by the open file, which has a name still, and taken back: false. Else the open file goes to `replaced`, where it may
- * be read. Needs /proc. Throws as fs does.
+ * that nobody meant any more. That is seen by the open file, which has a name still, and taken back: false. So it is where the file is not as in `existing` any
+ * more. Else the open file goes to `replaced`, where it may be read. Needs /proc. Throws as fs does.
  */
 export function renameOver(
   prepared: Pick<Prepared, 'at' | 'stat'>,
@@ -110,7 +110,7 @@ export function renameOver(
   const { descriptor, isReadable } = opened;
   let isTaken = false;
   try {
-    if (!isSame(fs.fstatSync(descriptor), existing)) return false;
+    if (!sameFacts(fs.fstatSync(descriptor), existing)) return false;
     fs.renameSync(prepared.at, at);
     const name = fs.readlinkSync(`/proc/self/fd/${descriptor}`);
     if (isSame(statOrNothing(name), existing) && takeBack(prepared, at)) return false;

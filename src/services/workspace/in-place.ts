@@ -5,7 +5,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import { makeFolder } from '../../core/make-folder.ts';
 import type { Containment } from './containment.ts';
 import { openRegularFile } from './containment.ts';
-import { hashBytes, readWhole } from './content.ts';
+import { hashBytes, readWhole, sameFacts } from './content.ts';
 import { errnoOf } from './file-errors.ts';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = fs.constants;
@@ -13,14 +13,15 @@ const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = fs.constants;
 /**
  * Writes a file that can't be replaced by rename (several links, a mount point) in place, after both contents were kept in
  * `folder`, so that a write cut short is finished at the next start. Synchronous: no other write of ours comes between. Without a mode it keeps its own;
- * says in words when the one that was asked for could not be set.
+ * the note says in words when the one that was asked for could not be set. Undefined where the file is not as in `existing` any more, of which `before` was
+ * read: nothing was written.
  */
 export function writeInPlace(
-  { at, path: wirePath, mode }: { at: string; path: string; mode: number | undefined },
+  { at, path: wirePath, mode, existing }: { at: string; path: string; mode: number | undefined; existing: fs.Stats },
   before: Uint8Array,
   after: Uint8Array,
   folder: string,
-): string | undefined {
+): { note: string | undefined } | undefined {
   const descriptor = fs.openSync(at, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
   const entry = path.join(folder, randomBytes(6).toString('hex'));
   try {
@@ -28,9 +29,12 @@ export function writeInPlace(
     writeSynced(`${entry}.before`, before);
     writeSynced(`${entry}.after`, after);
     writeSynced(`${entry}.json`, Buffer.from(JSON.stringify({ path: wirePath })));
-    const note = overwriteOrRestore(descriptor, before, after, mode);
+    // To keep both took as long as the disk takes.
+    const written = sameFacts(fs.fstatSync(descriptor), existing)
+      ? { note: overwriteOrRestore(descriptor, before, after, mode) }
+      : undefined;
     forget(entry);
-    return note;
+    return written;
   } catch (error) {
     if (!(error instanceof HalfWrittenError)) forget(entry);
     throw error;

@@ -98,6 +98,64 @@ describe('a write', () => {
     );
   }
 
+  for (const { of, prepare } of [
+    { of: 'a file', prepare: () => {} },
+    { of: 'a file with two names', prepare: (at: (name: string) => string) => fs.linkSync(at('a'), at('b')) },
+  ]) {
+    test(`of ${of}, into which a program writes before it is replaced, has that as what it found`, onLinux, () =>
+      withWorkspace(async ({ workspace, at, put, read, told, temporaries }) => {
+        put('a', 'old');
+        prepare(at);
+        const stop = workspace.onAbout(() => {
+          stop();
+          put('a', 'theirs');
+        });
+        await fails('ETAG_MISMATCH', () => workspace.write('a', bytes('mine'), { cause, ifMatch: etag('old') }));
+        assert.deepEqual([read('a'), told(), temporaries()], ['theirs', [], []]);
+      }),
+    );
+  }
+
+  test('in place, into which a program writes while both contents are kept for a crash, has that as what it found', onLinux, (t) =>
+    withWorkspace(async ({ workspace, at, put, read, stateFolder }) => {
+      put('a', 'old');
+      fs.linkSync(at('a'), at('b'));
+      const sync = fs.fdatasyncSync.bind(fs);
+      t.mock.method(fs, 'fdatasyncSync', (descriptor: number) => {
+        t.mock.reset();
+        put('b', 'theirs');
+        sync(descriptor);
+      });
+      await fails('ETAG_MISMATCH', () => workspace.write('a', bytes('mine'), { cause, ifMatch: etag('old') }));
+      assert.equal(read('a'), 'theirs');
+      assert.deepEqual(fs.readdirSync(path.join(stateFolder, 'in-place')), []);
+    }),
+  );
+
+  test('that makes a file, which a program makes before it is there, has that as what it found', () =>
+    withWorkspace(async ({ workspace, put, read, told }) => {
+      workspace.placing = (placed) => {
+        workspace.placing = undefined;
+        put(placed, 'theirs');
+      };
+      await fails('ETAG_MISMATCH', () => workspace.write('a', bytes('mine'), { cause, ifNoneMatch: '*' }));
+      assert.deepEqual([read('a'), told()], ['theirs', []]);
+    }));
+
+  test('in place finds another file where a program has put one there', onLinux, () =>
+    withWorkspace(async ({ workspace, at, put, read }) => {
+      put('a', 'old');
+      fs.linkSync(at('a'), at('b'));
+      put('c', 'theirs');
+      const stop = workspace.onAbout(() => {
+        stop();
+        fs.renameSync(at('c'), at('a'));
+      });
+      await fails('ETAG_MISMATCH', () => workspace.write('a', bytes('mine'), { cause, ifMatch: etag('old') }));
+      assert.deepEqual([read('a'), read('b')], ['theirs', 'old']);
+    }),
+  );
+
   test('of the content that is there already changes nothing and is not told', () =>
     withWorkspace(async ({ workspace, told, at }) => {
       await workspace.write('a', bytes('one'), { cause });

@@ -451,7 +451,7 @@ export class Workspace extends Reader {
     }
   }
 
-  /** With what could not be kept, in words. Undefined where the file that was to be replaced was moved away this moment: nothing was written. */
+  /** With what could not be kept, in words. Undefined where what was to be replaced was changed or moved away this moment, or came: nothing was written. */
   #replace(
     place: Place,
     wirePath: string,
@@ -474,15 +474,19 @@ export class Workspace extends Reader {
       } finally {
         fs.closeSync(descriptor);
       }
-      const note = writeInPlace({ at: place.at, path: place.path, mode }, before, fs.readFileSync(prepared.at), this.#inPlaceFolder);
+      const file = { at: place.at, path: place.path, mode, existing };
+      const written = writeInPlace(file, before, fs.readFileSync(prepared.at), this.#inPlaceFolder);
+      if (written === undefined) return undefined;
       this.#contents.forget(place.path);
       const why = existing.nlink > 1 ? `has ${existing.nlink} links` : 'is a mount point';
-      return { note: `Written in place: the file ${why}.${note === undefined ? '' : ` ${note}`}` };
+      return { note: `Written in place: the file ${why}.${written.note === undefined ? '' : ` ${written.note}`}` };
     }
     // Made, or given another one, since the new one was begun.
     if (!hasMode(prepared.stat, modeFor(existing, mode))) fs.chmodSync(prepared.at, modeFor(existing, mode));
     const note = existing === undefined ? undefined : keepOwner(prepared.at, existing, prepared.stat);
     this.placing?.(place.path, prepared.stat);
+    // Who was told may have read all of the file that goes.
+    if (!sameState(replaceable(place, wirePath), existing && { stat: existing })) return undefined;
     if (existing === undefined || !this.containment.byDescriptor) fs.renameSync(prepared.at, place.at);
     else if (!renameOver(prepared, place.at, existing, replaced)) return undefined;
     // A program may have moved it on already, or written into it: written it is all the same, and what is there now the next read finds.
