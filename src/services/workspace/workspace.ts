@@ -238,6 +238,12 @@ export class Workspace extends Reader {
         if (attempt < RETRIES && this.liveText?.read(wirePath)?.unsaved === true) continue;
         const before = this.#contents.before(place.path, stat) ?? smallHash(place, wirePath, stat);
         this.#about(place.path, request.cause);
+        const isConditional = request.ifMatch !== undefined || request.ifNoneMatch !== undefined;
+        // Who was told may have read all of it.
+        if (isConditional && !sameState(fs.lstatSync(place.at, { throwIfNoEntry: false }), { stat })) {
+          if (attempt < RETRIES) continue;
+          throw new OutriggerError('BUSY_FILE', `${wirePath} kept changing while it was to be removed.`);
+        }
         fs.unlinkSync(place.at);
         this.#contents.forget(place.path);
         const draft: ChangeDraft = { path: wirePath, kind: kindOf(stat), what: 'removed', before, after: null, cause: request.cause };
