@@ -140,8 +140,11 @@ export class Copying {
     if (existing !== undefined && !options.overwrite) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
     const name = temporaryName();
     this.#host.temporaries.began(joinPath(parentPath(place.path), name));
+    let content: string;
     try {
       fs.symlinkSync(entry.target, place.sibling(name));
+      // What stands in its place by then may be a program's already.
+      content = statIdentity(fs.lstatSync(place.sibling(name)));
       fs.renameSync(place.sibling(name), place.at);
     } catch (error) {
       fs.rmSync(place.sibling(name), { force: true });
@@ -150,7 +153,6 @@ export class Copying {
       this.#host.temporaries.ended();
     }
     const what = existing === undefined ? 'created' : 'changed';
-    const content = statIdentity(fs.lstatSync(place.at));
     const draft: ChangeDraft = { path: to, kind: 'symlink', what, before: null, after: null, cause: options.cause, content };
     this.#host.journal.record(underBothNames(draft, place.path));
     return 1;
