@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hashBytes } from '../../src/services/workspace/content.ts';
 import { eventually } from '../kit/eventually.ts';
 import { withSidecar } from '../kit/sidecar.ts';
 import { withSmallDisk } from '../kit/small-disk.ts';
@@ -175,6 +176,23 @@ test('what others change after it was copied stays where it is, and is told and 
     assert.deepEqual(fs.readdirSync(at('a/sub')), ['2', '5']);
     assert.equal(fs.existsSync(at('a/3')), false);
     assert.deepEqual(told(), ['moved a → mounted/a', 'created a', 'created a/sub', 'created a/sub/2']);
+  }));
+
+test('what a program writes at the new place is what is known of it, also where the rest of the old one goes after that', (context) =>
+  withMounted(context, async ({ workspace, at, put, told }) => {
+    for (const name of ['a/1', 'a/2']) put(name, 'before');
+    const write = (text: string): void => {
+      put('mounted/a/1', text);
+      const { size, mtimeMs, ino } = fs.statSync(at('mounted/a/1'));
+      workspace.noticed([{ path: 'mounted/a/1', kind: 'file', what: 'changed', size, mtimeMs, ino, hash: hashBytes(text) }]);
+    };
+    const stop = workspace.journal.onChanges(() => {
+      stop();
+      write('theirs');
+    });
+    await workspace.move('a', 'mounted/a', options);
+    write('before');
+    assert.deepEqual(told().slice(1), ['changed mounted/a/1', 'changed mounted/a/1']);
   }));
 
 test('a folder in a lower layer is moved, within the workspace too; in a batch it is refused for what it is', (context) =>

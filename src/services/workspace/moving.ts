@@ -64,12 +64,20 @@ export class Moving {
       const [source, target] = [this.#placeOf(from), this.#placeOf(to)];
       const copy = await MoveByCopy.make(this.#host, source, target, signal);
       for (const one of [from, source]) this.#leaving.add(one);
+      // The old place may take long to go, and whatever comes to the new one meanwhile is told by itself.
+      const told = new Set<string>();
+      const stop = this.#host.journal.onChanges((changes) => {
+        for (const { path } of changes) told.add(path);
+      });
       try {
         this.#moveNow(from, to, options, copy);
         if (this.#host.durability === 'full') await this.#syncParent(target);
-        const left = await copy.removeSource(target, (path, content) => this.#host.journal.learn(path, content));
+        const left = await copy.removeSource(target, (path, content) => {
+          if (!told.has(path)) this.#host.journal.learn(path, content);
+        });
         if (left.length > 0) this.#tellLeft(from, to, left, options.cause);
       } finally {
+        stop();
         for (const one of [from, source]) this.#leaving.delete(one);
         copy.discard();
       }
