@@ -1,10 +1,12 @@
 import fs from 'node:fs';
 import { OutriggerError } from '../../contract/errors.ts';
+import type { Cause } from '../../contract/events.ts';
 import type { Entry } from '../../contract/files.ts';
 import { baseName, joinPath, parentPath } from '../../contract/paths.ts';
 import { type Content, temporaryName } from './atomic-write.ts';
 import { notAFile, openRegularFile } from './containment.ts';
 import { FileBytes, statIdentity } from './content.ts';
+import { smallHash } from './file-now.ts';
 import type { Folders } from './folders.ts';
 import { type ChangeDraft, type Journal, underBothNames } from './journal.ts';
 import { namesGit, type Reader } from './reader.ts';
@@ -18,6 +20,8 @@ export interface CopyingHost {
   temporaries: Temporaries;
   folders: Folders;
   write(path: string, content: Content, request: WriteRequest): Promise<unknown>;
+  /** Told of each file that is about to be replaced by a link. */
+  about(path: string, cause: Cause): void;
 }
 
 /** Copies within the folder: each file is written as any other is, one after the other. */
@@ -140,11 +144,13 @@ export class Copying {
     if (existing !== undefined && !options.overwrite) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
     const name = temporaryName();
     this.#host.temporaries.began(joinPath(parentPath(place.path), name));
+    const before = existing === undefined ? null : smallHash(place, to, existing);
     let content: string;
     try {
       fs.symlinkSync(entry.target, place.sibling(name));
       // What stands in its place by then may be a program's already.
       content = statIdentity(fs.lstatSync(place.sibling(name)));
+      if (existing?.isFile()) this.#host.about(place.path, options.cause);
       fs.renameSync(place.sibling(name), place.at);
     } catch (error) {
       fs.rmSync(place.sibling(name), { force: true });
@@ -153,7 +159,7 @@ export class Copying {
       this.#host.temporaries.ended();
     }
     const what = existing === undefined ? 'created' : 'changed';
-    const draft: ChangeDraft = { path: to, kind: 'symlink', what, before: null, after: null, cause: options.cause, content };
+    const draft: ChangeDraft = { path: to, kind: 'symlink', what, before, after: null, cause: options.cause, content };
     this.#host.journal.record(underBothNames(draft, place.path));
     return 1;
   }

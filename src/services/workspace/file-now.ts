@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { type Containment, openRegularFile, type Place } from './containment.ts';
-import { readWhole } from './content.ts';
+import { hashBytes, readWhole, SMALL_BYTES } from './content.ts';
 
 /**
  * The bytes of a regular file, in this very turn. null where nothing stands at the path; undefined where it is no regular file, is reached by a link, is
@@ -29,4 +29,10 @@ export function bytesNow(place: Place, path: string, maxBytes: number): Uint8Arr
   } catch {
     return undefined;
   }
+}
+
+/** Of a small file, in this turn; null for what else there is, and where it can't be read: it can be removed all the same. */
+export function smallHash(place: Place, wirePath: string, stat: fs.Stats): string | null {
+  const bytes = stat.isFile() ? bytesNow(place, wirePath, SMALL_BYTES) : undefined;
+  return bytes === undefined ? null : hashBytes(bytes);
 }

@@ -6,6 +6,7 @@ import { type Durability, syncFolder } from './atomic-write.ts';
 import type { Containment } from './containment.ts';
 import { hashOrNull, statIdentity } from './content.ts';
 import { errnoOf, fileError } from './file-errors.ts';
+import { smallHash } from './file-now.ts';
 import type { Folders } from './folders.ts';
 import { type ChangeDraft, type Journal, underBothNames } from './journal.ts';
 import type { KnownContents } from './known-contents.ts';
@@ -25,6 +26,8 @@ export interface MovingHost {
   /** Milliseconds since 1970. */
   now: () => number;
   liveText(): LiveText | undefined;
+  /** Told of each file that is about to be replaced. */
+  about(path: string, cause: Cause): void;
   /** A folder was moved, and that is told as one change. */
   rememberMove(from: string, to: string, cause: Cause): void;
 }
@@ -115,6 +118,8 @@ export class Moving {
       if (replaced.isDirectory() && readNames(target.at, to).length > 0)
         throw new OutriggerError('NOT_EMPTY', `${to} is a folder that is not empty.`);
     }
+    if (replaced?.isFile()) this.#host.about(target.path, options.cause);
+    const before = replaced === undefined ? null : (this.#host.contents.before(target.path, replaced) ?? smallHash(target, to, replaced));
     source.recheck();
     target.recheck();
     let moved = { stat, content: this.#host.contents.before(source.path, stat) ?? undefined };
@@ -134,7 +139,6 @@ export class Moving {
     this.#host.contents.forget(source.path);
     const drafts: ChangeDraft[] = [];
     if (replaced !== undefined) {
-      const before = this.#host.contents.before(target.path, replaced);
       const removed: ChangeDraft = { path: to, kind: kindOf(replaced), what: 'removed', before, after: null, cause: options.cause };
       drafts.push(...underBothNames(removed, target.path));
     }

@@ -50,3 +50,16 @@ describe('what a program does', () => {
       assert.equal(workspace.journal.known('copy'), hashBytes('theirs'));
     }));
 });
+
+test('a file in the place of which another is moved, or a link is copied, is about to be removed: what it held can be kept', () =>
+  withWorkspace(async ({ workspace, put, at, read, changes }) => {
+    for (const name of ['a', 'b', 'c']) put(name);
+    fs.symlinkSync('b', at('link'));
+    const held: string[] = [];
+    workspace.onAbout((path) => held.push(read(path)));
+    await workspace.move('a', 'b', { ...all, overwrite: true });
+    await workspace.copy('link', 'c', { ...all, overwrite: true });
+    assert.deepEqual(held, ['b', 'c']);
+    const [removed, , changed] = changes;
+    assert.deepEqual([removed?.before, changed?.before], [hashBytes('b'), hashBytes('c')]);
+  }));

@@ -16,12 +16,12 @@ import {
   temporaryName,
 } from './atomic-write.ts';
 import { Containment, notAFile, openRegularFile, type Place } from './containment.ts';
-import { checkConditions, HASH_MAX_BYTES, hashBytes, hashOrNull, readWhole, SMALL_BYTES, statIdentity } from './content.ts';
+import { checkConditions, HASH_MAX_BYTES, hashOrNull, readWhole, statIdentity } from './content.ts';
 import { Copying } from './copying.ts';
 import { Batches, type BatchOptions, type BatchOutcome, type BatchRequest } from './batch.ts';
 import { Echoes, type Noticed } from './echoes.ts';
 import { fileError } from './file-errors.ts';
-import { bytesNow } from './file-now.ts';
+import { smallHash } from './file-now.ts';
 import { finishInPlace, writeInPlace } from './in-place.ts';
 import { Folders } from './folders.ts';
 import { type RemovalHost, removeFolder } from './folder-removal.ts';
@@ -547,12 +547,6 @@ function replaceable(place: Place, wirePath: string): fs.Stats | undefined {
     throw new OutriggerError('BUSY_FILE', `A link took the place of ${wirePath} while it was to be written.`);
   if (stat === undefined || stat.isFile()) return stat;
   throw notAFile(stat, wirePath);
-}
-
-/** Of a small file, in this turn; null for what else there is, and where it can't be read: it can be removed all the same. */
-function smallHash(place: Place, wirePath: string, stat: fs.Stats): string | null {
-  const bytes = stat.isFile() ? bytesNow(place, wirePath, SMALL_BYTES) : undefined;
-  return bytes === undefined ? null : hashBytes(bytes);
 }
 
 /** The mode of a file that is written: what is asked for, else that which it has, else that of a new one. */
