@@ -31,8 +31,10 @@ export class KnownContents {
     if (stat.size > HASH_MAX_BYTES) return statIdentity(stat);
     const known = this.get(realPath, stat);
     if (known !== undefined) return known;
+    // What is written from here on may be read, or not.
+    const asOf = this.#now();
     const hash = stat.size <= SMALL_BYTES ? hashAt(descriptor, stat.size) : await hashDescriptor(descriptor, stat.size, signal);
-    return this.remember(realPath, stat, hash);
+    return this.remember(realPath, stat, hash, asOf);
   }
 
   get(realPath: string, stat: fs.Stats): string | undefined {
@@ -51,9 +53,12 @@ export class KnownContents {
     return this.get(realPath, stat) ?? hashOrNull(this.#journal.known(realPath));
   }
 
-  /** Gives the content back. It is not kept where the file was changed a moment ago: another change could leave its facts as they are. */
-  remember(realPath: string, stat: fs.Stats, content: string): string {
-    if (!factsAreOld(stat, this.#now())) {
+  /**
+   * Gives the content back. It is not kept where the file was changed a moment before `asOf`, when the reading began: another change could leave its facts as
+   * they are.
+   */
+  remember(realPath: string, stat: fs.Stats, content: string, asOf = this.#now()): string {
+    if (!factsAreOld(stat, asOf)) {
       this.#kept.delete(realPath);
       return content;
     }
