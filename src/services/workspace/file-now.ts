@@ -18,7 +18,7 @@ export function fileNow(containment: Containment, path: string, maxBytes: number
 }
 
 /** The bytes of a regular file that stands at a place, in this very turn; undefined where it is none, is larger than `maxBytes` or can't be read. */
-export function bytesNow(place: Place, path: string, maxBytes: number): Uint8Array | undefined {
+function bytesNow(place: Place, path: string, maxBytes: number): Uint8Array | undefined {
   try {
     const { descriptor, stat } = openRegularFile(place, path);
     try {
