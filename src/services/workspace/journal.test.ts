@@ -67,6 +67,31 @@ const numbers = (found: { changes: { revision: number }[] }): number[] => found.
 const fill = ({ state }: Opened): void => state.database.exec('PRAGMA query_only = ON');
 const free = ({ state }: Opened): void => state.database.exec('PRAGMA query_only = OFF');
 
+test('of what is put below what was told to be a file it is told first that a folder is there by now, once', () =>
+  withFolder((open) => {
+    const { journal } = open();
+    const told: string[] = [];
+    journal.onChanges((changes) =>
+      told.push(...changes.map(({ what, kind, path: at, cause: { kind: by } }) => `${by} ${what} ${kind} ${at}`)),
+    );
+    journal.record([
+      draft('a', { kind: 'directory', after: null }),
+      draft('a/b'),
+      draft('link', { kind: 'symlink', after: null, content: 's-1-2-3' }),
+    ]);
+    told.length = 0;
+    journal.record([draft('a/b/c/d'), draft('a/b/e'), draft('link/f')]);
+    journal.record([draft('a/b/g')]);
+    assert.deepEqual(told, [
+      'outside removed file a/b',
+      'outside created directory a/b',
+      'connection created file a/b/c/d',
+      'connection created file a/b/e',
+      'connection created file link/f',
+      'connection created file a/b/g',
+    ]);
+  }));
+
 describe('a cursor', () => {
   test('goes on after a clean stop, and after a crash of the same boot, with no gap and no repeat', () =>
     withFolder((open) => {

@@ -302,8 +302,21 @@ export class Journal {
       for (let at = path; at !== ''; at = parentPath(at)) if (left.has(at)) return true;
       return false;
     };
+    const lookedAt = new Set<string>();
+    // Where something stands below what was told to be a file, that is a folder by now: the watch would tell it after what is in it.
+    const filesAbove = (path: string): ChangeDraft[] => {
+      const gone: ChangeDraft[] = [];
+      for (let at = parentPath(path); at !== '' && !lookedAt.has(at); at = parentPath(at)) {
+        lookedAt.add(at);
+        const content = hasLeft(at) ? REMOVED : this.known(at);
+        if (content === FOLDER) break;
+        if (content !== undefined && hashOrNull(content) !== null) gone.unshift(removal({ path: at, content }), put(at, 'directory'));
+      }
+      return gone;
+    };
     return asked.flatMap((draft) => {
       const { path, kind, what, from } = draft;
+      const above = what === 'removed' ? [] : filesAbove(path);
       const origin = from === undefined || left.has(from) ? [] : this.#ofOtherKind(from, kind);
       if (from !== undefined) left.add(from);
       if (what === 'removed') left.add(path);
@@ -313,8 +326,8 @@ export class Journal {
       const isPut = kind === 'file' || what !== 'changed';
       const gone = there === FOLDER && isPut ? this.#thereBelow(path).filter((one) => !hasLeft(one.path)) : [];
       if (isOfOtherKind) gone.push({ path, content: there });
-      const put: ChangeDraft = isOfOtherKind && what !== 'moved' ? { ...draft, what: 'created', before: null } : draft;
-      return [...gone.map(removal), ...origin, put];
+      const now: ChangeDraft = isOfOtherKind && what !== 'moved' ? { ...draft, what: 'created', before: null } : draft;
+      return [...above, ...gone.map(removal), ...origin, now];
     });
   }
 
@@ -322,8 +335,7 @@ export class Journal {
   #ofOtherKind(from: string, kind: EntryKind): ChangeDraft[] {
     const content = this.known(from);
     if (content === undefined || content === REMOVED || (content === FOLDER) === (kind === 'directory')) return [];
-    const put = { path: from, kind, what: 'created', before: null, after: null, cause: { kind: 'outside' } } as const;
-    return [...[...this.#thereBelow(from), { path: from, content }].map(removal), put];
+    return [...[...this.#thereBelow(from), { path: from, content }].map(removal), put(from, kind)];
   }
 
   /** What is in a folder comes before it. */
@@ -576,6 +588,11 @@ export function underBothNames(draft: ChangeDraft, realPath: string): ChangeDraf
 function removal({ path, content }: { path: string; content: string }): ChangeDraft {
   const kind = content === FOLDER ? 'directory' : 'file';
   return { path, kind, what: 'removed', before: hashOrNull(content), after: null, cause: { kind: 'outside' } };
+}
+
+/** By others, a moment ago. */
+function put(path: string, kind: EntryKind): ChangeDraft {
+  return { path, kind, what: 'created', before: null, after: null, cause: { kind: 'outside' } };
 }
 
 function contentOf(change: Change): string {
