@@ -81,7 +81,7 @@ test('of what is put below what was told to be a file it is told first that a fo
     ]);
     told.length = 0;
     journal.record([draft('a/b/c/d'), draft('a/b/e'), draft('link/f')]);
-    journal.record([draft('a/b/g')]);
+    journal.record([draft('a/b/g'), draft('a/b/e/f'), draft('a/b/e', { kind: 'directory', after: null })]);
     assert.deepEqual(told, [
       'outside removed file a/b',
       'outside created directory a/b',
@@ -89,6 +89,9 @@ test('of what is put below what was told to be a file it is told first that a fo
       'connection created file a/b/e',
       'connection created file link/f',
       'connection created file a/b/g',
+      'outside removed file a/b/e',
+      'outside created directory a/b/e',
+      'connection created file a/b/e/f',
     ]);
   }));
 

@@ -303,6 +303,7 @@ export class Journal {
       return false;
     };
     const lookedAt = new Set<string>();
+    const made = new Set<string>();
     // Where something stands below what was told to be a file, that is a folder by now: the watch would tell it after what is in it.
     const filesAbove = (path: string): ChangeDraft[] => {
       const gone: ChangeDraft[] = [];
@@ -310,17 +311,23 @@ export class Journal {
         lookedAt.add(at);
         const content = hasLeft(at) ? REMOVED : this.known(at);
         if (content === FOLDER) break;
-        if (content !== undefined && hashOrNull(content) !== null) gone.unshift(removal({ path: at, content }), put(at, 'directory'));
+        if (content === undefined || hashOrNull(content) === null) continue;
+        gone.unshift(removal({ path: at, content }), put(at, 'directory'));
+        made.add(at);
       }
       return gone;
     };
     return asked.flatMap((draft) => {
       const { path, kind, what, from } = draft;
+      if (made.has(path) && kind === 'directory' && (what === 'created' || what === 'changed')) return [];
       const above = what === 'removed' ? [] : filesAbove(path);
       const origin = from === undefined || left.has(from) ? [] : this.#ofOtherKind(from, kind);
-      if (from !== undefined) left.add(from);
-      if (what === 'removed') left.add(path);
-      const there = what === 'removed' || hasLeft(path) ? REMOVED : (this.known(path) ?? REMOVED);
+      for (const gone of what === 'removed' ? [path] : from === undefined ? [] : [from]) {
+        left.add(gone);
+        made.delete(gone);
+      }
+      const before = made.has(path) ? FOLDER : this.known(path);
+      const there = what === 'removed' || hasLeft(path) ? REMOVED : (before ?? REMOVED);
       const isOfOtherKind = there !== REMOVED && (there === FOLDER) !== (kind === 'directory');
       // A folder that takes the place of one is there as that was.
       const isPut = kind === 'file' || what !== 'changed';
