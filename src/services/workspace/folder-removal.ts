@@ -38,59 +38,49 @@ export async function removeFolder(
   /** Moved, or swapped for a link meanwhile: what is there now was not asked to be removed. */
   const throwIfElsewhere = (real: string, path: string): void => {
     if (real === realOf(path)) return;
-    using place = containment.place(path, false);
-    lstatOrThrow(place, path);
     throw new OutriggerError('BUSY_FILE', `${path} was moved, or replaced by a link, while it was removed.`);
   };
   // Depth first; a folder is taken up again when all in it is gone.
   const pending: { path: string; emptied: boolean }[] = [{ path: wirePath, emptied: !recursive }];
-  const removeFrom = async ({ path: folderPath, emptied }: (typeof pending)[number]): Promise<void> => {
-    if (emptied) {
-      using place = containment.place(folderPath, false);
-      throwIfElsewhere(place.path, folderPath);
-      if (isRemoved(() => fs.rmdirSync(place.at)))
-        drafts.push({ path: folderPath, kind: 'directory', what: 'removed', before: null, after: null, cause });
-      return;
-    }
-    pending.push({ path: folderPath, emptied: true });
-    using folder = containment.directory(folderPath);
-    throwIfElsewhere(folder.path, folderPath);
-    let hasOdd = false;
-    for (const name of readNames(folder.at, folderPath)) {
-      const at = `${folder.at}/${name}`;
-      const stat = fs.lstatSync(at, { throwIfNoEntry: false });
-      if (stat === undefined) hasOdd ||= seemsOdd(name);
-      if (stat === undefined) continue;
-      const path = joinPath(folderPath, name);
-      if (stat.isDirectory()) {
-        pending.push({ path, emptied: false });
-        continue;
-      }
-      const realPath = realOf(path);
-      const before = contents.before(realPath, stat);
-      about(realPath, cause);
-      const isOurs = isRemoved(() => fs.unlinkSync(at));
-      contents.forget(realPath);
-      if (isOurs) drafts.push({ path, kind: kindOf(stat), what: 'removed', before, after: null, cause });
-      if (!slice.isOver) continue;
-      tell();
-      signal?.throwIfAborted();
-      await slice.giveWay();
-      throwIfElsewhere(folder.recheck(), folderPath);
-    }
-    if (!hasOdd) return;
-    // Meanwhile the watch may see what is gone.
-    tell();
-    await removeOdd(folder.at);
-  };
   try {
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      try {
-        await removeFrom(next);
-      } catch (error) {
-        // Somebody else removes it too, and tells of that.
-        if (!(error instanceof OutriggerError) || error.reason !== 'FILE_NOT_FOUND') throw error;
+      if (next.emptied) {
+        using place = containment.place(next.path, false);
+        throwIfElsewhere(place.path, next.path);
+        ignoreMissing(() => fs.rmdirSync(place.at));
+        drafts.push({ path: next.path, kind: 'directory', what: 'removed', before: null, after: null, cause });
+        continue;
       }
+      pending.push({ path: next.path, emptied: true });
+      using folder = containment.directory(next.path);
+      throwIfElsewhere(folder.path, next.path);
+      let hasOdd = false;
+      for (const name of readNames(folder.at, next.path)) {
+        const at = `${folder.at}/${name}`;
+        const stat = fs.lstatSync(at, { throwIfNoEntry: false });
+        if (stat === undefined) hasOdd ||= seemsOdd(name);
+        if (stat === undefined) continue;
+        const path = joinPath(next.path, name);
+        if (stat.isDirectory()) {
+          pending.push({ path, emptied: false });
+          continue;
+        }
+        const realPath = realOf(path);
+        const before = contents.before(realPath, stat);
+        about(realPath, cause);
+        ignoreMissing(() => fs.unlinkSync(at));
+        contents.forget(realPath);
+        drafts.push({ path, kind: kindOf(stat), what: 'removed', before, after: null, cause });
+        if (!slice.isOver) continue;
+        tell();
+        signal?.throwIfAborted();
+        await slice.giveWay();
+        throwIfElsewhere(folder.recheck(), next.path);
+      }
+      if (!hasOdd) continue;
+      // Meanwhile the watch may see what is gone.
+      tell();
+      await removeOdd(folder.at);
     }
   } finally {
     tell();
@@ -104,13 +94,11 @@ async function removeOdd(folder: string): Promise<void> {
     await fs.promises.rm(Buffer.concat([Buffer.from(`${folder}/`), name]), { recursive: true, force: true });
 }
 
-/** False: it was gone already, and whoever removed it tells of that. */
-function isRemoved(remove: () => void): boolean {
+/** For what is to be gone, and may be gone already. */
+function ignoreMissing(remove: () => void): void {
   try {
     remove();
-    return true;
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
-    return false;
   }
 }

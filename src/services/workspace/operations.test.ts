@@ -174,16 +174,6 @@ test('files.remove of what may be missing is no error where somebody else has ju
     assert.deepEqual(told(), ['removed f', 'removed folder/f', 'removed folder']);
   }));
 
-test('files.remove of a large folder by two at once removes and tells each file once', () =>
-  withOperations(async (run, { put, at, told }) => {
-    const files = Array.from({ length: 1500 }, (_, number) => `folder/${number % 2}/${number}`);
-    for (const file of files) put(file);
-    const both = [run('files.remove', { path: 'folder', recursive: true }), run('files.remove', { path: 'folder', recursive: true })];
-    const removed = (await Promise.all(both)).map((one) => Number(one['removed']));
-    assert.deepEqual([fs.existsSync(at('folder')), removed.reduce((sum, one) => sum + one)], [false, 1503]);
-    assert.deepEqual(told().sort(), ['folder', 'folder/0', 'folder/1', ...files].map((path) => `removed ${path}`).sort());
-  }));
-
 describe('files.write and files.create', () => {
   test('give back the byte order mark that a reader was not shown', () =>
     withOperations(async (run, { put, read }) => {
