@@ -5,7 +5,7 @@ import { shownName } from './shown-name.ts';
 /** A file by its name, and beside it the folder that it is in, or what else is said of it: each in its own direction. */
 export function NamedPath({ path, beside }: { path: string; beside?: ComponentChildren }) {
   return (
-    <span class="named" title={shownName(path)}>
+    <span class="named" title={path}>
       <bdi>{shownName(nameOf(path))}</bdi> {beside === undefined ? <CutPath path={parentOf(path)} /> : beside}
     </span>
   );
@@ -36,7 +36,7 @@ export function CutPath({ path, said = path, look = 'faint sm' }: CutPathProps) 
   const name = Math.max(shown.lastIndexOf('/'), 0);
   const folder = Math.max(shown.lastIndexOf('/', name - 1), 0);
   return (
-    <bdi class={`cut ${look}`} title={shownName(path)}>
+    <bdi class={`cut ${look}`} title={path}>
       {[shown.slice(0, folder), shown.slice(folder, name), shown.slice(name)].map((part, index) => (
         <span key={index} class={part.length < leastCut ? 'whole' : undefined}>
           <span>{part}</span>

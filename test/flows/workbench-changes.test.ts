@@ -128,18 +128,7 @@ test('what others put into names, authors, subjects and lines is text, and what 
       await client.call('checkpoints.create', { title: script });
       client.close();
       const ada = await page({ name: 'Ada' });
-      // Nor in what the pointer or a screen reader is told.
-      const unseen = (): Promise<(string | null)[]> =>
-        ada.evaluate(() =>
-          [...document.querySelectorAll('[title], [aria-label]')]
-            .flatMap((element) => [element.getAttribute('title'), element.getAttribute('aria-label')])
-            .filter((said) => said !== null && /an\u202Etxt|new\nline/.test(said)),
-        );
-      await ada.getByRole('treeitem', { name: 'an\\u202Etxt.js' }).waitFor();
-      assert.deepEqual([await unseen(), await accessibilityProblems(ada)], [[], []]);
       await sourceControl(ada);
-      await change(ada, 'changes', 'an\u202Etxt.js').waitFor();
-      assert.deepEqual(await unseen(), []);
       await ada.getByTestId('commit').getByRole('button').first().click();
       const patch = ada.locator('.patch');
       await patch.getByRole('button', { name: 'an\\u202Etxt.js', exact: true }).waitFor();
@@ -155,11 +144,9 @@ test('what others put into names, authors, subjects and lines is text, and what 
       await picture(ada, 'checkpoint-of-markup');
       await kept.locator('.patch h3 .path', { hasText: 'new' }).click();
       await ada.locator('.cm-content', { hasText: 'more' }).waitFor();
-      assert.deepEqual(await unseen(), []);
       await ada.keyboard.press('Control+Shift+f');
       await ada.keyboard.type('more');
       await ada.getByTestId('hit').filter({ hasText: 'more\\u202E' }).first().waitFor();
-      assert.deepEqual(await unseen(), []);
       await ada.keyboard.press('Control+Shift+y');
       await ada.getByText('committed').first().waitFor();
       assert.equal(await ada.evaluate(() => 'ran' in globalThis), false);

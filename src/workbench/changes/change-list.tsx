@@ -1,7 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { CutPath, FormerPath, NamedPath } from '../named-path.tsx';
 import { Icon } from '../shell/icon.tsx';
-import { shownName } from '../shown-name.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import type { Workbench } from '../workbench.ts';
 import { type ChangeEntry, changeRows, type SectionName } from './change-sections.ts';
@@ -68,7 +67,7 @@ export function ChangeList({ name, byFolder }: { name: SectionName; byFolder: bo
 }
 
 function ActionButton({ action, of }: { action: RowAction; of?: string }) {
-  const label = of === undefined ? action.verb : `${action.verb}: ${shownName(of)}`;
+  const label = of === undefined ? action.verb : `${action.verb}: ${of}`;
   const [key] = action.keys;
   return (
     <button
@@ -103,7 +102,7 @@ function FolderRow({ name, path, files }: { name: SectionName; path: string; fil
         type="button"
         class="row grow open"
         data-row
-        title={shownName(said)}
+        title={said}
         onClick={() => void workbench.tree.reveal(path)}
         onKeyDown={(event) => onRowKey(event, actions)}
       >
@@ -153,7 +152,7 @@ function ChangeRow({ name, entry, inFolder }: { name: SectionName; entry: Change
         type="button"
         class="row grow open"
         data-row
-        title={shownName(from === undefined ? path : `${path}, was ${from}`)}
+        title={from === undefined ? path : `${path}, was ${from}`}
         aria-current={active ? 'true' : undefined}
         onClick={open}
         onKeyDown={(event) => onRowKey(event, actions)}

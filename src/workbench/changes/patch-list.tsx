@@ -15,7 +15,7 @@ export function PatchList({ files, compare }: { files: readonly PatchFile[]; com
             </button>
             <span class="grow" />
             {compare !== undefined && (
-              <button type="button" class="btn sm quiet" aria-label={`Compare ${shownName(title)}`} onClick={() => compare(title)}>
+              <button type="button" class="btn sm quiet" aria-label={`Compare ${title}`} onClick={() => compare(title)}>
                 Compare
               </button>
             )}
@@ -23,7 +23,7 @@ export function PatchList({ files, compare }: { files: readonly PatchFile[]; com
           {lines.length === 0 ? (
             <p class="hint">No lines to show: it is empty or binary, or only its name or mode changed.</p>
           ) : (
-            <pre tabIndex={0} aria-label={shownName(title)}>
+            <pre tabIndex={0} aria-label={title}>
               {lines.map(({ kind, text }, index) => (
                 <div key={index} class={`dl ${kind}`}>
                   {text === '' ? ' ' : shownText(text)}

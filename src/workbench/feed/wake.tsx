@@ -1,7 +1,6 @@
 import type { Change } from '../../contract/events.ts';
 import { actorsOf, sayActor } from '../actor.ts';
 import { nameOf } from '../file-paths.ts';
-import { shownName } from '../shown-name.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { feedTime } from './feed-rows.ts';
 import { wakeLength } from './feed-store.ts';
@@ -35,7 +34,7 @@ function Tick({ change }: { change: Change }) {
   const workbench = useWorkbench();
   const [actor] = actorsOf(change.cause);
   const color = actor === undefined ? undefined : workbench.presence.colorOf(actor);
-  const words = `r${change.revision} · ${actor === undefined ? '' : sayActor(actor)} · ${shownName(nameOf(change.path))} · ${feedTime(change.at, workbench.now())} ago`;
+  const words = `r${change.revision} · ${actor === undefined ? '' : sayActor(actor)} · ${nameOf(change.path)} · ${feedTime(change.at, workbench.now())} ago`;
   return (
     <i
       class={`${actor?.kind ?? ''}${heights[change.what]}${color === undefined ? ' o' : ` p${color}`}`}

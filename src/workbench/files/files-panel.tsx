@@ -246,10 +246,10 @@ function Row({ node, path, top, expanded, ignored, position, size, focused, sele
       aria-selected={selected}
       aria-setsize={size}
       aria-posinset={position}
-      aria-label={editing ? undefined : `${shownName(node.name)}${status === undefined ? '' : `, ${letterNames[status]}`}`}
+      aria-label={editing ? undefined : `${node.name}${status === undefined ? '' : `, ${letterNames[status]}`}`}
       style={{ '--d': node.depth, transform: `translateY(${top}px)` }}
       data-path={path}
-      title={shownName(node.name)}
+      title={node.name}
       draggable={writable && !editing}
       onDragStart={(event) => {
         if (!tree.selected.value.has(path)) tree.select(path);
@@ -275,7 +275,7 @@ function Row({ node, path, top, expanded, ignored, position, size, focused, sele
                 type="button"
                 class="ib"
                 tabIndex={-1}
-                aria-label={`Rename ${shownName(node.name)} (F2)`}
+                aria-label={`Rename ${node.name} (F2)`}
                 onClick={(event) => {
                   event.stopPropagation();
                   tree.select(path);
@@ -288,7 +288,7 @@ function Row({ node, path, top, expanded, ignored, position, size, focused, sele
                 type="button"
                 class="ib"
                 tabIndex={-1}
-                aria-label={`Delete ${shownName(node.name)} (Del)`}
+                aria-label={`Delete ${node.name} (Del)`}
                 onClick={(event) => {
                   event.stopPropagation();
                   void files.remove(selected ? [...tree.selected.value] : [path]);

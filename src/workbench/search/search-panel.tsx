@@ -9,7 +9,7 @@ import { Toggle } from '../shell/toggle.tsx';
 import { rowHeightPx, useScroll } from '../use-scroll.ts';
 import { useGivenFocus } from '../use-given-focus.ts';
 import { useKeptFocus } from '../use-kept-focus.ts';
-import { shownName, shownText } from '../shown-name.ts';
+import { shownText } from '../shown-name.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { scrollToShow, virtualWindow } from '../virtual-window.ts';
 import { count } from '../words.ts';
@@ -347,7 +347,7 @@ function ResultRow({
       type="button"
       class="ib"
       tabIndex={-1}
-      aria-label={row.kind === 'file' ? `Leave out ${shownName(nameOf(row.path))}` : `Leave out line ${row.line}`}
+      aria-label={row.kind === 'file' ? `Leave out ${nameOf(row.path)}` : `Leave out line ${row.line}`}
       title="Leave out (Delete)"
       onClick={(event) => {
         event.stopPropagation();
@@ -369,7 +369,7 @@ function ResultRow({
   };
   if (row.kind === 'file') {
     return (
-      <div class={`tr sr-file${focused ? ' cur' : ''}`} aria-expanded={row.open} aria-level={1} title={shownName(row.path)} {...common}>
+      <div class={`tr sr-file${focused ? ' cur' : ''}`} aria-expanded={row.open} aria-level={1} title={row.path} {...common}>
         <Icon name={row.open ? 'down' : 'right'} small />
         <Icon name={fileKind(row.path).icon} />
         <span class="grow ell">

@@ -272,7 +272,7 @@ function TabButton({ tab, selected, panel }: TabButtonProps) {
       aria-selected={selected}
       aria-controls={panel}
       tabIndex={selected ? 0 : -1}
-      title={tab.kind === 'document' || tab.kind === 'diff' ? shownName(tab.path) : title}
+      title={tab.kind === 'document' || tab.kind === 'diff' ? tab.path : title}
       onClick={() => {
         tabs.activate(tab.id);
         if (selected) workbench.focusMain();
