@@ -98,7 +98,8 @@ describe('what goes wrong in the original', () => {
   test('runs at the same time do not get in each other’s way', () =>
     withOpen(async (running) => {
       const ask = runner(running);
-      const runs = Array.from({ length: 8 }, (_, n) => ask('POST', '/execute', { code: `echo ${n} > mine; sleep 0.1; cat mine` }));
+      // None ends before all have come: what comes later finds the folder that the first left.
+      const runs = Array.from({ length: 8 }, (_, n) => ask('POST', '/execute', { code: `echo ${n} > mine; sleep 1; cat mine` }));
       const answers = await Promise.all(runs);
       assert.deepEqual(
         answers.map(({ body }) => body['stdout']),

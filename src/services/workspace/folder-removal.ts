@@ -3,7 +3,7 @@ import { TimeSlice } from '../../core/time-slice.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
 import { joinPath } from '../../contract/paths.ts';
-import type { Containment } from './containment.ts';
+import type { Containment, Place } from './containment.ts';
 import { errnoOf } from './file-errors.ts';
 import { type ChangeDraft, type Journal, underBothNames } from './journal.ts';
 import type { KnownContents } from './known-contents.ts';
@@ -75,6 +75,7 @@ export async function removeFolder(
         tell();
         signal?.throwIfAborted();
         await slice.giveWay();
+        throwIfRemoved(folder, next.path);
         throwIfElsewhere(folder.recheck(), next.path);
       }
       if (!hasOdd) continue;
@@ -86,6 +87,11 @@ export async function removeFolder(
     tell();
   }
   return removed;
+}
+
+/** Somebody else may have removed the opened folder, with all that is in it, and tells of that. One that was moved has its links. */
+function throwIfRemoved({ at }: Place, path: string): void {
+  if (fs.statSync(at, { throwIfNoEntry: false })?.nlink === 0) throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
 }
 
 /** What has a name that is not UTF-8, which nobody was told of. */

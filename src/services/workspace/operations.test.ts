@@ -174,6 +174,14 @@ test('files.remove of what may be missing is no error where somebody else has ju
     assert.deepEqual(told(), ['removed f', 'removed folder/f', 'removed folder']);
   }));
 
+test('files.remove of a large folder by two at once fails for neither where it may be missing', () =>
+  withOperations(async (run, { put, at }) => {
+    for (let number = 0; number < 1500; number++) put(`folder/${number}`);
+    const remove = () => run('files.remove', { path: 'folder', recursive: true, missingOk: true });
+    await Promise.all([remove(), remove()]);
+    assert.equal(fs.existsSync(at('folder')), false);
+  }));
+
 describe('files.write and files.create', () => {
   test('give back the byte order mark that a reader was not shown', () =>
     withOperations(async (run, { put, read }) => {
