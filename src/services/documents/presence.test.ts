@@ -3,32 +3,15 @@ import { test } from 'node:test';
 import { applyAwarenessUpdate, Awareness, encodeAwarenessUpdate } from 'y-protocols/awareness';
 import * as Y from 'yjs';
 import { FakeChannel } from '../../../test/kit/byte-channel.ts';
+import { emptyRoom } from '../../../test/kit/fake-room.ts';
 import { PresenceMap } from './presence.ts';
-import { Pulse } from './pulse.ts';
-import { Room } from './room.ts';
 import { awarenessMessage, GONE, readMessage } from './sync-protocol.ts';
 
 const ADA = 7;
 const adaAt = (clock: number, state = '{"user":{"name":"Ada"}}'): Uint8Array => awarenessMessage([{ client: ADA, clock, state }]);
 
-function emptyRoom() {
-  const ydoc = new Y.Doc();
-  const fail = (error: unknown): void => assert.fail(String(error));
-  const room = new Room(ydoc, 1, new Pulse(() => undefined, fail), {
-    applied: () => undefined,
-    hasRoomFor: () => true,
-    heal: () => undefined,
-    rebuild: () => ydoc,
-    failed: (_what, error) => fail(error),
-    presenceChanged: () => undefined,
-    emptied: () => undefined,
-    now: () => 0,
-  });
-  const join = (): FakeChannel => {
-    const channel = new FakeChannel();
-    room.join({ channel, name: 'person', shared: false, isReadOnly: () => false, mayFollow: () => true });
-    return channel;
-  };
+function presenceRoom() {
+  const { room, join } = emptyRoom();
   const names = (): (string | undefined)[] => room.presence.people().map(({ name }) => name);
   return { room, join, names };
 }
@@ -42,7 +25,7 @@ function told(channel: FakeChannel) {
 }
 
 test('who left stays so, whatever of it others say again that they were told before', () => {
-  const { room, join, names } = emptyRoom();
+  const { room, join, names } = presenceRoom();
   const [ada, other] = [join(), join()];
   ada.say(adaAt(4));
   room.flush();
@@ -56,7 +39,7 @@ test('who left stays so, whatever of it others say again that they were told bef
 });
 
 test('who says by itself that it left stays so, too', () => {
-  const { room, join, names } = emptyRoom();
+  const { room, join, names } = presenceRoom();
   const [ada, other] = [join(), join()];
   ada.say(adaAt(4));
   ada.say(adaAt(5, GONE));
@@ -68,7 +51,7 @@ test('who says by itself that it left stays so, too', () => {
 });
 
 test('who comes back is there at once with a newer clock, by whichever channel', () => {
-  const { room, join, names } = emptyRoom();
+  const { room, join, names } = presenceRoom();
   const [ada, other] = [join(), join()];
   ada.say(adaAt(4));
   ada.leave();
@@ -82,7 +65,7 @@ test('who comes back is there at once with a newer clock, by whichever channel',
 });
 
 test('who comes back with the clock that it had is there at once, and to those who know that it left as well', (t) => {
-  const { room, join, names } = emptyRoom();
+  const { room, join, names } = presenceRoom();
   const [first, other] = [join(), join()];
   const ydoc = new Y.Doc();
   const ada = new Awareness(ydoc);
@@ -118,7 +101,7 @@ test('who comes back with the clock that it had is there at once, and to those w
 });
 
 test('who says again what it was told in letters of its own does not make it its own', () => {
-  const { room, join, names } = emptyRoom();
+  const { room, join, names } = presenceRoom();
   const [ada, other] = [join(), join()];
   ada.say(adaAt(4, '{"user": {"name": "Jos\\u00e9"}}'));
   room.flush();

@@ -3,29 +3,18 @@ import { test } from 'node:test';
 import * as encoding from 'lib0/encoding';
 import * as Y from 'yjs';
 import { FakeChannel } from '../../../test/kit/byte-channel.ts';
+import { emptyRoom } from '../../../test/kit/fake-room.ts';
+import { threadMs } from '../../../test/kit/loop-hold.ts';
 import { Pulse } from './pulse.ts';
 import { Room } from './room.ts';
 import { awarenessMessage, GONE, readMessage, step1Message, step2Message, updateMessage } from './sync-protocol.ts';
-import { threadMs } from '../../../test/kit/loop-hold.ts';
 
 const queueLimit = 1024 * 1024;
 
 /** A room of one member who knows nothing yet, and the document in it. */
 function oneMember(): { room: Room; text: Y.Text; channel: FakeChannel } {
-  const ydoc = new Y.Doc();
-  const fail = (error: unknown): void => assert.fail(String(error));
-  const room = new Room(ydoc, 1, new Pulse(() => undefined, fail), {
-    applied: () => undefined,
-    hasRoomFor: () => true,
-    heal: () => undefined,
-    rebuild: () => ydoc,
-    failed: (_what, error) => fail(error),
-    presenceChanged: () => undefined,
-    emptied: () => undefined,
-    now: () => 0,
-  });
-  const channel = new FakeChannel();
-  room.join({ channel, name: 'person Ada', shared: false, isReadOnly: () => false, mayFollow: () => true });
+  const { ydoc, room, join } = emptyRoom();
+  const channel = join();
   channel.say(step1Message(Y.encodeStateVector(new Y.Doc())));
   channel.sent.length = 0;
   return { room, text: ydoc.getText('content'), channel };
