@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { applyAwarenessUpdate, Awareness, encodeAwarenessUpdate } from 'y-protocols/awareness';
 import * as Y from 'yjs';
-import { FakeChannel } from '../../../test/kit/byte-channel.ts';
+import type { FakeChannel } from '../../../test/kit/byte-channel.ts';
 import { emptyRoom } from '../../../test/kit/fake-room.ts';
 import { PresenceMap } from './presence.ts';
 import { awarenessMessage, GONE, readMessage } from './sync-protocol.ts';
