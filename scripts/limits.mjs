@@ -996,6 +996,17 @@ export const limitParts = [
           'of runs with variables so many wait for each other in the folder; those who go away are none of them',
         ],
       ),
+      constant(
+        'runs of the runner API that wait for those that began before there were files',
+        'src/adapters/runner/working-folder.ts',
+        'MAX_WAITING',
+        'count',
+        '`TOO_MANY_RUNS`',
+        [
+          'test/flows/runner-api.test.ts',
+          'so many runs wait for one that began before there were files; those who go away are none of them',
+        ],
+      ),
     ],
   },
   {

@@ -107,6 +107,17 @@ describe('what goes wrong in the original', () => {
       );
     }));
 
+  test('a run that finds the folder gets no files of those that began before it in the middle', () =>
+    withSidecar(async (running) => {
+      const ask = runner(running);
+      const long = ask('POST', '/execute', { code: 'echo long > mine; sleep 2' });
+      await ask('POST', '/execute', { code: 'echo short > mine' });
+      const late = ask('POST', '/execute', { code: 'echo late > mine; sleep 3; cat mine' });
+      assert.equal((await late).body['stdout'], 'late\n');
+      assert.equal((await long).body['exit_code'], 0);
+      assert.equal((await ask('GET', '/files/mine')).body, 'late\n');
+    }, open));
+
   test('arguments reach the program', () =>
     withOpen(async (running) => {
       const { body } = await runner(running)('POST', '/execute', { code: 'printf "%s|" "$@"', args: ['a b', '$HOME'] });
@@ -309,6 +320,29 @@ test('of runs with variables so many wait for each other in the folder; those wh
     leaving.abort();
     await Promise.allSettled(runs);
     assert.equal((await ask('POST', '/execute', { code: 'echo here', initial_state: 'AAAA' })).body['stdout'], 'here\n');
+    assert.deepEqual(answers, [429, 429]);
+  }, open));
+
+test('so many runs wait for one that began before there were files; those who go away are none of them', () =>
+  withSidecar(async (running) => {
+    const ask = runner(running);
+    const leaving = new AbortController();
+    const answers: number[] = [];
+    const asked = async (code: string): Promise<void> => {
+      const headers = { 'content-type': 'application/json' };
+      const given = { method: 'POST', headers, body: JSON.stringify({ code }), signal: leaving.signal };
+      answers.push((await fetch(`${running.sidecar.runnerUrl}/execute`, given)).status);
+    };
+    const first = asked('sleep 60');
+    await eventually(async () => assert.equal((await running.client.call('code.sessions', {})).sessions.length, 1));
+    const form = new FormData();
+    form.append('files', new Blob(['x']), 'a.txt');
+    assert.equal((await ask('POST', '/files', form)).status, 200);
+    const others = Array.from({ length: 66 }, () => asked('true'));
+    await eventually(() => assert.deepEqual(answers, [429, 429]), 10_000);
+    leaving.abort();
+    await Promise.allSettled([first, ...others]);
+    assert.equal((await ask('POST', '/execute', { code: 'echo here' })).body['stdout'], 'here\n');
     assert.deepEqual(answers, [429, 429]);
   }, open));
 

@@ -7,7 +7,7 @@ import { FormNames, partsOf, wholeFile } from '../code-api/form-files.ts';
 
 /** As requests name it. */
 export const WORKING_DIR = '/mnt/data';
-/** Runs with variables that wait for one before them. What they bring is kept as long. */
+/** Runs with variables that wait for one before them, and runs that wait for those apart. What they bring is kept as long. */
 const MAX_WAITING = 64;
 
 /**
@@ -19,6 +19,9 @@ export class WorkingFolder {
   /** Runs whose variables are put and taken follow each other here: those of two runs must not be mixed. */
   #isTaken = false;
   readonly #waiting = new Set<() => void>();
+  /** Runs that began when there was no folder, with what they bring into it. */
+  readonly #apart = new Set<Promise<unknown>>();
+  #waitingForApart = 0;
 
   async list(asking: Asking): Promise<CodeFile[]> {
     return (await this.#live(asking))?.files ?? [];
@@ -74,14 +77,28 @@ export class WorkingFolder {
     job: (session: string) => Promise<{ files: readonly CodeFile[]; answer: Answer }>,
   ): Promise<Answer> {
     const there = await this.#live(asking);
-    if (there !== undefined) {
-      if (alone) await this.#turn(asking.signal);
+    if (there === undefined) {
+      const apart = this.#runApart(asking, job);
+      this.#apart.add(apart);
       try {
-        return (await job(there.id)).answer;
+        return await apart;
       } finally {
-        if (alone) this.#next();
+        this.#apart.delete(apart);
       }
     }
+    await this.#afterApart(asking.signal);
+    if (alone) await this.#turn(asking.signal);
+    try {
+      return (await job(there.id)).answer;
+    } finally {
+      if (alone) this.#next();
+    }
+  }
+
+  async #runApart<Answer>(
+    asking: Asking,
+    job: (session: string) => Promise<{ files: readonly CodeFile[]; answer: Answer }>,
+  ): Promise<Answer> {
     const { id } = await ask(asking, 'code.openSession', {});
     try {
       const { files, answer } = await job(id);
@@ -89,6 +106,27 @@ export class WorkingFolder {
       return answer;
     } finally {
       if (this.#session !== id) await this.#close(asking, id);
+    }
+  }
+
+  /**
+   * Resolves when those apart have ended, whose files would else come into the folder in the middle of a run. Rejects with TOO_MANY_RUNS, and with
+   * the reason of the signal.
+   */
+  async #afterApart(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#apart.size === 0) return;
+    if (this.#waitingForApart >= MAX_WAITING)
+      throw new OutriggerError('TOO_MANY_RUNS', `${this.#waitingForApart} runs wait for those that began before there were files.`);
+    const aborted = Promise.withResolvers<never>();
+    const onAbort = (): void => aborted.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#waitingForApart++;
+    try {
+      await Promise.race([Promise.allSettled(this.#apart), aborted.promise]);
+    } finally {
+      this.#waitingForApart--;
+      signal.removeEventListener('abort', onAbort);
     }
   }
 
