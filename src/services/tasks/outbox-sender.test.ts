@@ -117,6 +117,43 @@ test('of results that are on their way no more than what tells them apart is in 
   sender.disconnected();
 });
 
+test('a result that is cut for the hub stays until the whole of it is kept, which is tried again with each time that it is told', async () => {
+  const timers = new ManualTimers();
+  const { rows, queue } = outbox(2);
+  const [first] = rows;
+  if (first?.outcome.kind === 'failed') first.outcome.reason = 'long '.repeat(1_000_000);
+  let isFull = true;
+  const kept: number[] = [];
+  const keepWhole = (_id: string, _ending: string, text: string): void => {
+    if (isFull) throw new Error('no room');
+    kept.push(text.length);
+  };
+  const told: string[] = [];
+  const sender = new OutboxSender({
+    queue,
+    results: { keepWhole } as unknown as ResultsFolder,
+    timers,
+    now: () => 0,
+    log: () => {},
+    emptied: () => {},
+  });
+  sender.connected({ features: new Set(hubFeatures), send: (frame) => told.push(String(frame['task_id'])) > 0 });
+  const answered = async (): Promise<void> => {
+    for (const id of ['t1', 't2']) sender.acked(id, 1);
+    await nextTurn();
+  };
+  await answered();
+  assert.deepEqual([rows.map(({ id }) => id), told], [['t1'], ['t1', 't2']]);
+  timers.advance(30_000);
+  await answered();
+  assert.deepEqual([rows.length, told], [1, ['t1', 't2', 't1']]);
+  isFull = false;
+  timers.advance(30_000);
+  await answered();
+  assert.deepEqual([rows.length, kept, told], [0, [5_000_000], ['t1', 't2', 't1', 't1']]);
+  assert.equal(timers.pending, 0);
+});
+
 test('of large results a few are read and told in one turn of the event loop, and those after them in the next', async () => {
   const timers = new ManualTimers();
   const { rows, queue } = outbox(20);

@@ -42,6 +42,8 @@ export class OutboxSender {
   readonly #flying = new Map<number, Told>();
   /** Acknowledged, and not yet off the disk. */
   readonly #known = new Set<number>();
+  /** Told in part in this session, and the disk did not take the whole. */
+  readonly #unkept = new Set<number>();
   #session: HubSession | undefined;
   /** The session to which more is told in the next turn of the event loop. */
   #paused: HubSession | undefined;
@@ -75,6 +77,7 @@ export class OutboxSender {
     this.#session = undefined;
     this.#paused = undefined;
     this.#flying.clear();
+    this.#unkept.clear();
     this.#watched = undefined;
     this.#cursor = 0;
   }
@@ -116,7 +119,9 @@ export class OutboxSender {
 
   /** The hub has it. False where nothing of this task waits. */
   acked(id: string, generation: number | undefined): boolean {
-    return this.#settle(id, generation, () => {});
+    return this.#settle(id, generation, ({ sequence }) => {
+      if (this.#unkept.has(sequence)) throw new Error('The hub has a part of it, and the whole is kept nowhere else yet.');
+    });
   }
 
   /** The hub does not want it, now or ever: it stays for an operator. Without an id, the one that is on its way is meant. */
@@ -142,10 +147,12 @@ export class OutboxSender {
       this.#cursor = row.sequence;
       return true;
     }
+    this.#unkept.delete(row.sequence);
     const frame = outcomeFrame(row, session.features, (ending, text) => {
       try {
         results.keepWhole(row.id, ending, text, () => queue.outboxIds(Number.MAX_SAFE_INTEGER).map(({ id }) => id));
       } catch (error) {
+        this.#unkept.add(row.sequence);
         this.#dependencies.log('warn', 'task.not-kept-whole', { task_id: row.id, error });
       }
     });
