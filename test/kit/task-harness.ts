@@ -6,6 +6,7 @@ import path from 'node:path';
 import { type HubFeature, type HubFrame, hubFeatures, readAgentFrame, readHubFrame } from '../../src/contract/hub.ts';
 import { readJson } from '../../src/core/json-text.ts';
 import type { PeerTimers } from '../../src/core/peer.ts';
+import type { ProcessHost } from '../../src/services/processes/host.ts';
 import { LocalHost } from '../../src/services/processes/local-host.ts';
 import { Processes } from '../../src/services/processes/processes.ts';
 import type { RunHooks } from '../../src/services/processes/run-hooks.ts';
@@ -32,6 +33,7 @@ export interface TaskSetup extends Partial<Omit<TasksOptions, 'wake'>> {
   monotonic?: () => number;
   now?: () => number;
   processes?: Processes;
+  host?: (host: ProcessHost) => ProcessHost;
   state?: (state: State) => Pick<State, 'openDurable' | 'folder' | 'writeFile' | 'removeFile'>;
 }
 
@@ -146,11 +148,11 @@ async function openTasks(folder: string, setup: TaskSetup, open: { stop: () => P
   const hub = new FakeHub(setup.features ?? hubFeatures);
   const logged: string[] = [];
   const logFacts: Record<string, unknown>[] = [];
-  const { at: _at, features: _features, timers, monotonic, now, processes: _processes, state: wrap, wake, ...options } = setup;
+  const { at: _at, features: _features, timers, monotonic, now, processes: _processes, host, state: wrap, wake, ...options } = setup;
   const tasks = new Tasks(
     {
       state: wrap?.(state) ?? state,
-      host: new LocalHost(processes),
+      host: host?.(new LocalHost(processes)) ?? new LocalHost(processes),
       processes,
       timers: timers ?? realTimers,
       now: now ?? Date.now,

@@ -399,8 +399,8 @@ export class TaskRun {
 
   async #launch(): Promise<void> {
     const { programs, options, results, log } = this.#context;
-    const isOff = (): boolean =>
-      this.#gone || this.#unwanted || this.#isFailing || this.#context.isStopping() || this.record.state !== 'waking';
+    const isOver = (): boolean => this.#gone || this.#unwanted || this.#isFailing || this.#context.isStopping();
+    const isOff = (): boolean => isOver() || this.record.state !== 'waking';
     await this.#ending;
     if (isOff()) return;
     await this.#hook('before');
@@ -424,7 +424,8 @@ export class TaskRun {
     } finally {
       this.#isUnbegun = false;
     }
-    if (isOff()) return program.end(0);
+    // It may have begun, and have said so, before we hear that it was started.
+    if (isOver() || (isOff() && this.record.state !== 'working')) return program.end(0);
     this.#program = program;
     this.#awaitConfirmation(options.wakeTimeoutMs, program);
     await this.step({ type: 'started', pid: program.pid });

@@ -3,10 +3,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ProcessHost } from '../processes/host.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { ManualTimers } from '../../../test/kit/peer-pair.ts';
 import { isAlive } from '../../../test/kit/process-harness.ts';
-import { answers, done, withTasks } from '../../../test/kit/task-harness.ts';
+import { answers, done, started, type TaskHarness, withTasks } from '../../../test/kit/task-harness.ts';
 
 test('a task is accepted, done and told of, frame by frame as AgentCom’s sidecar does', () =>
   withTasks(
@@ -77,6 +78,29 @@ test('a wake command that fails is started again after its delays, and then the 
     },
     { wake: 'echo x >> runs; exit 3' },
   ));
+
+test('a wake command that is started again is let go on where it says that it began before its start is known here', async () => {
+  let task: TaskHarness | undefined;
+  const slowHost = (local: ProcessHost): ProcessHost => ({
+    name: local.name,
+    start: async (request) => {
+      const program = await local.start(request);
+      const isAgain = task?.tasks.list().held[0]?.record.attempts === 2;
+      if (isAgain) await eventually(() => task?.tasks.list().held[0]?.record.state === 'working');
+      return program;
+    },
+    close: () => local.close(),
+  });
+  await withTasks(
+    async (harness) => {
+      task = harness;
+      harness.tasks.connected(harness.hub.session);
+      harness.hub.assign('t');
+      assert.deepEqual((await harness.frame('task_complete'))['result'], done);
+    },
+    { host: slowHost, wake: `[ -e again ] || { : > again; exit 1; }; ${started}; sleep 0.5; ${answers(done)}` },
+  );
+});
 
 test('the log warns, and says why, where a wake command fails and where a task does', () =>
   withTasks(
