@@ -260,6 +260,18 @@ test('an older connection does not throw out a newer one, whatever was replaced 
     assert.deepEqual([again.closed(), again.frames[0]?.type], [undefined, 'identified']);
   }));
 
+test('a connection that could not be let in keeps no later one out, also from a machine whose clock is behind', () =>
+  scene(async (hub) => {
+    const arrived = hub.registry.arrived.bind(hub.registry);
+    hub.registry.arrived = () => {
+      hub.registry.arrived = arrived;
+      throw new Error('full');
+    };
+    await assert.rejects(hub.join('one', { epoch: 3_600_000 }), /full/);
+    const { closed, frames } = await hub.join('one', { epoch: 1 });
+    assert.deepEqual([closed(), frames[0]?.type], [undefined, 'identified']);
+  }));
+
 test('who is revoked while it is let in is not let in', () =>
   scene(async (hub) => {
     await hub.join('one').then(({ session }) => hub.fleet.left(session as AgentSession));

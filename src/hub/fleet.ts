@@ -150,10 +150,11 @@ export class Fleet {
       socket.close(hubCloseCodes.restart, 'a newer connection of this agent');
       return undefined;
     }
-    this.#epochs.set(agent, epoch);
     const name = identify.name ?? agent;
     const capabilities = identify.capabilities ?? [];
     registry.arrived(agent, token, name, capabilities);
+    // Where that can't be stored there is no connection, whose end would take it away again.
+    this.#epochs.set(agent, epoch);
     const features = commonFeatures(identify.features);
     const session: AgentSession = new AgentSession(
       {
