@@ -213,6 +213,26 @@ test('who may only read is told so, sees what others write, and that nothing of 
     assert.equal(writer.text.toString(), 'written one\n');
   }));
 
+test('who may write, but not where git takes programs from, is told so there', () =>
+  withCollab(async ({ put, root, client, clientOf, collab }) => {
+    put('.git/hooks/post-commit', 'kept\n');
+    fs.symlinkSync('.git/hooks', path.join(root, 'link'));
+    put('a.txt', 'one\n');
+    const { secret } = await client.call('tokens.create', { name: 'writer', access: 'write' });
+    const socket = collab({ token: secret });
+    for (const [name, scope] of [
+      ['.git/hooks/post-commit', 'readonly'],
+      ['link/post-commit', 'readonly'],
+      ['a.txt', 'read-write'],
+    ] as const) {
+      const person = socket.open(name);
+      await person.synced();
+      assert.equal(person.provider.authorizedScope, scope, name);
+      assert.equal((await clientOf(secret).call('documents.open', { path: name })).readOnly, scope === 'readonly', name);
+      assert.equal((await client.call('documents.open', { path: name })).readOnly, false, name);
+    }
+  }));
+
 test('a sync that is forced is answered both ways', () =>
   withCollab(async ({ put, collab }) => {
     put('a.txt', 'one\n');

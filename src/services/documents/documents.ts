@@ -129,15 +129,15 @@ export class Documents implements LiveText {
   async join(wirePath: string, channel: ByteChannel, asking: Asking): Promise<DocumentInfo> {
     const { caller } = asking;
     this.#throwIfMovedAway(wirePath, asking);
-    const document = await this.#getSettled(wirePath, this.#mayWrite(wirePath, caller));
+    const document = await this.#getSettled(wirePath, this.mayWrite(wirePath, caller));
     if (document.room.size === 0) this.#idle(document);
     throwOutOfScope(wirePath, document, asking);
     this.#throwBeyondShare(document, caller);
     // What was found may lie elsewhere than what was asked for.
-    const mayWrite = this.#mayWrite(document.path, caller);
+    const mayWrite = this.mayWrite(document.path, caller);
     const isReadOnly = (): boolean => !mayWrite || this.#dependencies.state.lost !== undefined;
     this.#cancelUnload(document);
-    const mayFollow = (to: string): boolean => this.#maySee(to, asking) && (isReadOnly() || this.#mayWrite(to, caller));
+    const mayFollow = (to: string): boolean => this.#maySee(to, asking) && (isReadOnly() || this.mayWrite(to, caller));
     const name = actorName(actorOf(caller));
     document.room.join({ channel, isReadOnly, shared: caller.shared === true, name, mayFollow });
     if (caller.ended?.aborted === true) throw caller.ended.reason;
@@ -178,8 +178,8 @@ export class Documents implements LiveText {
     throw new OutriggerError('TOO_MANY_DOCUMENTS', `${name} is in ${held} documents: the last that may be open are for others.`);
   }
 
-  /** To write where git takes programs from needs more. */
-  #mayWrite(wirePath: string, caller: Caller): boolean {
+  /** Who may edit there. To write where git takes programs from needs more. */
+  mayWrite(wirePath: string, caller: Caller): boolean {
     if (this.isReadOnly) return false;
     return allowsLevel(caller.access, this.#dependencies.workspace.liesInGit(wirePath) ? 'execute' : 'write');
   }

@@ -1,4 +1,3 @@
-import { allowsLevel } from '../../contract/access.ts';
 import type { DocumentInfo, documents as table } from '../../contract/documents.ts';
 import type { Implementations } from '../../contract/operation.ts';
 import type { Documents, DocumentNews } from './documents.ts';
@@ -49,7 +48,7 @@ export function documentOperations(documents: Documents): Implementations<typeof
       const info = call.channel === undefined ? await documents.look(path, call) : await documents.join(path, call.channel, call);
       return {
         ...info,
-        readOnly: documents.isReadOnly || !allowsLevel(call.caller.access, 'write'),
+        readOnly: !documents.mayWrite(info.path, call.caller),
         socket: `/ws/doc/${path.split('/').map(encodeURIComponent).join('/')}`,
       };
     },
