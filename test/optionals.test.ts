@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Supervisor } from '../src/supervisor/sidecar-supervisor.ts';
-import { copyCheckout, runScript } from './kit/checkout-copy.ts';
+import { bundleOf, copyCheckout } from './kit/checkout-copy.ts';
 
 interface Report {
   tools: { tool: string; found: boolean; lost?: string; install?: string }[];
@@ -22,9 +22,8 @@ test('without any optional package and without the launcher it starts, reads, se
   try {
     const copy = join(folder, 'copy');
     mkdirSync(copy);
-    runScript(copyCheckout(copy), 'scripts/build.mjs', 'bundle');
     const away = join(folder, 'away');
-    cpSync(join(copy, 'dist'), away, { recursive: true });
+    cpSync(bundleOf(copyCheckout(copy)), away, { recursive: true });
     rmSync(copy, { recursive: true });
     writeFileSync(join(away, 'package.json'), '{"type":"module"}');
     // Where ripgrep and the launcher come along.

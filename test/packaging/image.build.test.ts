@@ -22,7 +22,7 @@ import { parse } from 'yaml';
 import { options } from '../../src/config/options.ts';
 import { languages } from '../../src/services/exec/languages.ts';
 import { baseImage, buildah, cannotBuildImages } from '../kit/buildah.ts';
-import { copyCheckout, runScript } from '../kit/checkout-copy.ts';
+import { bundleOf, copyCheckout, runScript } from '../kit/checkout-copy.ts';
 import { type Container, type ContainerSetup, runContainer } from '../kit/pod-container.ts';
 import type { PodProbe, PodProbeInput } from '../kit/pod-probe.ts';
 import { seedPod } from '../kit/seed-pod.ts';
@@ -57,10 +57,10 @@ describe('the image', { skip: cannotBuildImages() }, () => {
     const copy = join(scratch, 'copy');
     mkdirSync(copy);
     const checkout = copyCheckout(copy);
-    runScript(checkout, 'scripts/build.mjs', 'bundle');
+    const dist = bundleOf(checkout);
     // `npm test` has built the page by now; building it again would only take time.
     const page = join(root, 'dist', 'workbench');
-    if (existsSync(page)) cpSync(page, join(checkout, 'dist', 'workbench'), { recursive: true });
+    if (existsSync(page)) cpSync(page, join(dist, 'workbench'), { recursive: true });
     else runScript(checkout, 'scripts/build.mjs', 'workbench', '--quiet');
     const args = ['--build-arg', `BASE_IMAGE=${base}`, '--build-arg', 'REVISION=0123abc', '--file', join(checkout, 'deploy', 'Dockerfile')];
     await buildah('bud', '--isolation', 'chroot', '--format', 'docker', '--quiet', ...args, '--tag', image, checkout);

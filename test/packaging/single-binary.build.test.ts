@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Supervisor } from '../../src/supervisor/sidecar-supervisor.ts';
 import { resolveBinary } from '../../src/supervisor/resolve-binary.ts';
-import { copyCheckout, runScript } from '../kit/checkout-copy.ts';
+import { bundleOf, copyCheckout, runScript } from '../kit/checkout-copy.ts';
 import { eventually } from '../kit/eventually.ts';
 import { runProgram } from '../kit/running-program.ts';
 
@@ -32,8 +32,7 @@ before(() => {
   fs.mkdirSync(copy);
   const checkout = copyCheckout(copy);
   fs.cpSync(path.join(root, 'native'), path.join(checkout, 'native'), { recursive: true });
-  runScript(checkout, 'scripts/build.mjs', 'bundle');
-  dist = path.join(checkout, 'dist');
+  dist = bundleOf(checkout);
 });
 after(() => fs.rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }));
 
