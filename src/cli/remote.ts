@@ -104,10 +104,12 @@ export async function runCall(name: string, text: string, flags: CallFlags, term
       thrown instanceof OutriggerError && thrown.reason === 'NO_OPERATION'
         ? new CommandError('NO_OPERATION', thrown.message, operationHint(name), thrown)
         : thrown;
-    if (flags.json !== true || !(error instanceof OutriggerError)) throw error;
+    if (flags.json !== true) throw error;
+    const told = error instanceof UnavailableError ? new CommandError('CONNECTION_LOST', error.message, '', error) : error;
+    if (!(told instanceof OutriggerError)) throw told;
     // Who asked for JSON reads errors as JSON, too.
-    terminal.err(`${JSON.stringify(toWireError(error))}\n`);
-    process.exitCode = exitCodeOf(error);
+    terminal.err(`${JSON.stringify(toWireError(told))}\n`);
+    process.exitCode = exitCodeOf(told);
   }
 }
 
@@ -121,7 +123,7 @@ async function callOnce(name: string, text: string, flags: CallFlags, terminal: 
   const operation = Object.hasOwn(operations, name) ? operations[name as OperationName] : undefined;
   const hasBody = operation !== undefined && 'body' in operation;
   if (text === '-' && hasBody) throw new UsageError(`${name} takes its body from standard input: give its input as an argument.`);
-  const input = parseInput(text === '-' ? Buffer.from(await readStdin(terminal)).toString('utf8') : text);
+  const input = parseInput(text === '-' ? utf8(await readStdin(terminal)) : text);
   await checkFields(name, input);
   if (flags.via !== undefined && flags.agent !== undefined) {
     requireAddress('--via', flags.via, /^(https?|wss?):$/);
@@ -361,6 +363,15 @@ function parseInput(text: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     throw new UsageError(`The input is not JSON: ${(error as Error).message}`);
+  }
+}
+
+/** Throws UsageError: what is read in another way would be written into files so. */
+function utf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new UsageError('Standard input is not UTF-8.');
   }
 }
 

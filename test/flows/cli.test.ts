@@ -153,6 +153,16 @@ test('a body does not come from where the input came from', async () => {
   assert.equal(fs.readFileSync(path.join(root, 'kept.txt'), 'utf8'), 'important');
 });
 
+test('an input that is no UTF-8 is refused, and nothing is written', async () => {
+  const child = start(['call', 'files.write', '-']);
+  let err = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
+  child.stdin?.end(Buffer.from('{"path":"no-utf8.txt","text":"caf\xe9"}', 'latin1'));
+  const [code] = (await once(child, 'close')) as [number | null];
+  assert.deepEqual([code, err], [2, 'outrigger: Standard input is not UTF-8.\n']);
+  assert.ok(!fs.existsSync(path.join(root, 'no-utf8.txt')));
+});
+
 test('a disk that is full behind stdout is one line', { skip: fs.existsSync('/dev/full') ? false : 'needs /dev/full' }, async () => {
   const full = fs.openSync('/dev/full', 'w');
   try {
@@ -513,6 +523,9 @@ test('commands find the sidecar from a folder below, and say what to do where th
   assert.equal(named.err, `outrigger: No sidecar runs on ${below}. Start one: outrigger serve ${below}\n`);
   const none = await run(['ls'], '', {}, base);
   assert.equal(none.err, `outrigger: No sidecar runs on ${base} or above it. Start one: outrigger serve .\n`);
+  const asJson = await run(['call', 'system.info', '--json'], '', {}, base);
+  const { code, message } = JSON.parse(asJson.err) as { code: string; message: string };
+  assert.deepEqual([asJson.code, asJson.out, code, `outrigger: ${message}\n`], [69, '', 'unavailable', none.err]);
   const meant = await run(['ls', root], '', {}, base);
   assert.deepEqual([meant.code, meant.err], [69, `outrigger: No sidecar runs on ${base} or above it. Did you mean --dir ${root}?\n`]);
   assert.match((await run(['ls', '--help'])).out, /upwards\. Paths are relative to that folder/);
