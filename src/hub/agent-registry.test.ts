@@ -132,6 +132,37 @@ test('where an enrolment token can not be spent, nobody is enrolled by it, and i
     registry.close();
   }));
 
+test('what the disk does not take is said to be not stored, changes nothing, and can be asked again', () =>
+  withScratchFolder('registry', (_folder, root) => {
+    const file = path.join(root, 'agents.db');
+    const registry = new AgentRegistry({ file, now: Date.now });
+    const secret = registry.register('a');
+    const token = registry.enrol(undefined, Date.now() + 60_000);
+    const end = endOf(registry, secret);
+    const other = new DatabaseSync(file);
+    other.exec('BEGIN IMMEDIATE');
+    const asked: (() => unknown)[] = [
+      () => registry.register('b'),
+      () => registry.enrol('b', Date.now() + 60_000),
+      () => registry.enrolled(token, 'b'),
+      () => registry.rotate('a'),
+      () => registry.arrived('a', secret, 'named', []),
+      () => registry.sent(secret, true),
+      () => registry.revoke('a'),
+    ];
+    for (const ask of asked) assert.throws(ask, { reason: 'STORAGE_FAILED' }, String(ask));
+    other.exec('ROLLBACK');
+    other.close();
+    assert.ok(!end.aborted);
+    assert.deepEqual(
+      registry.list().map(({ id, name, secrets }) => [id, name, secrets]),
+      [['a', 'a', 1]],
+    );
+    assert.equal(registry.ownerOf(registry.enrolled(token, 'b')), 'b');
+    assert.equal(registry.revoke('a'), 1);
+    registry.close();
+  }));
+
 test('an id that no operation takes makes no agent known, and leaves the enrolment token for one that does', () =>
   withRegistry((registry) => {
     const token = registry.enrol(undefined, Date.now() + 60_000);

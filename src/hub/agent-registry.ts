@@ -1,4 +1,4 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { OutriggerError } from '../contract/errors.ts';
 import { hubOperations } from '../contract/hub-operations.ts';
 import { inTransaction } from '../core/transaction.ts';
@@ -40,8 +40,8 @@ interface SecretRow {
 }
 
 /**
- * Which agents there are and which secrets are theirs; of secrets only hashes are kept. Changes are on the disk when a method returns. Whoever
- * came with a secret hears from a signal that it holds no more.
+ * Which agents there are and which secrets are theirs; of secrets only hashes are kept. Changes are on the disk when a method returns; those that the disk
+ * does not take throw STORAGE_FAILED. Whoever came with a secret hears from a signal that it holds no more.
  */
 export class AgentRegistry {
   readonly #database: DatabaseSync;
@@ -70,8 +70,8 @@ export class AgentRegistry {
   /** A token with which one agent, or this one alone, registers itself, once. */
   enrol(agent: string | undefined, expires: number): string {
     const token = newSecret('enrol');
-    this.#sql('DELETE FROM enrolments WHERE expires <= ?').run(this.#now());
-    this.#sql('INSERT INTO enrolments(hash, agent, expires) VALUES(?, ?, ?)').run(hashSecret(token), agent ?? null, expires);
+    this.#write('DELETE FROM enrolments WHERE expires <= ?', this.#now());
+    this.#write('INSERT INTO enrolments(hash, agent, expires) VALUES(?, ?, ?)', hashSecret(token), agent ?? null, expires);
     return token;
   }
 
@@ -84,11 +84,13 @@ export class AgentRegistry {
       throw new OutriggerError('BAD_TOKEN', 'That enrolment token does not hold, or is for another agent.', {
         hint: '`outrigger hub enrol` prints a new one.',
       });
-    return inTransaction(this.#database, () => {
-      const secret = this.register(agent);
-      this.#sql('DELETE FROM enrolments WHERE hash = ?').run(hashSecret(token));
-      return secret;
-    });
+    return stored(() =>
+      inTransaction(this.#database, () => {
+        const secret = this.register(agent);
+        this.#write('DELETE FROM enrolments WHERE hash = ?', hashSecret(token));
+        return secret;
+      }),
+    );
   }
 
   /** Makes an agent known; gives its secret. Throws BAD_INPUT where that can be no agent's id, ALREADY_THERE. */
@@ -98,7 +100,8 @@ export class AgentRegistry {
     if (problem !== undefined) throw new OutriggerError('BAD_INPUT', `That is no id of an agent: ${problem.message}.`);
     if (this.#secretsOf(agent).length > 0) throw new OutriggerError('ALREADY_THERE', `There is an agent ${agent} already.`);
     const secret = newSecret(agent);
-    this.#sql('INSERT INTO agents(id, name, capabilities, created) VALUES(?, ?, ?, ?) ON CONFLICT(id) DO NOTHING').run(
+    this.#write(
+      'INSERT INTO agents(id, name, capabilities, created) VALUES(?, ?, ?, ?) ON CONFLICT(id) DO NOTHING',
       agent,
       agent,
       '[]',
@@ -132,7 +135,8 @@ export class AgentRegistry {
     if (secrets[mine] !== undefined && secrets[mine].used !== reached.used) this.#reached(hash, reached.used);
     // Whether they were used or not: one that was never used may be in other hands.
     if (mine > 0) this.#end('agent = ? AND rowid < (SELECT rowid FROM secrets WHERE hash = ?)', agent, hash);
-    this.#sql('UPDATE agents SET name = ?1, capabilities = ?2 WHERE id = ?3 AND (name <> ?1 OR capabilities <> ?2)').run(
+    this.#write(
+      'UPDATE agents SET name = ?1, capabilities = ?2 WHERE id = ?3 AND (name <> ?1 OR capabilities <> ?2)',
       name,
       JSON.stringify(capabilities),
       agent,
@@ -188,7 +192,9 @@ export class AgentRegistry {
 
   /** Ends those secrets, and tells whoever came with them; how many there were. */
   #end(which: string, ...values: string[]): number {
-    const ended = this.#sql(`DELETE FROM secrets WHERE ${which} RETURNING hash`).all(...values) as unknown as { hash: string }[];
+    const ended = stored(() => this.#sql(`DELETE FROM secrets WHERE ${which} RETURNING hash`).all(...values)) as unknown as {
+      hash: string;
+    }[];
     for (const { hash } of ended) {
       const end = this.#ends.get(hash);
       this.#ends.delete(hash);
@@ -198,7 +204,8 @@ export class AgentRegistry {
   }
 
   #addSecret(agent: string, secret: string): void {
-    this.#sql('INSERT INTO secrets(hash, agent, created, used) VALUES(?, ?, ?, ?)').run(
+    this.#write(
+      'INSERT INTO secrets(hash, agent, created, used) VALUES(?, ?, ?, ?)',
       hashSecret(secret),
       agent,
       this.#now(),
@@ -208,7 +215,11 @@ export class AgentRegistry {
 
   /** What was used stays so. */
   #reached(hash: string, used: number): void {
-    this.#sql('UPDATE secrets SET used = ? WHERE hash = ? AND used <> ?').run(used, hash, reached.used);
+    this.#write('UPDATE secrets SET used = ? WHERE hash = ? AND used <> ?', used, hash, reached.used);
+  }
+
+  #write(text: string, ...values: SQLInputValue[]): void {
+    stored(() => this.#sql(text).run(...values));
   }
 
   /** Made once each: to prepare one takes longer than to run it. */
@@ -216,6 +227,15 @@ export class AgentRegistry {
     let statement = this.#statements.get(text);
     if (statement === undefined) this.#statements.set(text, (statement = this.#database.prepare(text)));
     return statement;
+  }
+}
+
+function stored<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof OutriggerError) throw error;
+    throw new OutriggerError('STORAGE_FAILED', `The agents could not be stored: ${(error as Error).message}`, { cause: error });
   }
 }
 
