@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
 import { commands } from '../../src/workbench/commands.ts';
-import { accessibilityProblems, git, noBrowser, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
+import { accessibilityProblems, command, git, noBrowser, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { picture, row } from '../kit/source-control.ts';
 
@@ -599,6 +599,47 @@ test('a button that rests or goes once it is pressed by keys gives the focus on'
       await ada.keyboard.press('Enter');
       await ada.getByTestId('toast').filter({ hasText: 'The merge is done' }).waitFor();
       await eventually(async () => assert.equal(await focused(), 'pane'));
+    },
+    { git: true },
+  ),
+);
+
+test('in a dialog Tab goes past a button that rests, to all that can be pressed', { skip: noBrowserOrGit }, () =>
+  withWorkbench(
+    files,
+    async ({ page }) => {
+      const bob = await page({ name: 'Bob' });
+      await openFile(bob, 'README.md');
+      const ada = await page({ name: 'Ada' });
+      const named = (): Promise<string> =>
+        ada.evaluate(() => {
+          const { activeElement } = document;
+          return activeElement?.getAttribute('aria-label') ?? (activeElement?.id || (activeElement?.textContent ?? ''));
+        });
+      const around = async (key: 'Tab' | 'Shift+Tab'): Promise<string[]> => {
+        const stops = [await named()];
+        for (;;) {
+          await ada.keyboard.press(key);
+          const stop = await named();
+          if (stops.includes(stop)) return stops;
+          stops.push(stop);
+        }
+      };
+      await command(ada, 'Who is here');
+      const dialog = ada.getByRole('dialog');
+      await dialog.getByText('Bob').waitFor();
+      assert.ok(await dialog.getByRole('button', { name: 'Rename me' }).isDisabled());
+      const forth = await around('Tab');
+      assert.ok(
+        forth.some((stop) => stop.includes('Bob')),
+        forth.join(),
+      );
+      assert.deepEqual(await around('Shift+Tab'), [forth[0], ...forth.slice(1).toReversed()]);
+      await ada.keyboard.press('Escape');
+
+      await command(ada, 'New branch…');
+      assert.ok(await dialog.getByRole('button', { name: 'Create and switch' }).isDisabled());
+      assert.deepEqual(await around('Tab'), ['ask-text', 'Cancel']);
     },
     { git: true },
   ),

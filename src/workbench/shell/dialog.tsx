@@ -35,9 +35,9 @@ export function Dialog({
   }, []);
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key !== 'Tab') return;
-    const stops = [
-      ...(box.current?.querySelectorAll<HTMLElement>('input, button:not([tabindex="-1"]), a[href], summary, [tabindex="0"]') ?? []),
-    ];
+    // One that rests takes no focus: Tab would stay in front of it.
+    const tabbable = 'input:enabled, button:enabled:not([tabindex="-1"]), a[href], summary, [tabindex="0"]';
+    const stops = [...(box.current?.querySelectorAll<HTMLElement>(tabbable) ?? [])];
     const at = stops.indexOf(document.activeElement as HTMLElement);
     const next = stops[(at + (event.shiftKey ? -1 : 1) + stops.length) % stops.length];
     event.preventDefault();
