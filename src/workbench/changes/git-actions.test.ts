@@ -143,6 +143,35 @@ test('a discard of more files than one restore takes is asked about', async (t) 
   assert.match(questions[0]?.text ?? '', /10,000/);
 });
 
+test('what is being discarded, staged or unstaged is left to that by the key that is pressed again', async (t) => {
+  const { actions, etags, operations, restored, toasts, undo, entry } = fakeFolder(t, ['a.txt', 'b.txt', 'new.txt']);
+  operations['files.remove'] = ({ path }: { path: string }) => {
+    if (!etags.delete(path)) throw Object.assign(new Error('Gone'), { reason: 'FILE_NOT_FOUND' });
+  };
+  const [known, other, unknown] = [entry('a.txt', 'M'), entry('b.txt', 'M'), entry('new.txt', 'U')];
+  const asked = [[known, unknown], [known], [unknown], [known, other, unknown]];
+  await Promise.all(asked.map((entries) => actions.discard(entries)));
+  const titles = (): string[] => toasts.shown.value.map(({ title }) => title);
+  assert.deepEqual(titles(), ['Discarded 2 files', 'Discarded b.txt']);
+  undo();
+  await settled(actions);
+  assert.deepEqual(restored, [['a.txt', 'new.txt']]);
+  // Changed anew, it is discarded anew.
+  await actions.discard([other]);
+  assert.deepEqual(titles().slice(-1), ['Discarded b.txt']);
+
+  const done: string[] = [];
+  operations['git.stage'] = () => void done.push('stage');
+  operations['git.unstage'] = () => void done.push('unstage');
+  operations['git.restore'] = () => void done.push('discard');
+  const thrice = (work: () => Promise<void>): Promise<unknown> => Promise.all([work(), work(), work()]);
+  await thrice(() => actions.stageHunk('a.txt', '1'));
+  await thrice(() => actions.unstageHunk('a.txt', '1'));
+  await thrice(() => actions.discardHunk('a.txt', '1'));
+  await actions.stageHunk('a.txt', '1');
+  assert.deepEqual(done, ['stage', 'unstage', 'discard', 'stage']);
+});
+
 test('the undo of a discard says what was not brought back, and why', async (t) => {
   const { actions, operations, toasts, undo, entry } = fakeFolder(t, ['a.txt', 'b.txt']);
   const skipped = { path: 'a.txt', did: 'skipped', why: 'it is a link' };

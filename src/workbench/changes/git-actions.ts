@@ -39,6 +39,8 @@ export class GitActions {
   readonly busy: ReadonlySignal<boolean>;
   readonly #deps: GitActionsDependencies;
   readonly #waiting = signal(0);
+  /** Paths that are being discarded, and what is being done with single changes, until it is done or was not. */
+  readonly #going = new Set<string>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(dependencies: GitActionsDependencies) {
@@ -123,32 +125,49 @@ export class GitActions {
   }
 
   async stageHunk(path: string, hunk: string): Promise<void> {
-    await this.#do(`Not staged: a change in ${nameOf(path)}`, () =>
-      this.#deps.client.call('git.stage', { files: [{ path, hunks: [hunk] }] }),
+    await this.#once(`stage ${hunk}`, () =>
+      this.#do(`Not staged: a change in ${nameOf(path)}`, () => this.#deps.client.call('git.stage', { files: [{ path, hunks: [hunk] }] })),
     );
   }
 
   async unstageHunk(path: string, hunk: string): Promise<void> {
-    await this.#do(`Not unstaged: a change in ${nameOf(path)}`, () =>
-      this.#deps.client.call('git.unstage', { files: [{ path, hunks: [hunk] }] }),
+    await this.#once(`unstage ${hunk}`, () =>
+      this.#do(`Not unstaged: a change in ${nameOf(path)}`, () =>
+        this.#deps.client.call('git.unstage', { files: [{ path, hunks: [hunk] }] }),
+      ),
     );
   }
 
+  /** What is being discarded already is left to that. */
   async discard(entries: readonly ChangeEntry[]): Promise<void> {
-    const known = namedPaths(entries.filter(({ letter }) => letter !== 'U'));
-    const unknown = namedPaths(entries.filter(({ letter }) => letter === 'U'));
-    if (known.length + unknown.length === 0) return;
-    const what = sayFiles(entries);
-    await this.#discarding(what, [...known, ...unknown], async () => {
+    const left = entries.filter(({ path }) => !this.#going.has(path));
+    const known = namedPaths(left.filter(({ letter }) => letter !== 'U'));
+    const unknown = namedPaths(left.filter(({ letter }) => letter === 'U'));
+    const paths = [...known, ...unknown];
+    if (paths.length === 0) return;
+    const what = sayFiles(left);
+    for (const path of paths) this.#going.add(path);
+    await this.#discarding(what, paths, async () => {
       const { client } = this.#deps;
       if (known.length > 0) await client.call('git.restore', { files: known.map((path) => ({ path })) });
       for (const path of unknown) await client.call('files.remove', { path, recursive: true });
     });
+    for (const path of paths) this.#going.delete(path);
   }
 
   async discardHunk(path: string, hunk: string): Promise<void> {
     const what = `a change in ${nameOf(path)}`;
-    await this.#discarding(what, [path], () => this.#deps.client.call('git.restore', { files: [{ path, hunks: [hunk] }] }));
+    await this.#once(`discard ${hunk}`, () =>
+      this.#discarding(what, [path], () => this.#deps.client.call('git.restore', { files: [{ path, hunks: [hunk] }] })),
+    );
+  }
+
+  /** A key that is pressed again before the answer asks for nothing more. */
+  async #once(what: string, work: () => Promise<unknown>): Promise<void> {
+    if (this.#going.has(what)) return;
+    this.#going.add(what);
+    await work();
+    this.#going.delete(what);
   }
 
   async #discarding(what: string, paths: readonly string[], work: () => Promise<unknown>): Promise<void> {
