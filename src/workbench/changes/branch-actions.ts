@@ -19,6 +19,8 @@ export interface BranchActionsDependencies {
 /** What a person does with branches, tags and what is put aside. Each says what it did, or why it did not; none throws. */
 export class BranchActions {
   readonly #deps: BranchActionsDependencies;
+  /** Hashes of what was put aside and is being brought back or dropped. */
+  readonly #going = new Set<string>();
 
   constructor(dependencies: BranchActionsDependencies) {
     this.#deps = dependencies;
@@ -151,8 +153,12 @@ export class BranchActions {
     });
   }
 
+  /** What is asked of one with which something is being done already is left to that. */
   async stash(action: 'push' | 'apply' | 'pop' | 'drop', stash?: Stash, message = ''): Promise<void> {
     const { client, toasts } = this.#deps;
+    const hash = stash?.hash ?? '';
+    if (this.#going.has(hash)) return;
+    if (hash !== '') this.#going.add(hash);
     const failed = { push: 'Nothing was put aside', apply: 'Not brought back', pop: 'Not brought back', drop: 'Not dropped' }[action];
     await this.#do(failed, async () => {
       const { outcome, conflicts } = await client.call('git.stash', {
@@ -169,6 +175,7 @@ export class BranchActions {
         toasts.say('Put your changes aside', { actions: [{ label: 'Bring them back', run: () => void this.stash('pop') }] });
       else toasts.say(action === 'drop' ? 'Dropped what was put aside' : 'Brought your changes back');
     });
+    this.#going.delete(hash);
   }
 
   async #joining(
