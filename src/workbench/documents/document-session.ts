@@ -275,7 +275,7 @@ export class DocumentSession {
 
   /** Edits of which no file has anything: not sent, or in a file that takes none. */
   get unkept(): number {
-    return isStuck(this.info.value?.state) ? this.edits.value : this.waiting.value;
+    return isStuck(this.info.value?.state) || this.#isUnheard ? this.edits.value : this.waiting.value;
   }
 
   /** Its file has all of it. A document without a word of the sidecar on it holds nothing of its own. */
@@ -285,7 +285,12 @@ export class DocumentSession {
 
   /** Nothing of this page's work is lost by closing. */
   get settled(): boolean {
-    return this.waiting.value === 0;
+    return this.waiting.value === 0 && (isStuck(this.info.value?.state) || !this.#isUnheard);
+  }
+
+  /** Nothing was said of some edits for so long that the link may be dead: before that is known, nothing else tells. */
+  get #isUnheard(): boolean {
+    return this.#unsaved.lackWord(this.#deps.now());
   }
 
   close(): void {
@@ -377,12 +382,28 @@ export class DocumentSession {
     this.#editedAt = this.#deps.now();
     this.#unsaved.edited(this.#editedAt);
     this.#count();
+    this.#askWhenQuiet();
+  }
+
+  #askWhenQuiet(): void {
     clearTimeout(this.#quiet);
-    this.#quiet = setTimeout(() => {
-      if (!this.#sending) return;
-      this.#unsaved.quiet(this.#deps.now());
-      this.#count();
-    }, quietCheckMs);
+    this.#quiet = setTimeout(() => void this.#askAboutEdits(), quietCheckMs);
+  }
+
+  /** That nothing was said of them means that they are saved only if who would say it can be heard. */
+  async #askAboutEdits(): Promise<void> {
+    const isAsked = (): boolean => this.#sending && this.edits.value > 0 && !this.doc.isDestroyed;
+    if (!isAsked()) return;
+    const now = this.#deps.now();
+    try {
+      await this.#deps.client.call('documents.open', { path: this.path.value });
+    } catch (error) {
+      // A refusal is an answer.
+      if (isAway(error)) return this.#askWhenQuiet();
+    }
+    if (!isAsked()) return;
+    this.#unsaved.quiet(now);
+    this.#count();
   }
 
   #count(): void {

@@ -17,6 +17,8 @@ function setup() {
   const elsewhere: string[][] = [];
   const movedTo = new Map<string, string>();
   let refused: string | undefined;
+  let isStill = false;
+  let goOn = (): void => undefined;
   let readOnly = false;
   let revision = 1;
   let now = 0;
@@ -25,6 +27,7 @@ function setup() {
     client: {
       call: async (_name: string, { path }: { path: string }) => {
         calls++;
+        if (isStill) await new Promise<void>((resolve) => (goOn = resolve));
         if (refused !== undefined) throw Object.assign(new Error('no'), { reason: refused });
         return { path: movedTo.get(path) ?? path, state: 'saved', revision, people: [], readOnly };
       },
@@ -55,6 +58,12 @@ function setup() {
     mayOnlyRead: (only: boolean) => void (readOnly = only),
     saved: (at: number) => void (revision = at),
     wait: (ms: number) => void (now += ms),
+    /** Nothing is answered any more, until it goes on. */
+    standStill: () => void (isStill = true),
+    goOn: () => {
+      isStill = false;
+      goOn();
+    },
     refuse: (reason: string | undefined) => void (refused = reason),
   };
 }
@@ -303,6 +312,38 @@ test('who has a deleted document open lets go of its link, and takes it up again
   link().onSynced();
   await eventually(() => session.online.value);
   assert.equal(session.state.value.name, 'open');
+});
+
+test('what is typed while the link stands still is not called saved, and the browser asks before it is thrown away', async (t) => {
+  const { store, session, wait, standStill, goOn, refuse } = await opened();
+  t.after(() => session.close());
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const pass = async (ms: number): Promise<void> => {
+    for (let left = ms; left > 0; left -= 500) {
+      wait(500);
+      t.mock.timers.tick(500);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  standStill();
+  session.text.insert(0, 'typed');
+  await pass(10_000);
+  assert.deepEqual([session.edits.value, session.saved, store.hasUnkept], [1, false, true]);
+  // A tab that is closed meanwhile keeps them.
+  store.close('a.txt');
+  assert.equal(store.open('a.txt'), session);
+  // It is lost, and another is there.
+  refuse('CONNECTION_LOST');
+  goOn();
+  await pass(5_000);
+  assert.equal(session.edits.value, 1);
+  refuse(undefined);
+  await pass(5_000);
+  assert.deepEqual([session.edits.value, session.saved, store.hasUnkept], [0, true, false]);
+  // While all is well nothing is asked about, whatever is typed.
+  session.text.insert(0, 'typed');
+  await pass(2_000);
+  assert.equal(store.hasUnkept, false);
 });
 
 test('edits that the file does not take are kept as such, though they were sent', async (t) => {

@@ -46,6 +46,12 @@ export class UnsavedEdits {
     this.#forget(now - quietMs);
   }
 
+  /** Whether it is longer ago that some were made than it takes until something is said of them. */
+  lackWord(now: number): boolean {
+    const [first] = this.#edits;
+    return first !== undefined && first < now - lateMs;
+  }
+
   #forget(before: number): void {
     const kept = this.#edits.findIndex((at) => at > before);
     this.#edits.splice(0, kept < 0 ? this.#edits.length : kept);
@@ -54,6 +60,8 @@ export class UnsavedEdits {
 
 const settleMs = 300;
 const quietMs = 3_000;
+/** Somewhat more than the two seconds after which a document is saved that is typed in all the time, and the check of what is quiet. */
+const lateMs = 5_000;
 
 /** The sidecar has the edits, and the file can't take them. */
 export function isStuck(state: DocumentInfo['state'] | undefined): boolean {
