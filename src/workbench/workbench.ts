@@ -228,7 +228,11 @@ export class Workbench {
       isMe: (actor) => this.isMe(actor),
       compare: (path, against) => this.openDiff(path, undefined, against),
     });
-    this.tree = new TreeStore(client, () => this.layout.rememberOpen('folders', JSON.stringify(this.tree.openFolders.slice(0, 200))));
+    this.tree = new TreeStore(
+      client,
+      () => this.layout.rememberOpen('folders', JSON.stringify(this.tree.openFolders.slice(0, 200))),
+      (folder, error) => this.toasts.fail(`Not listed: ${nameOf(folder)}`, error),
+    );
     this.files = new FileActions(client, this.tree, this.toasts);
     this.paths = new PathIndex(client, () => this.info.value?.caller.paths ?? ['']);
     this.search = new SearchStore(client);

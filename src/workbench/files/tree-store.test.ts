@@ -143,13 +143,18 @@ function slowClient(): {
 const change = (what: Change['what'], path: string, more: Partial<Change> = {}): Change =>
   ({ path, what, kind: 'file', ...more }) as Change;
 
-async function treeWithFolder(): Promise<{ tree: TreeStore; rows: () => string[] } & ReturnType<typeof slowClient>> {
+async function treeWithFolder(): Promise<{ tree: TreeStore; rows: () => string[]; notListed: string[] } & ReturnType<typeof slowClient>> {
   const slow = slowClient();
-  const tree = new TreeStore(slow.client, () => {});
+  const notListed: string[] = [];
+  const tree = new TreeStore(
+    slow.client,
+    () => {},
+    (folder, error) => notListed.push(`${folder}: ${(error as Error).message}`),
+  );
   const started = tree.start([]);
   await slow.answer('', ['many/']);
   await started;
-  return { tree, rows: () => tree.model.rows(0, 100).map(({ path }) => path), ...slow };
+  return { tree, rows: () => tree.model.rows(0, 100).map(({ path }) => path), notListed, ...slow };
 }
 
 test('what changes in a folder while it is being listed is in the tree, whatever the list still says', async () => {
@@ -229,6 +234,22 @@ test('a folder that could not be listed is listed when the link is back, or at o
   await answer('', ['many/']);
   await Promise.all([back, again]);
   assert.deepEqual(rows(), ['many', 'many/new']);
+});
+
+test('why a folder that is opened stands there as empty is said each time; that the link is away is told elsewhere', async () => {
+  const { tree, answer, notListed } = await treeWithFolder();
+  for (const error of [new OutriggerError('FILE_PERMISSION', 'refused'), new OutriggerError('CONNECTION_LOST', 'away')])
+    for (let times = 0; times < 2; times++) {
+      const expanded = tree.expand('many');
+      await answer('many', error);
+      await expanded;
+      tree.collapse('many');
+    }
+  assert.deepEqual(notListed, Array(2).fill('many: refused'));
+  const expanded = tree.expand('many');
+  await answer('many', ['new']);
+  await expanded;
+  assert.equal(notListed.length, 2);
 });
 
 test('a range of selected rows begins where one was selected last, and can be made smaller', async () => {

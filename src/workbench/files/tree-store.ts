@@ -1,6 +1,6 @@
 import { type Signal, signal } from '@preact/signals';
 import type { Change } from '../../contract/events.ts';
-import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
+import { errorFacts, isAway, isCanceled, type WorkbenchClient } from '../client-port.ts';
 import { movedPath } from '../../core/moved-path.ts';
 import { foldersAbove, isWithin, nameOf, parentOf } from '../file-paths.ts';
 import { type TreeEntry, TreeModel, type TreeNode } from './tree-model.ts';
@@ -31,9 +31,11 @@ export class TreeStore {
   readonly #meanwhile = new Map<string, Change[]>();
   /** Folders being listed that are to be listed once more: what was told meanwhile is not all. */
   readonly #stale = new Set<string>();
-  readonly #failed = new Set<string>();
+  /** Folders that could not be listed, and why. */
+  readonly #failed = new Map<string, unknown>();
   readonly #client: WorkbenchClient;
   readonly #opened: () => void;
+  readonly #notListed: (folder: string, error: unknown) => void;
   /** Where a range of selected rows begins: what was selected last by itself. */
   #anchor: string | undefined;
   /** What was selected besides the range. */
@@ -45,9 +47,15 @@ export class TreeStore {
   /** Names that were begun to be given: the last one counts. */
   #begun = 0;
 
-  constructor(client: WorkbenchClient, onOpenedFolders: () => void) {
+  /** `onNotListed`: of a folder that was opened, and stands there as empty. */
+  constructor(
+    client: WorkbenchClient,
+    onOpenedFolders: () => void,
+    onNotListed: (folder: string, error: unknown) => void = () => undefined,
+  ) {
     this.#client = client;
     this.#opened = onOpenedFolders;
+    this.#notListed = onNotListed;
   }
 
   /** Lists the workspace, or what lies at the paths that the caller is limited to, then the folders that were open when it was left. */
@@ -111,14 +119,14 @@ export class TreeStore {
     } catch (error) {
       const { reason, message } = errorFacts(error);
       if (folder === '' && !isCanceled(error)) this.problem.value = message;
-      if (reason !== 'FILE_NOT_FOUND') this.#failed.add(folder);
+      if (reason !== 'FILE_NOT_FOUND') this.#failed.set(folder, error);
       else if (isThere()) this.model.remove(folder);
     }
   }
 
   /** What could not be listed before: the link is back. */
   async listFailed(): Promise<void> {
-    const folders = [...this.#failed];
+    const folders = [...this.#failed.keys()];
     this.#failed.clear();
     for (const folder of folders) if (this.model.get(folder) !== undefined) await this.list(folder);
   }
@@ -160,6 +168,9 @@ export class TreeStore {
     const node = this.model.get(path);
     if (node?.kind !== 'directory') return;
     if (node.children === undefined) await this.list(path);
+    const problem = this.#failed.get(path);
+    // That the link is away is told by itself.
+    if (problem !== undefined && !isAway(problem)) this.#notListed(path, problem);
     this.model.expand(node);
     // A folder that only holds a folder is but a step on the way to it.
     const [only, more] = node.children ?? [];
