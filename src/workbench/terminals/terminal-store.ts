@@ -22,6 +22,8 @@ export class TerminalStore {
   readonly #client: WorkbenchClient;
   readonly #processes: ProcessStore;
   readonly #toasts: Toasts;
+  /** What was asked for and is not answered. */
+  readonly #asked = new Set<string>();
   #asking = false;
 
   constructor(dependencies: { client: WorkbenchClient; processes: ProcessStore; toasts: Toasts }) {
@@ -58,20 +60,26 @@ export class TerminalStore {
   }
 
   async close(id: string): Promise<boolean> {
-    try {
-      await this.#client.call('terminals.close', { id });
-      return true;
-    } catch (error) {
-      this.#toasts.fail('The terminal was not closed', error);
-      return false;
-    }
+    return this.#once('The terminal was not closed', 'terminals.close', id);
   }
 
   async restart(id: string): Promise<void> {
+    await this.#once('Not started again', 'processes.restart', id);
+  }
+
+  /** A button that is pressed again before the answer asks for nothing more. Answers whether it was done by this. */
+  async #once(title: string, name: 'terminals.close' | 'processes.restart', id: string): Promise<boolean> {
+    const key = `${name} ${id}`;
+    if (this.#asked.has(key)) return false;
+    this.#asked.add(key);
     try {
-      await this.#client.call('processes.restart', { id });
+      await this.#client.call(name, { id });
+      return true;
     } catch (error) {
-      this.#toasts.fail('Not started again', error);
+      this.#toasts.fail(title, error);
+      return false;
+    } finally {
+      this.#asked.delete(key);
     }
   }
 
