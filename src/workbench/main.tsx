@@ -36,6 +36,7 @@ workbench.watchWidth((query) => matchMedia(query));
 addEventListener('storage', (event) => {
   workbench.layout.theme.stored(event);
   workbench.layout.preferences.stored(event);
+  workbench.nameStored(event);
 });
 // The browser asks before it throws away what could not be sent or saved.
 addEventListener('beforeunload', (event) => {

@@ -90,6 +90,7 @@ export interface Target {
 
 const drawn = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => resolve()));
 
+const nameKey = 'outrigger.name';
 const narrow = '(max-width: 720px)';
 /** What each tab of the panel under the documents shows. */
 const partsOf: Record<FixedTab, readonly Part[]> = {
@@ -365,7 +366,7 @@ export class Workbench {
     this.bottom.recall(fixedTabs.filter((tab) => this.has(...partsOf[tab])));
     this.run.recall();
     this.draft.recall();
-    const name = this.#ports.keep.getItem('outrigger.name') ?? info.caller.name;
+    const name = this.#ports.keep.getItem(nameKey) ?? info.caller.name;
     this.#callMyself(name);
     const visited = Number(this.layout.recall('visited'));
     this.lastVisit = visited > 0 ? visited : undefined;
@@ -381,9 +382,14 @@ export class Workbench {
   rename(name: string): void {
     const trimmed = name.trim().slice(0, 40);
     if (trimmed === '' || trimmed === this.me.value.name) return;
-    this.#ports.keep.setItem('outrigger.name', trimmed);
+    this.#ports.keep.setItem(nameKey, trimmed);
     this.#callMyself(trimmed);
     for (const session of this.documents.sessions.value.values()) session.announce();
+  }
+
+  /** Another tab of this browser has stored something: the same person is in both. */
+  nameStored({ key, newValue }: Pick<StorageEvent, 'key' | 'newValue'>): void {
+    if (key === nameKey && newValue !== null) this.rename(newValue);
   }
 
   isMe(actor: Actor): boolean {

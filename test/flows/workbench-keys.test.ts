@@ -644,3 +644,23 @@ test('in a dialog Tab goes past a button that rests, to all that can be pressed'
     { git: true },
   ),
 );
+
+test('who takes another name in one tab of a browser has it in the others too', { skip: noBrowser }, () =>
+  withWorkbench(files, async ({ page, url }) => {
+    const ada = await page({ name: 'Ada' });
+    const other = await ada.context().newPage();
+    await other.goto(url);
+    await other.locator('[data-known=true]').waitFor();
+    await openFile(other, 'README.md');
+    await command(ada, 'Who is here');
+    const name = (one: Page) => one.getByRole('textbox', { name: 'Your name, as others see it' });
+    await name(ada).fill('Grace');
+    await ada.keyboard.press('Enter');
+    const bob = await page({ name: 'Bob' });
+    await openFile(bob, 'README.md');
+    await command(bob, 'Who is here');
+    await bob.getByRole('dialog').getByText('Grace').waitFor();
+    await command(other, 'Who is here');
+    assert.equal(await name(other).inputValue(), 'Grace');
+  }),
+);
