@@ -1,3 +1,4 @@
+import { AskedOnce } from '../asked-once.ts';
 import { errorFacts, type WorkbenchClient } from '../client-port.ts';
 import { nameOf } from '../file-paths.ts';
 import type { Output } from '../../contract/operation.ts';
@@ -19,8 +20,8 @@ export interface BranchActionsDependencies {
 /** What a person does with branches, tags and what is put aside. Each says what it did, or why it did not; none throws. */
 export class BranchActions {
   readonly #deps: BranchActionsDependencies;
-  /** Hashes of what was put aside and is being brought back or dropped. */
-  readonly #going = new Set<string>();
+  /** By the hash of what was put aside. */
+  readonly #once = new AskedOnce();
 
   constructor(dependencies: BranchActionsDependencies) {
     this.#deps = dependencies;
@@ -155,10 +156,11 @@ export class BranchActions {
 
   /** What is asked of one with which something is being done already is left to that. */
   async stash(action: 'push' | 'apply' | 'pop' | 'drop', stash?: Stash, message = ''): Promise<void> {
+    await this.#once.run(stash === undefined ? [] : [stash.hash], () => this.#stash(action, stash, message));
+  }
+
+  async #stash(action: 'push' | 'apply' | 'pop' | 'drop', stash: Stash | undefined, message: string): Promise<void> {
     const { client, toasts } = this.#deps;
-    const hash = stash?.hash ?? '';
-    if (this.#going.has(hash)) return;
-    if (hash !== '') this.#going.add(hash);
     const failed = { push: 'Nothing was put aside', apply: 'Not brought back', pop: 'Not brought back', drop: 'Not dropped' }[action];
     await this.#do(failed, async () => {
       const { outcome, conflicts } = await client.call('git.stash', {
@@ -175,7 +177,6 @@ export class BranchActions {
         toasts.say('Put your changes aside', { actions: [{ label: 'Bring them back', run: () => void this.stash('pop') }] });
       else toasts.say(action === 'drop' ? 'Dropped what was put aside' : 'Brought your changes back');
     });
-    this.#going.delete(hash);
   }
 
   async #joining(

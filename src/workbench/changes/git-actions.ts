@@ -1,4 +1,5 @@
 import { computed, type ReadonlySignal, signal } from '@preact/signals';
+import { AskedOnce } from '../asked-once.ts';
 import { errorFacts, type WorkbenchClient } from '../client-port.ts';
 import { nameOf } from '../file-paths.ts';
 import type { Toasts } from '../shell/toasts.ts';
@@ -39,8 +40,8 @@ export class GitActions {
   readonly busy: ReadonlySignal<boolean>;
   readonly #deps: GitActionsDependencies;
   readonly #waiting = signal(0);
-  /** Paths that are being discarded, and what is being done with single changes, until it is done or was not. */
-  readonly #going = new Set<string>();
+  /** Paths that are being discarded, and what is being done with single changes. */
+  readonly #once = new AskedOnce();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(dependencies: GitActionsDependencies) {
@@ -125,13 +126,13 @@ export class GitActions {
   }
 
   async stageHunk(path: string, hunk: string): Promise<void> {
-    await this.#once(`stage ${hunk}`, () =>
+    await this.#once.run([`stage ${hunk}`], () =>
       this.#do(`Not staged: a change in ${nameOf(path)}`, () => this.#deps.client.call('git.stage', { files: [{ path, hunks: [hunk] }] })),
     );
   }
 
   async unstageHunk(path: string, hunk: string): Promise<void> {
-    await this.#once(`unstage ${hunk}`, () =>
+    await this.#once.run([`unstage ${hunk}`], () =>
       this.#do(`Not unstaged: a change in ${nameOf(path)}`, () =>
         this.#deps.client.call('git.unstage', { files: [{ path, hunks: [hunk] }] }),
       ),
@@ -140,34 +141,26 @@ export class GitActions {
 
   /** What is being discarded already is left to that. */
   async discard(entries: readonly ChangeEntry[]): Promise<void> {
-    const left = entries.filter(({ path }) => !this.#going.has(path));
+    const left = entries.filter(({ path }) => !this.#once.has(path));
     const known = namedPaths(left.filter(({ letter }) => letter !== 'U'));
     const unknown = namedPaths(left.filter(({ letter }) => letter === 'U'));
     const paths = [...known, ...unknown];
     if (paths.length === 0) return;
     const what = sayFiles(left);
-    for (const path of paths) this.#going.add(path);
-    await this.#discarding(what, paths, async () => {
-      const { client } = this.#deps;
-      if (known.length > 0) await client.call('git.restore', { files: known.map((path) => ({ path })) });
-      for (const path of unknown) await client.call('files.remove', { path, recursive: true });
-    });
-    for (const path of paths) this.#going.delete(path);
+    await this.#once.run(paths, () =>
+      this.#discarding(what, paths, async () => {
+        const { client } = this.#deps;
+        if (known.length > 0) await client.call('git.restore', { files: known.map((path) => ({ path })) });
+        for (const path of unknown) await client.call('files.remove', { path, recursive: true });
+      }),
+    );
   }
 
   async discardHunk(path: string, hunk: string): Promise<void> {
     const what = `a change in ${nameOf(path)}`;
-    await this.#once(`discard ${hunk}`, () =>
+    await this.#once.run([`discard ${hunk}`], () =>
       this.#discarding(what, [path], () => this.#deps.client.call('git.restore', { files: [{ path, hunks: [hunk] }] })),
     );
-  }
-
-  /** A key that is pressed again before the answer asks for nothing more. */
-  async #once(what: string, work: () => Promise<unknown>): Promise<void> {
-    if (this.#going.has(what)) return;
-    this.#going.add(what);
-    await work();
-    this.#going.delete(what);
   }
 
   async #discarding(what: string, paths: readonly string[], work: () => Promise<unknown>): Promise<void> {

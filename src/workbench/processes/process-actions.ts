@@ -2,6 +2,7 @@ import { type Signal, signal } from '@preact/signals';
 import type { Asked } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import type { ProcessInfo } from '../../contract/processes.ts';
+import { AskedOnce } from '../asked-once.ts';
 import type { WorkbenchClient } from '../client-port.ts';
 import type { Toasts } from '../shell/toasts.ts';
 import type { ProcessStore } from './process-store.ts';
@@ -17,8 +18,7 @@ export class ProcessActions {
   readonly #client: WorkbenchClient;
   readonly #processes: ProcessStore;
   readonly #toasts: Toasts;
-  /** What was asked for and is not answered. */
-  readonly #asked = new Set<string>();
+  readonly #once = new AskedOnce();
 
   constructor(dependencies: { client: WorkbenchClient; processes: ProcessStore; toasts: Toasts }) {
     this.#client = dependencies.client;
@@ -45,24 +45,15 @@ export class ProcessActions {
   }
 
   async restart(id: string): Promise<void> {
-    await this.#once('Not started again', 'processes.restart', id);
+    await this.#once.run([`restart ${id}`], () => this.#attempt('Not started again', () => this.#client.call('processes.restart', { id })));
   }
 
   async remove(id: string): Promise<void> {
-    await this.#once('Not removed', 'processes.remove', id);
+    await this.#once.run([`remove ${id}`], () => this.#attempt('Not removed', () => this.#client.call('processes.remove', { id })));
   }
 
   async signal(id: string, signal: SignalName): Promise<void> {
     await this.#attempt(`${signal} was not sent`, () => this.#client.call('processes.signal', { id, signal }));
-  }
-
-  /** A button that is pressed again before the answer asks for nothing more. */
-  async #once(title: string, name: 'processes.restart' | 'processes.remove', id: string): Promise<void> {
-    const key = `${name} ${id}`;
-    if (this.#asked.has(key)) return;
-    this.#asked.add(key);
-    await this.#attempt(title, () => this.#client.call(name, { id }));
-    this.#asked.delete(key);
   }
 
   async #attempt(title: string, run: () => Promise<unknown>): Promise<void> {

@@ -1,6 +1,7 @@
 import { effect, type Signal, signal, untracked } from '@preact/signals';
 import type { ProcessInfo } from '../../contract/processes.ts';
 import type { TerminalInfo } from '../../contract/terminals.ts';
+import { AskedOnce } from '../asked-once.ts';
 import type { WorkbenchClient } from '../client-port.ts';
 import { shownName } from '../shown-name.ts';
 import { nameOf } from '../file-paths.ts';
@@ -22,8 +23,7 @@ export class TerminalStore {
   readonly #client: WorkbenchClient;
   readonly #processes: ProcessStore;
   readonly #toasts: Toasts;
-  /** What was asked for and is not answered. */
-  readonly #asked = new Set<string>();
+  readonly #once = new AskedOnce();
   #asking = false;
 
   constructor(dependencies: { client: WorkbenchClient; processes: ProcessStore; toasts: Toasts }) {
@@ -60,27 +60,24 @@ export class TerminalStore {
   }
 
   async close(id: string): Promise<boolean> {
-    return this.#once('The terminal was not closed', 'terminals.close', id);
+    return (await this.#attempt('The terminal was not closed', 'terminals.close', id)) === true;
   }
 
   async restart(id: string): Promise<void> {
-    await this.#once('Not started again', 'processes.restart', id);
+    await this.#attempt('Not started again', 'processes.restart', id);
   }
 
-  /** A button that is pressed again before the answer asks for nothing more. Answers whether it was done by this. */
-  async #once(title: string, name: 'terminals.close' | 'processes.restart', id: string): Promise<boolean> {
-    const key = `${name} ${id}`;
-    if (this.#asked.has(key)) return false;
-    this.#asked.add(key);
-    try {
-      await this.#client.call(name, { id });
-      return true;
-    } catch (error) {
-      this.#toasts.fail(title, error);
-      return false;
-    } finally {
-      this.#asked.delete(key);
-    }
+  /** Answers whether it was done by this. */
+  #attempt(title: string, name: 'terminals.close' | 'processes.restart', id: string): Promise<boolean | undefined> {
+    return this.#once.run([`${name} ${id}`], async () => {
+      try {
+        await this.#client.call(name, { id });
+        return true;
+      } catch (error) {
+        this.#toasts.fail(title, error);
+        return false;
+      }
+    });
   }
 
   /** Asks for titles, sizes and who looks. Never throws. */
