@@ -558,7 +558,7 @@ test('a token of the environment or of a file that does not hold is named, and s
   assert.match(await said(['hub', 'show', '--token', wrong], {}), /: set OUTRIGGER_HUB_TOKEN$/m);
 });
 
-test('a sidecar whose token configuration set is found with that token, and without it the token is asked for (long form)', async () => {
+test('a sidecar whose token configuration set prints it nowhere, is found with that token, and without it the token is asked for (long form)', async () => {
   const folder = path.join(base, 'given');
   fs.mkdirSync(folder);
   const given = { OUTRIGGER_TOKEN: 'the-token-that-was-given' };
@@ -567,6 +567,8 @@ test('a sidecar whose token configuration set is found with that token, and with
   let said = '';
   served.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
   await eventually(() => assert.match(said, /sidecar\.ready/), 20_000);
+  assert.match(said, /Open +http:\S+ +with the token that you set\n/);
+  assert.ok(!said.includes(given.OUTRIGGER_TOKEN), said);
   assert.equal((await run(['ls', '--dir', folder], '', given)).code, 0);
   for (const args of [
     ['ls', '--dir', folder],
