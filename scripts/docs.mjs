@@ -84,7 +84,7 @@ function errorsPage() {
 }
 
 function optionsPage() {
-  let page = `# Options\n\n${note}Defaults, then a config file (\`--config FILE\`, \`$OUTRIGGER_CONFIG\`, or \`outrigger/config.json\` in the configuration folder of the user), then the environment, then flags: the later wins. \`outrigger config\` prints each value and where it came from. A config file inside the served folder is never read: whoever may write the folder could open the sidecar with it.\n\n| option | default | environment | flag | what it changes |\n|---|---|---|---|---|\n`;
+  let page = `# Options\n\n${note}Defaults, then a config file (\`--config FILE\`, \`$OUTRIGGER_CONFIG\`, or \`outrigger/config.json\` in the configuration folder of the user), then the environment, then flags: the later wins. \`outrigger config\` prints each value and where it came from. A config file inside the served folder is never looked for: whoever may write the folder could open the sidecar with it. One that is named is read wherever it lies: keep it outside of the folder, too.\n\n| option | default | environment | flag | what it changes |\n|---|---|---|---|---|\n`;
   for (const key of optionKeys) {
     const option = optionRow(key);
     const unit = option.unit === undefined || option.unit === 'count' || option.unit === 'port' ? '' : ` ${option.unit}`;

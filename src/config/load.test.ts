@@ -28,6 +28,18 @@ function problemsOf(input: Partial<ConfigInput>): readonly string[] {
   return [];
 }
 
+test('a config file in the served folder is never looked for, and is read where it is named', () => {
+  withFile({ port: 1 }, (file) => {
+    const env = { WORKSPACE_PATH: path.dirname(file) };
+    const beside = path.join(path.dirname(file), 'outrigger', 'config.json');
+    fs.mkdirSync(path.dirname(beside));
+    fs.copyFileSync(file, beside);
+    assert.equal(loadConfig({ env }).config.port, 3000);
+    assert.equal(loadConfig({ env, file }).config.port, 1);
+    assert.equal(loadConfig({ env: { ...env, OUTRIGGER_CONFIG: file } }).config.port, 1);
+  });
+});
+
 test('a flag wins over the environment, that over a file, that over the default; each value says where it is from', () => {
   withFile({ port: 1, host: 'file', owner: 'file', documents: { maxOpen: 7 }, 'git.name': 'file' }, (file) => {
     const loaded = loadConfig({
