@@ -26,7 +26,7 @@ export interface Surroundings {
   noColor: boolean;
   /** The launcher that started us keeps an IPC channel: when it closes, we end. */
   parentChannel: boolean;
-  /** Where configuration of the user lives. */
+  /** Where the config file is, or would be: the one that was named, else the user's. */
   configFile: string | undefined;
 }
 
@@ -105,7 +105,11 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
   const problem = typeof token === 'string' && token !== '' ? tokenProblem(token) : undefined;
   if (problem !== undefined) problems.push(`The token ${problem}`);
   if (problems.length > 0) throw new ConfigError(problems);
-  return { config: Object.freeze(values) as Config, sources: sources as Record<OptionKey, OptionSource>, surroundings };
+  return {
+    config: Object.freeze(values) as Config,
+    sources: sources as Record<OptionKey, OptionSource>,
+    surroundings: { ...surroundings, configFile: file },
+  };
 }
 
 /** Options of listeners that would take a port from each other. */

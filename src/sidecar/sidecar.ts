@@ -198,7 +198,10 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     const watching = startWatch({ workspace, state, pulse, log, health }, config);
     onRelease('watch', () => watching.stop());
     // Of a link, its file of the secret is known when it is plugged in.
-    let secretPlaces = new SecretPlaces(workspace.root, [config.tokenFile, ...kept, config['link.config']], () => performance.now());
+    const { configFile } = dependencies.surroundings;
+    let secretPlaces = new SecretPlaces(workspace.root, [config.tokenFile, configFile, ...kept, config['link.config']], () =>
+      performance.now(),
+    );
     let history: PluggedHistory | undefined;
     if (has('history')) {
       const { plugHistory } = await import('./plug-history.ts');
@@ -283,7 +286,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     // ── the one way in
     const agents = Object.values(namedSettings(config, 'processes.agents', execAgents));
     // State lies in the workspace where there is no other place, as in one that is all of the machine, and that of others in one that is somebody's home.
-    const secretFiles = [config.tokenFile, ...kept, ...(link?.secretFiles ?? []), ...agents.map(({ tokenFile }) => tokenFile)];
+    const secretFiles = [config.tokenFile, configFile, ...kept, ...(link?.secretFiles ?? []), ...agents.map(({ tokenFile }) => tokenFile)];
     const secrets = new SecretPlaces(workspace.root, secretFiles, () => performance.now());
     workspace.journal.onChanges((changes) => secrets.noticed(changes));
     secretPlaces = secrets;

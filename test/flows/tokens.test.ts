@@ -3,8 +3,9 @@ import fs from 'node:fs';
 import http from 'node:http';
 import { describe, test } from 'node:test';
 import { WebSocket } from 'ws';
-import type { Client } from '../../src/client/client.ts';
+import { type Client, createClient } from '../../src/client/client.ts';
 import type { Operations } from '../../src/contract/operations.ts';
+import { createSidecar } from '../../src/sidecar/create-sidecar.ts';
 import { fails } from '../kit/workspace-harness.ts';
 import { eventually } from '../kit/eventually.ts';
 import { withScratchFolder } from '../kit/scratch-folder.ts';
@@ -322,6 +323,29 @@ test('the secrets of a link and of the sidecar that lie in the folder are for ad
       },
       { workspace: root, config: { 'link.config': `${root}/config.json`, tokenFile: `${root}/conf/main.token` } },
     );
+  }));
+
+test('a config file that was named and lies in the folder, with the main token in it, is for admin alone', () =>
+  withScratchFolder('config-inside', async (base, root) => {
+    fs.writeFileSync(`${root}/config.json`, JSON.stringify({ token: 'this-is-the-main-token', port: 0 }));
+    const sidecar = await createSidecar({
+      workspace: root,
+      configFile: `${root}/config.json`,
+      state: `${base}/state`,
+      components: ['files'],
+    });
+    const owner = createClient({ url: sidecar.url, token: sidecar.token });
+    const { secret } = await owner.call('tokens.create', { name: 'narrow', access: 'write' });
+    const narrow = createClient({ url: sidecar.url, token: secret });
+    try {
+      await fails('ACCESS_DENIED', () => narrow.call('files.read', { path: 'config.json' }));
+      await fails('ACCESS_DENIED', () => narrow.call('files.write', { path: 'config.json', text: '{}' }));
+      assert.match((await owner.call('files.read', { path: 'config.json' })).text, /this-is-the-main-token/);
+    } finally {
+      narrow.close();
+      owner.close();
+      await sidecar.stop();
+    }
   }));
 
 async function gather(client: Client<Operations>, pattern: string): Promise<{ results: string[] }> {
