@@ -132,9 +132,21 @@ export class Screen {
   /** The screen as text that makes an empty terminal show it, and the offset in the output up to which it goes. Rejects when it is closed. */
   async snapshot(): Promise<Snapshot> {
     this.#feed();
-    const written = new Promise<void>((resolve) => this.#terminal.write('', resolve));
-    await Promise.race([written, this.#closed.promise]);
-    // Many who fell behind at the same time get the same.
+    // There and then: what was handed to the terminal after this may be on it a moment later, in parts.
+    const taken = new Promise<Snapshot>((resolve, reject) => {
+      this.#terminal.write('', () => {
+        try {
+          resolve(this.#snapshotNow());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    return Promise.race([taken, this.#closed.promise]);
+  }
+
+  /** Many who fell behind at the same time get the same. */
+  #snapshotNow(): Snapshot {
     const last = this.#snapshot;
     if (last?.offset === this.#shown && last.changes === this.#changesShown) return last;
     const size = { columns: this.#terminal.cols, rows: this.#terminal.rows };

@@ -18,6 +18,7 @@ import { Processes } from '../processes/processes.ts';
 import { guardTerminal } from '../../core/guard-terminal.ts';
 import { writeInPieces } from '../../core/terminal-pieces.ts';
 import { terminalOperations } from './operations.ts';
+import { Screen } from './screen.ts';
 import { type OpenRequest, Terminals } from './terminals.ts';
 import { longestTurn, watchLoop } from '../../../test/kit/loop-hold.ts';
 
@@ -238,6 +239,30 @@ test('who comes between two pieces of output sees what those see who looked from
       await Promise.all([first.done, second.done]);
       assert.deepEqual(await second.picture(), await first.picture(), what);
       await terminals.close(id);
+    }
+  }));
+
+test('who comes while much is on its way to the screen is told none of it twice', () =>
+  withTerminals(async ({ open, processes }) => {
+    const id = await open('exec sleep 600');
+    const process = processes.process(id);
+    const size = { columns: 200, rows: 50 };
+    const screen = await Screen.of(process, size, 500);
+    try {
+      const snapshot = screen.snapshot();
+      // It takes the terminal many turns, and comes after what was asked.
+      const long = Array.from({ length: 3000 }, (_, index) => `\x1b[2J${index}\r\n`).join('');
+      process.log.append('stdout', Buffer.from(long));
+      const { text, offset } = await snapshot;
+      const pictures = [text, long.slice(0, offset)].map(async (shown) => {
+        const terminal = new headless.Terminal({ cols: size.columns, rows: size.rows, scrollback: 500, allowProposedApi: true });
+        await new Promise<void>((resolve) => terminal.write(shown, resolve));
+        return pictureOf(terminal);
+      });
+      assert.deepEqual(await pictures[0], await pictures[1]);
+      assert.equal((await screen.snapshot()).offset, long.length);
+    } finally {
+      screen.close();
     }
   }));
 
