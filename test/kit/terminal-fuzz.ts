@@ -335,7 +335,11 @@ export class TerminalFuzz {
     } else {
       const encoding = this.#random.of(['text', 'base64'] as const);
       this.#say(`viewer ${number} reads ${one.id} as ${encoding}`);
-      const viewer = new LogViewer(client, one.id, one.ledgers, `viewer ${number}`, encoding);
+      const viewer = new LogViewer(client, one.id, `viewer ${number}`, {
+        ledgers: one.ledgers,
+        encoding,
+        wasRestarted: () => one.lives > 1,
+      });
       one.logs.push(viewer);
       viewer.slowMs = this.#random.of([0, 0, 0, 5]);
     }
