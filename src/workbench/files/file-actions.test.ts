@@ -161,6 +161,42 @@ test('of what is dropped all that can be read comes, and the rest is named', asy
   );
 });
 
+test('of many files that did not come none goes unsaid, and all of them can be sent again', async () => {
+  const names = Array.from({ length: 60 }, (_, index) => `f${index}`);
+  const refused = new Set(names.slice(8));
+  const { there, said, actions, press } = setup({}, refused);
+  await actions.upload(
+    '',
+    names.map((path) => ({ path, file: new Blob(['new']) })),
+  );
+  assert.deepEqual([said.map(({ title }) => title), there.size], [['Not uploaded: f8, f9 and 50 more', 'Uploaded 8 files'], 8]);
+  said.pop();
+  refused.clear();
+  await press('Try again');
+  await eventually(() => assert.equal(said.at(-1)?.title, 'Uploaded 52 files'));
+  assert.deepEqual([...there.keys()], names);
+});
+
+test('of many that were not moved, deleted or read none goes unsaid', async () => {
+  const { said, actions } = setup({});
+  const gone = ['a/1', 'a/2', 'a/3', 'a/4'];
+  await actions.moveInto(gone, 'b');
+  const items = gone.map((name) => ({
+    kind: 'file',
+    webkitGetAsEntry: () => ({
+      name,
+      isFile: true,
+      file: (_done: unknown, failed: (error: Error) => void) => failed(new Error('no right')),
+    }),
+  }));
+  await actions.drop('to', { items } as unknown as DataTransfer);
+  await actions.remove(gone);
+  assert.deepEqual(
+    said.map(({ title }) => title),
+    ['Not moved: 1, 2 and 2 more', 'Not read: a/1, a/2 and 2 more', 'Not deleted: 1, 2 and 2 more'],
+  );
+});
+
 test('no text is saved over what is not what was seen there, or was changed while it was kept', async () => {
   for (const [what, files, change] of [
     ['another file', { 'a.txt': '\0' }, { 'a.txt': '\0\0' }],

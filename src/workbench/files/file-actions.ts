@@ -2,8 +2,8 @@ import type { Entry } from '../../contract/files.ts';
 import { errorFacts, type WorkbenchClient } from '../client-port.ts';
 import { joinPath, nameOf } from '../file-paths.ts';
 import { type DroppedFile, droppedFiles } from './dropped-files.ts';
-import type { Toasts } from '../shell/toasts.ts';
-import { count } from '../words.ts';
+import type { ToastAction, Toasts } from '../shell/toasts.ts';
+import { count, list } from '../words.ts';
 import type { TreeStore } from './tree-store.ts';
 
 /** What an undone delete puts back; more than this is asked about first, because it could not be kept. */
@@ -17,6 +17,11 @@ interface Kept {
   /** Both undefined of a folder. */
   content: Blob | undefined;
   etag: string | undefined;
+}
+
+interface Move {
+  from: string;
+  to: string;
 }
 
 /** What somebody was told to stand at a path. */
@@ -70,21 +75,31 @@ export class FileActions {
 
   /** Into a folder, keeping their names. */
   async moveInto(paths: readonly string[], folder: string): Promise<void> {
-    const moved: { from: string; to: string }[] = [];
-    for (const from of paths) {
-      const to = joinPath(folder, nameOf(from));
-      if (to === from || `${folder}/`.startsWith(`${from}/`)) continue;
-      if (await this.move(from, to)) moved.push({ from, to });
-    }
+    const wanted = paths
+      .map((from) => ({ from, to: joinPath(folder, nameOf(from)) }))
+      .filter(({ from, to }) => to !== from && !`${folder}/`.startsWith(`${from}/`));
+    const moved = await this.#moveEach(wanted);
     if (moved.length === 0) return;
     this.#toasts.say(moved.length === 1 ? `Moved ${nameOf(moved[0]?.to ?? '')}` : `Moved ${count(moved.length, 'entry', 'entries')}`, {
       text: folder === '' ? 'To the top of the workspace.' : `To ${folder}.`,
-      actions: [{ label: 'Undo', run: () => void this.#moveBack(moved) }],
+      actions: [{ label: 'Undo', run: () => void this.#moveEach(moved.toReversed().map(({ from, to }) => ({ from: to, to: from }))) }],
     });
   }
 
-  async #moveBack(moved: readonly { from: string; to: string }[]): Promise<void> {
-    for (const { from, to } of moved.toReversed()) await this.move(to, from);
+  /** Keeping their names. Gives those that were moved, and says which were not. */
+  async #moveEach(pairs: readonly Move[]): Promise<Move[]> {
+    const { done, left, problem } = await tryEach(pairs, (pair) => this.#client.call('files.move', pair));
+    this.#sayLeft(
+      'Not moved',
+      left.map(({ from }) => nameOf(from)),
+      problem,
+    );
+    return done;
+  }
+
+  /** In one toast: there is room for three. */
+  #sayLeft(what: string, names: readonly string[], problem: unknown, actions: readonly ToastAction[] = []): void {
+    if (names.length > 0) this.#toasts.fail(`${what}: ${list(names)}`, problem, actions);
   }
 
   /** Never asks, because it can be undone; where it could not, it asks. What is being deleted already is left to that. */
@@ -114,14 +129,11 @@ export class FileActions {
 
   async #removeNow(paths: readonly string[], title: string, kept: readonly Kept[] | undefined): Promise<void> {
     let removed = 0;
-    for (const path of paths) {
-      try {
-        removed += (await this.#client.call('files.remove', { path, recursive: true })).removed;
-        this.#tree.removed(path);
-      } catch (error) {
-        this.#toasts.fail(`Not deleted: ${nameOf(path)}`, error);
-      }
-    }
+    const { left, problem } = await tryEach(paths, async (path) => {
+      removed += (await this.#client.call('files.remove', { path, recursive: true })).removed;
+      this.#tree.removed(path);
+    });
+    this.#sayLeft('Not deleted', left.map(nameOf), problem);
     if (removed === 0) return;
     const name = paths.length === 1 ? title : undefined;
     if (kept === undefined) this.#toasts.say(deleted(removed, name));
@@ -272,24 +284,36 @@ export class FileActions {
 
   /** What was dropped on a folder from outside the browser. Must be called while the event is handled. */
   async drop(folder: string, transfer: DataTransfer): Promise<void> {
-    const dropped = await droppedFiles(transfer, (path, error) => this.#toasts.fail(`Not read: ${path}`, error));
+    const unread: string[] = [];
+    let problem: unknown;
+    const dropped = await droppedFiles(transfer, (path, error) => {
+      problem ??= error;
+      unread.push(path);
+    });
+    this.#sayLeft('Not read', unread, problem);
     await this.upload(folder, dropped);
   }
 
   async upload(folder: string, files: readonly DroppedFile[]): Promise<void> {
-    let done = 0;
     const there: { to: string; file: Blob }[] = [];
-    for (const { path, file } of files) {
+    let done = 0;
+    const { left, problem } = await tryEach(files, async ({ path, file }) => {
       const to = joinPath(folder, path);
       try {
         await this.#client.upload('files.upload', { path: to, ifNoneMatch: '*' }, file);
         done += 1;
       } catch (error) {
         const { reason } = errorFacts(error);
-        if (reason !== 'ETAG_MISMATCH' && reason !== 'FILE_EXISTS') this.#toasts.fail(`Not uploaded: ${path}`, error);
-        else there.push({ to, file });
+        if (reason !== 'ETAG_MISMATCH' && reason !== 'FILE_EXISTS') throw error;
+        there.push({ to, file });
       }
-    }
+    });
+    this.#sayLeft(
+      'Not uploaded',
+      left.map(({ path }) => path),
+      problem,
+      [{ label: 'Try again', run: () => void this.upload(folder, left) }],
+    );
     const [first] = there;
     if (first !== undefined) {
       const isOne = there.length === 1;
@@ -303,17 +327,33 @@ export class FileActions {
   }
 
   async #replace(files: readonly { to: string; file: Blob }[]): Promise<void> {
-    const replaced: string[] = [];
-    for (const { to, file } of files) {
-      try {
-        await this.#client.upload('files.upload', { path: to }, file);
-        replaced.push(nameOf(to));
-      } catch (error) {
-        this.#toasts.fail(`Not replaced: ${nameOf(to)}`, error);
-      }
-    }
-    if (replaced.length > 0) this.#toasts.say(`Replaced ${replaced.length === 1 ? replaced[0] : count(replaced.length, 'file')}`);
+    const { done, left, problem } = await tryEach(files, ({ to, file }) => this.#client.upload('files.upload', { path: to }, file));
+    this.#sayLeft(
+      'Not replaced',
+      left.map(({ to }) => nameOf(to)),
+      problem,
+      [{ label: 'Try again', run: () => void this.#replace(left) }],
+    );
+    const [first] = done;
+    if (first !== undefined) this.#toasts.say(`Replaced ${done.length === 1 ? nameOf(first.to) : count(done.length, 'file')}`);
   }
+}
+
+/** One after the other, and the rest where one fails. Gives those that failed, and why the first of them did. */
+async function tryEach<T>(all: readonly T[], run: (one: T) => Promise<unknown>): Promise<{ done: T[]; left: T[]; problem: unknown }> {
+  const done: T[] = [];
+  const left: T[] = [];
+  let problem: unknown;
+  for (const one of all) {
+    try {
+      await run(one);
+      done.push(one);
+    } catch (error) {
+      problem ??= error;
+      left.push(one);
+    }
+  }
+  return { done, left, problem };
 }
 
 function changedMeanwhile(path: string): Error {
