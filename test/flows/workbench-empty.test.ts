@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import type { Route } from 'playwright-core';
 import { accessibilityProblems, git, noBrowser, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { withGitServer } from '../kit/git-server.ts';
@@ -110,6 +111,29 @@ test('an empty folder says what can be done: a file, what is dropped there, a cl
     await ada.getByTestId('welcome').waitFor();
   });
 });
+
+test('while files are uploaded the page says how many have come', { skip: noBrowser }, () =>
+  withWorkbench({}, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada' });
+    const held: Route[] = [];
+    await ada.route(/files\.upload/, (route) => void held.push(route));
+    const transfer = await ada.evaluateHandle(() => {
+      const data = new DataTransfer();
+      for (const name of ['one.txt', 'two.txt']) data.items.add(new File(['dropped\n'], name));
+      return data;
+    });
+    await ada.getByTestId('empty').dispatchEvent('drop', { dataTransfer: transfer });
+    const uploading = ada.getByTestId('uploading');
+    await uploading.filter({ hasText: 'Uploading 1 of 2' }).waitFor();
+    await eventually(() => assert.equal(held.length, 1));
+    await held[0]?.continue();
+    await uploading.filter({ hasText: 'Uploading 2 of 2' }).waitFor();
+    await eventually(() => assert.equal(held.length, 2));
+    await held[1]?.continue();
+    await uploading.waitFor({ state: 'detached' });
+    assert.deepEqual(readdirSync(root).sort(), ['one.txt', 'two.txt']);
+  }),
+);
 
 test('an empty folder is filled by a clone, which asks who one is where the other side does, and can be stopped (long form)', {
   skip: noBrowserOrGit,

@@ -177,6 +177,27 @@ test('of many files that did not come none goes unsaid, and all of them can be s
   assert.deepEqual([...there.keys()], names);
 });
 
+test('while files are uploaded, or put back, it is known how many of them have come', async () => {
+  const { said, actions, press } = setup({ lib: null, 'lib/a': 'one' }, new Set(['b']));
+  const seen: string[] = [];
+  const stop = actions.uploading.subscribe((now) => seen.push(now === undefined ? '-' : `${now.over}/${now.of}`));
+  const file = new Blob(['new']);
+  await Promise.all([
+    actions.upload(
+      '',
+      ['a', 'b'].map((path) => ({ path, file })),
+    ),
+    actions.upload('', [{ path: 'c', file }]),
+    actions.upload('', []),
+  ]);
+  assert.deepEqual(seen.splice(0), ['-', '0/2', '0/3', '1/3', '2/3', '-']);
+  await actions.remove(['lib']);
+  await press('Undo');
+  await eventually(() => assert.equal(said.at(-1)?.title, 'Brought back lib'));
+  assert.deepEqual(seen, ['0/2', '1/2', '-']);
+  stop();
+});
+
 test('of many that were not moved, deleted or read none goes unsaid', async () => {
   const { said, actions } = setup({});
   const gone = ['a/1', 'a/2', 'a/3', 'a/4'];

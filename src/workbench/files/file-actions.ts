@@ -1,3 +1,4 @@
+import { type Signal, signal } from '@preact/signals';
 import type { Entry } from '../../contract/files.ts';
 import { errorFacts, type WorkbenchClient } from '../client-port.ts';
 import { joinPath, nameOf } from '../file-paths.ts';
@@ -32,6 +33,8 @@ const changed: ReadonlySet<string> = new Set(['ETAG_MISMATCH', 'NOT_EMPTY', 'FIL
 
 /** What can be done to files from the tree: each says what it did, and what it could not. */
 export class FileActions {
+  /** So many files are being uploaded, or put back, of which so many are over; undefined where none is. */
+  readonly uploading: Signal<{ over: number; of: number } | undefined> = signal(undefined);
   readonly #client: WorkbenchClient;
   readonly #tree: TreeStore;
   readonly #toasts: Toasts;
@@ -154,18 +157,11 @@ export class FileActions {
   }
 
   async #putBack(kept: readonly Kept[], title: string): Promise<void> {
-    const left: Kept[] = [];
-    let problem: unknown;
-    for (const one of kept) {
-      const { path, mode, content } = one;
-      try {
-        if (content === undefined) await this.#client.call('files.mkdir', { path });
-        else await this.#client.upload('files.upload', { path, mode, ifNoneMatch: '*' }, content);
-      } catch (error) {
-        problem ??= error;
-        left.push(one);
-      }
-    }
+    const { left, problem } = await this.#uploadEach(kept, ({ path, mode, content }) =>
+      content === undefined
+        ? this.#client.call('files.mkdir', { path })
+        : this.#client.upload('files.upload', { path, mode, ifNoneMatch: '*' }, content),
+    );
     // What is kept here is nowhere else.
     if (left.length > 0) {
       const what = left.length === kept.length ? title : `${count(left.length, 'entry', 'entries')} of ${title}`;
@@ -297,7 +293,7 @@ export class FileActions {
   async upload(folder: string, files: readonly DroppedFile[]): Promise<void> {
     const there: { to: string; file: Blob }[] = [];
     let done = 0;
-    const { left, problem } = await tryEach(files, async ({ path, file }) => {
+    const { left, problem } = await this.#uploadEach(files, async ({ path, file }) => {
       const to = joinPath(folder, path);
       try {
         await this.#client.upload('files.upload', { path: to, ifNoneMatch: '*' }, file);
@@ -326,8 +322,22 @@ export class FileActions {
       this.#toasts.say(`Uploaded ${count(done, 'file')}`, { text: folder === '' ? 'To the top of the workspace.' : `To ${folder}.` });
   }
 
+  /** As `tryEach`, and counts them. */
+  #uploadEach<T>(all: readonly T[], run: (one: T) => Promise<unknown>): Promise<Tried<T>> {
+    const { over, of } = this.uploading.value ?? { over: 0, of: 0 };
+    if (all.length > 0) this.uploading.value = { over, of: of + all.length };
+    return tryEach(all, (one) => run(one).finally(() => this.#oneOver()));
+  }
+
+  #oneOver(): void {
+    const { over, of } = this.uploading.value ?? { over: 0, of: 0 };
+    this.uploading.value = over + 1 < of ? { over: over + 1, of } : undefined;
+  }
+
   async #replace(files: readonly { to: string; file: Blob }[]): Promise<void> {
-    const { done, left, problem } = await tryEach(files, ({ to, file }) => this.#client.upload('files.upload', { path: to }, file));
+    const { done, left, problem } = await this.#uploadEach(files, ({ to, file }) =>
+      this.#client.upload('files.upload', { path: to }, file),
+    );
     this.#sayLeft(
       'Not replaced',
       left.map(({ to }) => nameOf(to)),
@@ -339,8 +349,14 @@ export class FileActions {
   }
 }
 
+interface Tried<T> {
+  done: T[];
+  left: T[];
+  problem: unknown;
+}
+
 /** One after the other, and the rest where one fails. Gives those that failed, and why the first of them did. */
-async function tryEach<T>(all: readonly T[], run: (one: T) => Promise<unknown>): Promise<{ done: T[]; left: T[]; problem: unknown }> {
+async function tryEach<T>(all: readonly T[], run: (one: T) => Promise<unknown>): Promise<Tried<T>> {
   const done: T[] = [];
   const left: T[] = [];
   let problem: unknown;

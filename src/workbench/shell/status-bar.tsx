@@ -33,6 +33,7 @@ export function StatusBar() {
           {processes.running.value} running
         </button>
       )}
+      <Uploading />
       <Problems />
       <Freshness />
       <Following />
@@ -51,6 +52,17 @@ export function StatusBar() {
       )}
       <Isolation />
     </footer>
+  );
+}
+
+/** Over a slow link it takes long until the end is told. */
+function Uploading() {
+  const { value: now } = useWorkbench().files.uploading;
+  if (now === undefined) return null;
+  return (
+    <span class="num" data-testid="uploading">
+      Uploading {now.over + 1} of {now.of}
+    </span>
   );
 }
 
