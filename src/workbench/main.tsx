@@ -38,9 +38,9 @@ addEventListener('storage', (event) => {
   workbench.layout.preferences.stored(event);
   workbench.nameStored(event);
 });
-// The browser asks before it throws away what could not be sent or saved.
+// The browser asks before it throws away what could not be sent or saved, or is being uploaded.
 addEventListener('beforeunload', (event) => {
-  if (workbench.documents.hasUnkept) event.preventDefault();
+  if (workbench.documents.hasUnkept || workbench.files.uploading.value !== undefined) event.preventDefault();
 });
 workbench.start();
 void editorPane.load().catch(() => undefined);

@@ -112,7 +112,7 @@ test('an empty folder says what can be done: a file, what is dropped there, a cl
   });
 });
 
-test('while files are uploaded the page says how many have come', { skip: noBrowser }, () =>
+test('while files are uploaded the page says how many have come, and the browser asks before it leaves them', { skip: noBrowser }, () =>
   withWorkbench({}, async ({ page, root }) => {
     const ada = await page({ name: 'Ada' });
     const held: Route[] = [];
@@ -126,6 +126,13 @@ test('while files are uploaded the page says how many have come', { skip: noBrow
     const uploading = ada.getByTestId('uploading');
     await uploading.filter({ hasText: 'Uploading 1 of 2' }).waitFor();
     await eventually(() => assert.equal(held.length, 1));
+    // The browser asks nobody who has done nothing here.
+    await ada.getByTestId('entries').click();
+    const asked = ada.waitForEvent('dialog', { timeout: 10_000 });
+    await ada.close({ runBeforeUnload: true });
+    const question = await asked;
+    assert.equal(question.type(), 'beforeunload');
+    await question.dismiss();
     await held[0]?.continue();
     await uploading.filter({ hasText: 'Uploading 2 of 2' }).waitFor();
     await eventually(() => assert.equal(held.length, 2));
