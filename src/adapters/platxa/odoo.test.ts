@@ -3,6 +3,7 @@ import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import type { Caller } from '../../contract/access.ts';
 import type { Dispatch } from '../../contract/dispatch.ts';
+import { eventually } from '../../../test/kit/eventually.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { TextSocket } from '../../net/text-socket.ts';
 import { serveOdooLog } from './odoo.ts';
@@ -13,13 +14,15 @@ interface Log {
   leave: () => void;
   /** With which ours was closed. */
   codes: number[];
+  lines: string[];
 }
 
 function logSocket(): Log {
   let leave = (): void => undefined;
   const codes: number[] = [];
+  const lines: string[] = [];
   const socket: TextSocket = {
-    send: () => undefined,
+    send: (line) => lines.push(line),
     buffered: 0,
     onDrain: () => undefined,
     onText: () => undefined,
@@ -31,7 +34,7 @@ function logSocket(): Log {
     resume: () => undefined,
     close: (code) => codes.push(code),
   };
-  return { socket, leave: () => leave(), codes };
+  return { socket, leave: () => leave(), codes, lines };
 }
 
 /** Follows until it is ended. */
@@ -72,4 +75,25 @@ test('a log that is followed while the sidecar stops is closed with 1001', async
   serveOdooLog(socket, { dispatch: () => Promise.reject(new OutriggerError('STOPPING', 'The sidecar is stopping.')), caller }, 'request');
   await new Promise(setImmediate);
   assert.deepEqual(codes, [1001]);
+});
+
+test('half a line of one output is no part of a line of the other, nor of what follows a gap', async () => {
+  const caller: Caller = { id: 'bot', name: 'Bot', kind: 'agent', access: 'read', ended: new AbortController().signal };
+  const { socket, lines } = logSocket();
+  const items = [
+    ['stdout', 'printed in '],
+    ['stderr', 'logged\n'],
+    ['stdout', 'halves\nbegun'],
+    ['stderr', 'half'],
+    ['stdout', 'after it\n', 7],
+    ['stdout', 'the end'],
+  ] as const;
+  const told = (async ({ emit }) => {
+    for (const [stream, text, lost] of items) await emit?.({ type: 'output', deployment: 'd', stream, text, lost });
+    await emit?.({ type: 'deployment', deployment: { endedAt: 1 } });
+    return new Promise(() => {});
+  }) as Dispatch;
+  serveOdooLog(socket, { dispatch: told, caller }, 'request');
+  await eventually(() => assert.ok(lines.includes('half')));
+  assert.deepEqual(lines, ['logged', 'printed in halves', 'begun', '… 7 bytes are not kept any more …', 'after it', 'the end', 'half']);
 });

@@ -83,19 +83,28 @@ export function serveOdooLog(socket: TextSocket, { dispatch, caller }: { dispatc
     // What follows waits in the log, which leaves out what nobody read in time.
     if (socket.buffered > MAX_BEHIND_BYTES) await new Promise<void>((resolve) => (drained = resolve));
   };
-  let rest = '';
+  /** Of each output, what is no whole line so far. */
+  const rest = { stdout: '', stderr: '' };
+  const sendRest = async (stream: keyof typeof rest): Promise<void> => {
+    const { [stream]: line } = rest;
+    rest[stream] = '';
+    if (line !== '') await send(line);
+  };
   const emit = async (item: unknown): Promise<void> => {
     const one = item as FollowItem;
     if (one.type === 'output') {
-      if (one.lost !== undefined) await send(`… ${one.lost} bytes are not kept any more …`);
-      const lines = (rest + one.text).split(/\r?\n/);
-      rest = lines.pop() ?? '';
-      if (rest.length > MAX_LINE) lines.push(rest);
-      if (rest.length > MAX_LINE) rest = '';
+      const { stream, text, lost } = one;
+      if (lost !== undefined) {
+        await sendRest(stream);
+        await send(`… ${lost} bytes are not kept any more …`);
+      }
+      const lines = (rest[stream] + text).split(/\r?\n/);
+      rest[stream] = lines.pop() ?? '';
       for (const line of lines) await send(line);
+      if (rest[stream].length > MAX_LINE) await sendRest(stream);
     } else if (one.deployment.endedAt !== undefined) {
-      if (rest !== '') await send(rest);
-      rest = '';
+      await sendRest('stdout');
+      await sendRest('stderr');
       if (one.deployment.error !== undefined) await send(one.deployment.error);
     }
   };
