@@ -7,7 +7,7 @@ import { type HubOperations, hubOperations } from '../contract/hub-operations.ts
 import { closeCodes } from '../contract/wire.ts';
 import type { PeerCall, PeerCallOptions } from '../core/peer.ts';
 import { tokenProblem } from '../core/token-text.ts';
-import type { Authenticate } from '../net/authenticate.ts';
+import type { Authenticate } from '../net/credentials.ts';
 import { answerGet } from '../net/answer-get.ts';
 import { createHttpApp, refuseRequests } from '../net/http-app.ts';
 import { Listener, notListening } from '../net/listener.ts';
@@ -55,7 +55,12 @@ export interface HubDependencies {
   /** In place of one within this process. */
   bus?: Bus;
   /** Routes beside the hub's own: other shapes of the same, and pages. */
-  routes?: (app: ReturnType<typeof createHttpApp>, parts: HubParts) => void | Promise<void>;
+  routes?(app: HubApp, parts: HubParts): void | Promise<void>;
+}
+
+/** A FastifyInstance, and `routes` may say so. Told by this alone: a program that takes the hub from the package has no types of fastify. */
+export interface HubApp {
+  route(options: object): unknown;
 }
 
 export interface HubParts {

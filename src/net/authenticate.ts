@@ -2,11 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { asPerson, type Caller } from '../contract/access.ts';
 import { OutriggerError } from '../contract/errors.ts';
-import { type Credentials, readCredentials } from './credentials.ts';
+import { type Authenticate, readCredentials } from './credentials.ts';
 import type { Upgrade } from './upgrade.ts';
-
-/** Who holds these credentials. Throws OutriggerError NO_TOKEN, BAD_TOKEN, … */
-export type Authenticate = (credentials: Credentials, kind: 'request' | 'upgrade') => Caller | Promise<Caller>;
 
 export interface AuthenticateDependencies {
   authenticate: Authenticate;

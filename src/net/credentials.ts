@@ -1,3 +1,4 @@
+import type { Caller } from '../contract/access.ts';
 import { commaList } from '../core/comma-list.ts';
 import { MIN_TOKEN_LENGTH } from '../core/token-text.ts';
 
@@ -6,6 +7,9 @@ export type Credentials =
   | { token: string; from: 'bearer' | 'cookie' | 'query' }
   | { token: string; from: 'protocol'; protocol: string }
   | { token: undefined; from: 'none' };
+
+/** Who holds these credentials. Throws OutriggerError NO_TOKEN, BAD_TOKEN, … */
+export type Authenticate = (credentials: Credentials, kind: 'request' | 'upgrade') => Caller | Promise<Caller>;
 
 export interface CredentialSource {
   headers: Readonly<Record<string, string | string[] | undefined>>;

@@ -5,7 +5,7 @@ import type { Table } from '../contract/operation.ts';
 import { closeCodes } from '../contract/wire.ts';
 import type { CodeApi } from '../adapters/code-api/code-api.ts';
 import type { Config } from '../config/options.ts';
-import type { Authenticate } from '../net/authenticate.ts';
+import type { Authenticate } from '../net/credentials.ts';
 import { createHttpApp, refuseRequests } from '../net/http-app.ts';
 import { Listener, notListening, urlHost } from '../net/listener.ts';
 import type { OriginPolicy } from '../net/origin.ts';

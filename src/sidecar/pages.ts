@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../contract/access.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import { readCredentials } from '../net/credentials.ts';
-import type { Authenticate } from '../net/authenticate.ts';
+import type { Authenticate } from '../net/credentials.ts';
 import { answerGet } from '../net/answer-get.ts';
 import { registerPage } from '../net/page.ts';
 import type { Callers } from './callers.ts';

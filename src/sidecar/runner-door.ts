@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config/options.ts';
 import type { Dispatch } from '../contract/dispatch.ts';
-import type { Authenticate } from '../net/authenticate.ts';
+import type { Authenticate } from '../net/credentials.ts';
 import { createHttpApp } from '../net/http-app.ts';
 import { Listener, notListening } from '../net/listener.ts';
 import type { OriginPolicy } from '../net/origin.ts';

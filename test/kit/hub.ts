@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { FastifyInstance } from 'fastify';
 import { WebSocket } from 'ws';
 import { registerAgentCom } from '../../src/adapters/agentcom/agentcom.ts';
 import { createClient } from '../../src/client/client.ts';
@@ -50,7 +51,7 @@ export async function withHub(
         version: '0.0.0-test',
         now,
         log: (_level, event, facts = {}) => void logged.push({ event, facts }),
-        routes: (app, parts) => {
+        routes: (app: FastifyInstance, parts) => {
           registerAgentCom(app, parts, parts);
           registerHubPages(app, parts, { folder: builtPages });
         },

@@ -6,7 +6,7 @@ import type { Caller } from '../../src/contract/access.ts';
 import type { Dispatch } from '../../src/contract/dispatch.ts';
 import { OutriggerError } from '../../src/contract/errors.ts';
 import type { Table } from '../../src/contract/operation.ts';
-import type { Authenticate } from '../../src/net/authenticate.ts';
+import type { Authenticate } from '../../src/net/credentials.ts';
 import { createHttpApp } from '../../src/net/http-app.ts';
 import { Listener } from '../../src/net/listener.ts';
 import type { OriginPolicy } from '../../src/net/origin.ts';

@@ -248,6 +248,27 @@ test('the package holds no sources, no tests and nothing but what it needs', () 
   }
 });
 
+test('the declarations name no package that is not there: they hold where a project has those of libraries checked', () => {
+  const project = mkdtempSync(join(user, 'checked-'));
+  const { exports } = JSON.parse(readFileSync(join(user, 'node_modules', 'outrigger', 'package.json'), 'utf8')) as { exports: object };
+  const entries = Object.keys(exports).filter((name) => !name.endsWith('.json'));
+  const lines = entries.map((name, at) => `export * as entry${at} from '${join('outrigger', name)}';\n`);
+  writeFileSync(join(project, 'use.mts'), lines.join(''));
+  const check = (...flags: string[]): { status: number | null; stdout: string } => {
+    const tsc = join(user, 'node_modules', 'typescript', 'bin', 'tsc');
+    const all = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2024', '--types', 'node', ...flags, 'use.mts'];
+    return spawnSync(process.execPath, [tsc, ...all], { cwd: project, encoding: 'utf8' });
+  };
+  for (const flags of [
+    ['--module', 'nodenext'],
+    ['--module', 'esnext', '--moduleResolution', 'bundler'],
+  ]) {
+    const { status, stdout } = check(...flags);
+    assert.equal(status, 0, stdout);
+  }
+  rmSync(project, { recursive: true });
+});
+
 test('the client and the contract need nothing of Node: browsers take them as they are', () => {
   const folder = join(user, 'node_modules', 'outrigger', 'dist', 'lib');
   const seen = new Set(['client.mjs', 'contract.mjs']);
