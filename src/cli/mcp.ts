@@ -26,7 +26,7 @@ export async function serveMcpFolder(loaded: LoadedConfig, terminal: Terminal, a
       if (stop.aborted) onStop();
       else stop.addEventListener('abort', onStop, { once: true });
       await connection.closed;
-      return await finished(output);
+      return await finished(output, stop);
     } finally {
       await sidecar.stop();
     }

@@ -16,6 +16,10 @@ export type StartHeadless = (dependencies: SidecarDependencies) => Promise<Headl
 const signals: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 const parentPollMs = 2000;
 const finishMs = 1000;
+/** Written at a time, so that it shows whether the host takes something. */
+const pieceBytes = 64 * 1024;
+/** Event of `output`: the host took a piece of what was written. */
+const takenEvent = 'taken';
 
 /** Whoever started the process: it may read, whatever else the folder's tokens allow. */
 const hostCaller: Caller = { id: 'stdio-host', name: 'host', kind: 'service', access: 'read' };
@@ -132,22 +136,30 @@ export async function serveOverStdio(
       skaffa.close();
       connection.close();
     }
-    return await finished(output);
+    return await finished(output, stop);
   } finally {
     await sidecar.stop();
   }
 }
 
-/** Ends `output`. True when what was written has left this process; false when the host does not read it in time. */
-export async function finished(output: Writable): Promise<boolean> {
+/**
+ * Ends `output`. True when what was written has left this process; false when the host took nothing of it for a while, or not all
+ * of it soon after `stop`.
+ */
+export async function finished(output: Writable, stop: AbortSignal): Promise<boolean> {
   if (output.destroyed) return true;
   return await new Promise<boolean>((resolve) => {
-    const timer = setTimeout(() => resolve(false), finishMs);
-    const done = (): void => {
+    const over = (all: boolean): void => {
       clearTimeout(timer);
-      resolve(true);
+      output.off(takenEvent, onTaken);
+      resolve(all);
     };
-    output.once('close', done).once('error', done);
+    const timer = setTimeout(() => over(false), finishMs);
+    const onTaken = (): void => {
+      if (!stop.aborted) timer.refresh();
+    };
+    const done = (): void => over(true);
+    output.on(takenEvent, onTaken).once('close', done).once('error', done);
     output.end(done);
   });
 }
@@ -167,7 +179,15 @@ export function reserveStdout(
   const own = Object.getOwnPropertyDescriptor(stdout, 'write');
   const output = new Writable({
     write: (chunk: Uint8Array, _encoding, done) => {
-      write(chunk, (error) => done(error ?? null));
+      const writeFrom = (at: number): void => {
+        const end = Math.min(at + pieceBytes, chunk.length);
+        write(chunk.subarray(at, end), (error) => {
+          output.emit(takenEvent);
+          if (error || end === chunk.length) done(error ?? null);
+          else writeFrom(end);
+        });
+      };
+      writeFrom(0);
     },
   });
   const onError = (error: Error): void => void output.destroy(error);

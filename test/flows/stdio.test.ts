@@ -346,3 +346,30 @@ test('as a child: it ends when its input ends, and on SIGTERM, also while its ou
     }
   });
 });
+
+test('as a child: what was asked before the input ended reaches a host that reads slowly, to the last line', async () => {
+  await withFolder(async ({ root, binary }) => {
+    fs.writeFileSync(path.join(root, 'big.txt'), 'x'.repeat(2_000_000));
+    const child = spawn(binary.command, [...binary.args, 'stdio', root], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      env: { ...process.env, ...binary.env },
+    });
+    const exit = ended(child);
+    try {
+      child.stdin.end(['1', '2'].map((id) => `{"id":"${id}","method":"files.read","params":{"path":"big.txt"}}\n`).join(''));
+      let text = '';
+      for await (const chunk of child.stdout) {
+        text += String(chunk);
+        await new Promise((resolve) => setTimeout(resolve, 40));
+      }
+      const answers = text.split('\n').map((line) => (line === '' ? undefined : (JSON.parse(line) as Line)));
+      assert.deepEqual(
+        answers.map((answer) => answer?.ok),
+        [true, true, undefined],
+      );
+      assert.equal(await exit, 0);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+});
