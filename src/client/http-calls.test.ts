@@ -304,6 +304,36 @@ test('what a proxy answers in place of a sidecar is a lost connection, and nothi
   }
 });
 
+test('of a page of another server it is not said that a log has the cause; of a failure of the sidecar it is', async () => {
+  let ours = false;
+  const server = createHttpServer((_request, response) => {
+    response.writeHead(ours ? 500 : 404, ours ? { 'x-request-id': 'r1' } : {}).end('Not here');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    await withClient(
+      `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+      async (client) => {
+        const failure = async (): Promise<[message: string, hint: string]> => {
+          const error = await client.call('echo.unary', {}).catch((thrown: unknown) => thrown);
+          assert.ok(error instanceof OutriggerError);
+          return [error.message, error.hint];
+        };
+        assert.deepEqual(await failure(), [
+          'The server answered 404.',
+          'That is no answer of Outrigger: check the address, and what stands between.',
+        ]);
+        ours = true;
+        assert.deepEqual(await failure(), ['The server answered 500.', 'The log has the cause under this request id.']);
+      },
+      { webSocket: undefined },
+    );
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
 test('closed, it lets go of what goes over HTTP too, and asks nothing more', async () => {
   await withFakeSidecar(async ({ url, seen }) => {
     const client = createClient<FakeTable>({ url, token: fakeToken, webSocket: undefined });

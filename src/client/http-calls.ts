@@ -124,7 +124,7 @@ export class HttpCalls {
       throw this.#lost(undefined);
     }
     const text = await this.#guard(bounds, () => response.text());
-    throw fromWireError(errorIn(text) ?? { reason: reasonOf(response.status), message: `The server answered ${response.status}.` });
+    throw fromWireError(errorIn(text) ?? otherError(response));
   }
 
   async *#bodyBytes(response: Response, bounds: CallBounds, silence?: Silence): AsyncGenerator<Uint8Array, void> {
@@ -211,6 +211,13 @@ function errorIn(text: string): WireError | undefined {
     // Not ours: a proxy's page.
     return undefined;
   }
+}
+
+/** Of an answer that is no error of ours. No log of a sidecar knows of it, unless it has an id. */
+function otherError({ status, headers }: Response): { reason: ErrorReason; message: string; hint?: string } {
+  const known = { reason: reasonOf(status), message: `The server answered ${status}.` };
+  if (known.reason !== 'INTERNAL' || headers.has(idHeader)) return known;
+  return { ...known, hint: 'That is no answer of Outrigger: check the address, and what stands between.' };
 }
 
 /** What a proxy's own answer comes to: it did not reach the server, or heard no answer of it. */
