@@ -135,6 +135,10 @@ test('while files are uploaded the page says how many have come, and the browser
     await question.dismiss();
     await held[0]?.continue();
     await uploading.filter({ hasText: 'Uploading 2 of 2' }).waitFor();
+    await ada
+      .getByTestId('entries')
+      .filter({ hasText: /^(1 of )?1 entry$/ })
+      .waitFor();
     await eventually(() => assert.equal(held.length, 2));
     await held[1]?.continue();
     await uploading.waitFor({ state: 'detached' });

@@ -11,6 +11,7 @@ import { Revision } from '../shell/revision.tsx';
 import { rowHeightPx, useScroll } from '../use-scroll.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { scrollToShow, virtualWindow } from '../virtual-window.ts';
+import { count } from '../words.ts';
 import { TreeKeys } from './tree-keys.ts';
 import type { TreeNode } from './tree-model.ts';
 
@@ -79,8 +80,8 @@ export function FilesPanel() {
       <div class="sr-sum">
         <span class="grow ell num" data-testid="entries">
           {all === undefined || all < length
-            ? `${length.toLocaleString('en')} entries`
-            : `${length.toLocaleString('en')} of ${all.toLocaleString('en')} entries`}
+            ? count(length, 'entry', 'entries')
+            : `${length.toLocaleString('en')} of ${count(all, 'entry', 'entries')}`}
         </span>
         <Revision number={feed.revision.value} />
       </div>
