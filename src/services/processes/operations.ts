@@ -252,11 +252,12 @@ async function watch(processes: ProcessTable, call: Call<Item<Processes['process
   // The newest news of each process alone: a reader that is slow misses steps, and never the last one.
   const news = new Map<string, ProcessInfo | undefined>();
   const told = new Set<string>();
+  const there = new Map(processes.list().map((process) => [process.id, process]));
   const stop = processes.onNews((one) => {
     if ('process' in one) news.set(one.process.id, one.process);
     // Who never heard of it need not hear that it is gone.
     else if (told.has(one.removed)) news.set(one.removed, undefined);
-    else news.delete(one.removed);
+    else for (const untold of [news, there]) untold.delete(one.removed);
     bell.ring();
   });
   const tell = async (id: string, process: ProcessInfo | undefined): Promise<void> => {
@@ -265,7 +266,7 @@ async function watch(processes: ProcessTable, call: Call<Item<Processes['process
     await call.emit(process === undefined ? { type: 'removed', id } : { type: 'process', process });
   };
   try {
-    for (const process of processes.list()) await tell(process.id, process);
+    for (const [id, process] of there) await tell(id, process);
     await call.emit({ type: 'ready' });
     for (;;) {
       for (const [id, process] of news) {

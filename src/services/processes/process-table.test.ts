@@ -8,6 +8,7 @@ import { threadMs } from '../../../test/kit/loop-hold.ts';
 import { fails, isAlive, sh, textOf, withTable } from '../../../test/kit/process-harness.ts';
 import { code } from '../../contract/code.ts';
 import { OutriggerError } from '../../contract/errors.ts';
+import type { Item } from '../../contract/operation.ts';
 import { type OutputItem, processes } from '../../contract/processes.ts';
 import { terminals } from '../../contract/terminals.ts';
 import { withEnvironment } from './process-facts.ts';
@@ -50,6 +51,31 @@ test('those who follow processes hear that one wrote something, though nothing e
       t.mock.timers.reset();
       fs.closeSync(pipe);
     }
+  }));
+
+test('who follows processes hears that one is gone which was forgotten while all that there are were told', () =>
+  withTable(async ({ ask, stream }) => {
+    const ids: string[] = [];
+    for (let count = 0; count < 3; count++) {
+      const { process } = await ask('processes.start', { argv: ['true'] });
+      await ask('processes.wait', { id: process.id });
+      ids.push(process.id);
+    }
+    const [first = '', second = '', third = ''] = ids;
+    const known = new Set<string>();
+    const left = new AbortController();
+    const emit = async (item: unknown): Promise<void> => {
+      const news = item as Item<(typeof processes)['processes.watch']>;
+      if (known.size === 0) await ask('processes.remove', { id: second });
+      if (news.type === 'process') known.add(news.process.id);
+      else if (news.type === 'removed') known.delete(news.id);
+      else {
+        await ask('processes.remove', { id: third });
+        setImmediate(() => left.abort(new OutriggerError('CANCELED', 'It is enough.')));
+      }
+    };
+    await fails('CANCELED', stream('processes.watch', {}, { signal: left.signal, emit }));
+    assert.deepEqual([...known], [first]);
   }));
 
 test('arguments are never read by a shell', () =>
