@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { eventually } from '../../../test/kit/eventually.ts';
 import type { HubAgentInfo, HubTaskInfo } from '../../contract/hub-operations.ts';
 import type { ConnectionState } from '../client-port.ts';
 import { Fleet } from './fleet.ts';
@@ -15,6 +16,7 @@ interface News {
 class FakeHub {
   readonly asked: string[] = [];
   end: ((reason: string) => void) | undefined;
+  tell: ((news: News) => void) | undefined;
   readonly #news: News;
   #listener: (state: ConnectionState) => void = () => {};
 
@@ -47,9 +49,12 @@ class FakeHub {
 
   async *#stream(): AsyncGenerator<News> {
     yield this.#news;
-    const { promise, reject } = Promise.withResolvers<never>();
-    this.end = (reason) => reject(Object.assign(new Error(reason), { reason }));
-    yield await promise;
+    for (;;) {
+      const { promise, resolve, reject } = Promise.withResolvers<News>();
+      this.tell = resolve;
+      this.end = (reason) => reject(Object.assign(new Error(reason), { reason }));
+      yield await promise;
+    }
   }
 }
 
@@ -128,6 +133,33 @@ test('what is told while all of it is read is not put back to what it was when t
   const known = [...(fleet.agents.value?.values() ?? []), ...(fleet.tasks.value?.values() ?? [])];
   assert.deepEqual(known.map(({ id, state }) => `${id} ${state}`).sort(), ['a draining', 'b online', 't running', 'u ready']);
   assert.equal(fleet.total.value, 2);
+});
+
+test('the end of a task that is told while what is held is looked at is not put back to running', async (context) => {
+  context.mock.timers.enable({ apis: ['setInterval'] });
+  context.after(() => Reflect.deleteProperty(globalThis, 'document'));
+  Object.assign(globalThis, { document: { hidden: false } });
+  const task = (state: string): HubTaskInfo => ({ id: 't', state, createdAt: 1 }) as HubTaskInfo;
+  const hub = new FakeHub({ agents: [], tasks: [task('running')] });
+  const fleet = fleetOf(hub);
+  const isTold = Promise.withResolvers<void>();
+  fleet.start();
+  hub.is('live');
+  await eventually(() => assert.equal(fleet.tasks.value?.get('t')?.state, 'running'));
+  await settled();
+  Object.assign(hub.client, {
+    call: async (name: string) => {
+      await isTold.promise;
+      return { tasks: name === 'hub.info' ? { running: 1 } : [task('running')], agents: [], more: false };
+    },
+  });
+  context.mock.timers.tick(10_000);
+  hub.tell?.({ agents: [], tasks: [task('completed')] });
+  await settled();
+  isTold.resolve();
+  await settled();
+  fleet.stop();
+  assert.equal(fleet.tasks.value?.get('t')?.state, 'completed');
 });
 
 test('where not all news were told, all of it is looked at again', async () => {

@@ -276,19 +276,25 @@ export class Fleet {
   async #lookAgain(): Promise<void> {
     const { tasks } = this;
     if (this.link.peek().name !== 'live' || tasks.peek() === undefined || document.hidden) return;
+    const told = this.#beginRead();
     try {
       const [info, held] = await Promise.all([
         this.client.call('hub.info', {}),
         this.client.call('tasks.list', { states: ['offered', 'running'], limit: NEXT_PAGES }),
       ]);
       this.total.value = sum(info.tasks);
-      this.take([], held.tasks);
+      this.take(
+        [],
+        held.tasks.filter(({ id }) => !told.tasks.has(id)),
+      );
       await this.loadAgents();
       const detail = this.detail.peek();
       const shown = detail === undefined ? undefined : tasks.peek()?.get(detail.id);
       if (shown !== undefined && isHeld(shown)) detail?.changed();
     } catch {
       // The next look may do better; a lost link is told by itself.
+    } finally {
+      this.#reads.delete(told);
     }
   }
 
