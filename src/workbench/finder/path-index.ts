@@ -16,6 +16,8 @@ export class PathIndex {
   readonly #client: WorkbenchClient;
   readonly #roots: () => readonly string[];
   readonly #folders = new Set<string>();
+  /** Told while a list comes in, which may be of before. */
+  readonly #meanwhile: Change[] = [];
   #loaded = false;
   /** What is being listed was given up: it is listed anew after that. */
   #isStale = false;
@@ -32,7 +34,10 @@ export class PathIndex {
     this.loading.value = true;
     try {
       let isWhole = true;
-      for (const root of this.#roots()) isWhole = (await this.#list(root, modest ? idlePaths : mostPaths)) && isWhole;
+      // Of a folder that was moved past the list, nobody tells what is in it.
+      for (let roots = this.#roots(); roots.length > 0; roots = this.#tellAgain()) {
+        for (const root of roots) isWhole = (await this.#list(root, modest ? idlePaths : mostPaths)) && isWhole;
+      }
       this.#loaded = isWhole || !modest;
       if (this.#loaded) this.#count();
     } catch (error) {
@@ -40,6 +45,7 @@ export class PathIndex {
       if (!isCanceled(error)) this.#loaded = false;
     } finally {
       this.loading.value = false;
+      this.#meanwhile.length = 0;
     }
     if (this.#isStale) this.reload();
   }
@@ -72,17 +78,28 @@ export class PathIndex {
   }
 
   apply(change: Change): void {
-    const { path, what, kind, from } = change;
-    if (what === 'moved' && from !== undefined) this.#move(from, path);
-    else if (what === 'removed') this.#remove(path);
-    else if (kind === 'directory') this.#folders.add(path);
-    else if (!this.files.has(path)) this.files.set(path, candidate(path));
+    if (this.loading.value) this.#meanwhile.push(change);
+    this.#take(change);
     if (this.entries.value !== undefined) this.#count();
   }
 
-  #remove(path: string): void {
+  /** What was told meanwhile, once more; answers the folders that were moved. */
+  #tellAgain(): string[] {
+    const told = this.#meanwhile.splice(0);
+    for (const change of told) this.#take(change);
+    return told.filter(({ what, kind }) => what === 'moved' && kind === 'directory').map(({ path }) => path);
+  }
+
+  #take({ path, what, kind, from }: Change): void {
+    if (what === 'moved' && from !== undefined) this.#move(from, path);
+    if (what === 'removed') this.#remove(path, kind);
+    else if (kind === 'directory') this.#folders.add(path);
+    else if (!this.files.has(path)) this.files.set(path, candidate(path));
+  }
+
+  #remove(path: string, kind: Change['kind']): void {
     this.files.delete(path);
-    if (!this.#folders.delete(path)) return;
+    if (!this.#folders.delete(path) && kind !== 'directory') return;
     for (const known of [...this.files.keys()]) if (known.startsWith(`${path}/`)) this.files.delete(known);
     for (const known of [...this.#folders]) if (known.startsWith(`${path}/`)) this.#folders.delete(known);
   }
