@@ -75,6 +75,11 @@ export class PresenceMap<Owner> {
     return [...this.#entries.values()];
   }
 
+  /** And those who left last: for one who may not have heard that they did. */
+  allAndLeft(): AwarenessEntry[] {
+    return [...this.all(), ...[...this.#left].map(([client, { clock }]) => ({ client, clock, state: GONE }))];
+  }
+
   /** How a member calls itself, where it does. */
   nameOf(owner: Owner): string | undefined {
     for (const entry of this.#entries.values()) if (entry.owner === owner) return this.#person(entry)?.name;

@@ -40,6 +40,21 @@ test('a member with more than 1 MiB queued is skipped, and gets the whole state 
   assert.equal(reader.getText('content').toString(), 'one two three four ');
 });
 
+test('a member that fell behind hears, when it has caught up, who left meanwhile', () => {
+  const { room, join } = emptyRoom();
+  const [slow, other] = [join(), join()];
+  slow.say(step1Message(Y.encodeStateVector(new Y.Doc())));
+  other.say(awarenessMessage([{ client: 7, clock: 3, state: '{"user":{"name":"Ada"}}' }]));
+  room.flush();
+  slow.buffered = queueLimit + 1;
+  other.leave();
+  room.flush();
+  slow.sent.length = 0;
+  slow.drain();
+  const told = slow.sent.map((message) => readMessage(message)).flatMap((message) => ('entries' in message ? message.entries : []));
+  assert.deepEqual(told, [{ client: 7, clock: 4, state: GONE }]);
+});
+
 test('who says again and again what it has and reads nothing is asked for it once more, when it has read what waits', () => {
   const { channel } = oneMember();
   // As a channel of Hocuspocus, whose clients are asked each time.

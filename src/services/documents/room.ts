@@ -482,7 +482,8 @@ export class Room implements Pulsed {
     seat.behind = false;
     this.flush();
     this.#sendSnapshot(seat);
-    if (this.presence.size > 0) this.#send(seat, { messages: [awarenessMessage(this.presence.all())] });
+    const presence = this.presence.allAndLeft();
+    if (presence.length > 0) this.#send(seat, { messages: [awarenessMessage(presence)] });
   }
 
   #sendSnapshot(seat: Seat): void {
