@@ -422,6 +422,22 @@ test('what is typed while the volume of a file is away, its folder too, waits fo
     }),
   ));
 
+test('who follows documents hears that one left who had said nothing of himself', () =>
+  withWorkspace(async ({ workspace, state, put }) => {
+    put('a.txt', 'one\n');
+    const documents = documentsOf({ workspace, state });
+    await documents.start();
+    try {
+      const [one] = [await personIn(documents, 'a.txt'), await personIn(documents, 'a.txt')];
+      const told: number[] = [];
+      documents.onNews(({ changed }) => told.push(...changed.map(({ connections }) => connections)));
+      one.channel.leave();
+      await eventually(() => assert.deepEqual(told, [1]));
+    } finally {
+      await documents.stop();
+    }
+  }));
+
 test('a document that was opened for somebody who may not see where it is now is put away', () =>
   withWorkspace(async ({ workspace, state, put }) => {
     put('a.txt', 'one\n');

@@ -466,6 +466,7 @@ export class Room implements Pulsed {
     if (!this.#seats.delete(seat.channel) || this.#closed) return;
     this.presence.left(seat);
     if (this.presence.hasNews) this.#schedule();
+    else this.#hooks.presenceChanged();
     if (this.#seats.size === 0) {
       this.flush();
       this.#hooks.presenceChanged();
