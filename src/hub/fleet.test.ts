@@ -607,6 +607,25 @@ test('who looks on hears last how a task stands last, also where a report that i
   }, clock);
 });
 
+test('who looks on hears last how a task stands last, also where it is cancelled right before its agent is done with it', () => {
+  const clock = new FakeClock();
+  return scene(async (hub) => {
+    const agent = await hub.join('one');
+    await hub.create('t');
+    await clock.advance(0);
+    agent.say({ type: 'task_accepted', task_id: 't', generation: 1 });
+    await clock.advance(1000);
+    const told: string[] = [];
+    hub.fleet.follow(({ tasks }) => told.push(...tasks.map(({ state }) => state)));
+    const { 'tasks.cancel': cancel } = implementHub({ ...hub, now: () => clock.now, monotonic: () => clock.now, version: 'test' });
+    const canceled = cancel({ id: 't', reason: 'enough' }, call());
+    agent.say({ type: 'task_complete', task_id: 't', generation: 1, result: {} });
+    await canceled;
+    await clock.advance(1000);
+    assert.deepEqual(told, ['succeeded']);
+  }, clock);
+});
+
 test('who looks on hears of an agent that is made known, gets a new secret, or loses all of them, though it is not connected', () => {
   const clock = new FakeClock();
   return scene(async (hub) => {

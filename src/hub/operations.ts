@@ -11,7 +11,7 @@ import type { AgentRegistry } from './agent-registry.ts';
 import type { Fleet, FleetNews } from './fleet.ts';
 import { assignFrame, detailOf, infoOf, MAX_TASK_BYTES } from './task-frames.ts';
 import type { TaskLogs } from './task-logs.ts';
-import type { Applied, AuditEntry, TaskBrief, TaskRecord, TaskRequest, TaskStore } from './task-store.ts';
+import type { Applied, AuditEntry, TaskBrief, TaskEvent, TaskRecord, TaskRequest, TaskStore } from './task-store.ts';
 import { newTask } from './transition.ts';
 
 /** So long after it was asked to, a holder has ended a cancelled task, or is not asked any more. */
@@ -64,9 +64,13 @@ export function implementHub({
     if (task === undefined) throw noTask(id);
     return task;
   };
-  const change = async (id: string, event: Parameters<TaskStore['apply']>[0][number]['event']): Promise<TaskBrief> => {
+  /** `tell` is called right after the store: later, it would stand over what came of the event after it. */
+  const change = async (id: string, event: TaskEvent, tell: (task: TaskBrief) => void): Promise<TaskBrief> => {
     const [applied] = (await store.apply([{ task: id, event }])) as [Applied];
-    if (applied.ok) return applied.task;
+    if (applied.ok) {
+      tell(applied.task);
+      return applied.task;
+    }
     if (applied.refusal === 'not_found') throw noTask(id);
     throw new OutriggerError('TASK_STATE', `The task ${id} is ${applied.task?.state}: it can't be changed in this way.`);
   };
@@ -163,13 +167,11 @@ export function implementHub({
     },
     'tasks.get': ({ id }) => detailOf(taskOf(id)),
     'tasks.cancel': async ({ id, reason }, { caller }) => {
-      const task = await change(id, { type: 'cancel', by: caller.name, reason, cancelBy: now() + CANCEL_WITHIN_MS });
-      fleet.cancelled(task);
-      return infoOf(task);
+      const event = { type: 'cancel', by: caller.name, reason, cancelBy: now() + CANCEL_WITHIN_MS } as const;
+      return infoOf(await change(id, event, (task) => fleet.cancelled(task)));
     },
     'tasks.retry': async ({ id }, { caller }) => {
-      const task = await change(id, { type: 'retry', by: caller.name });
-      fleet.changed(task);
+      const task = await change(id, { type: 'retry', by: caller.name }, (retried) => fleet.changed(retried));
       fleet.wake();
       return infoOf(task);
     },
