@@ -626,6 +626,33 @@ test('who looks on hears last how a task stands last, also where it is cancelled
   }, clock);
 });
 
+test('who looks on hears last how a task stands last, also where it is cancelled while thousands of others become due', () => {
+  const clock = new FakeClock();
+  return scene(async (hub) => {
+    const told = new Map<string, string>();
+    hub.fleet.follow(({ tasks }) => {
+      for (const { id, state } of tasks) told.set(id, state);
+    });
+    const request = { ...taskRequest(), runAt: clock.now + 1000 };
+    const ids = Array.from({ length: 4000 }, (_, index) => `t${index}`);
+    for (const { task } of await hub.store.enqueue(ids.map((id) => ({ id, request, by: 'me' })))) hub.fleet.changed(task);
+    const { 'tasks.cancel': cancel } = implementHub({ ...hub, now: () => clock.now, monotonic: () => clock.now, version: 'test' });
+    const states = (): (string | undefined)[] => ['t0', 't3999'].map((id) => hub.store.get(id)?.state);
+    const due = clock.advance(2000);
+    while (states()[0] === 'scheduled') await new Promise(setImmediate);
+    assert.deepEqual(states(), ['ready', 'scheduled']);
+    await cancel({ id: 't0', reason: 'enough' }, call());
+    await due;
+    await eventually(() => assert.deepEqual(states(), ['cancelled', 'ready']));
+    await settled();
+    await clock.advance(1000);
+    assert.deepEqual(
+      ['t0', 't3999'].map((id) => told.get(id)),
+      ['cancelled', 'ready'],
+    );
+  }, clock);
+});
+
 test('who looks on hears of an agent that is made known, gets a new secret, or loses all of them, though it is not connected', () => {
   const clock = new FakeClock();
   return scene(async (hub) => {

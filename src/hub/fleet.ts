@@ -459,13 +459,14 @@ export class Fleet {
   async #reap(): Promise<void> {
     this.#reapDue = Number.POSITIVE_INFINITY;
     try {
-      const changed = await this.#dependencies.store.reap();
-      for (const task of changed) {
-        const why = task.state === 'cancelled' || task.state === 'failed' ? 'cancelled' : 'reassigned';
-        if (task.holder !== null && task.state !== 'running' && task.state !== 'offered')
-          void this.#order(task.holder, { do: 'take', task, why, ifHeld: true });
-        this.changed(task);
-      }
+      const changed = await this.#dependencies.store.reap((some) => {
+        for (const task of some) {
+          const why = task.state === 'cancelled' || task.state === 'failed' ? 'cancelled' : 'reassigned';
+          if (task.holder !== null && task.state !== 'running' && task.state !== 'offered')
+            void this.#order(task.holder, { do: 'take', task, why, ifHeld: true });
+          this.changed(task);
+        }
+      });
       if (changed.length > 0) this.wake();
     } catch (error) {
       this.#dependencies.log('warn', 'hub.not-reaped', { error });

@@ -251,7 +251,7 @@ export class SqliteTaskStore implements TaskStore {
     return this.#commits.ask(() => events.map(({ task, event }) => this.#apply(task, event)));
   }
 
-  async reap(): Promise<TaskSummary[]> {
+  async reap(stored?: (changed: readonly TaskSummary[]) => void): Promise<TaskSummary[]> {
     const changed: TaskSummary[] = [];
     for (;;) {
       const { batch, isAll } = await this.#commits.ask(() => {
@@ -269,6 +269,7 @@ export class SqliteTaskStore implements TaskStore {
         }
         return { batch, isAll: batch.length === due.length && due.length < REAPED_AT_ONCE };
       });
+      stored?.(batch);
       changed.push(...batch);
       if (isAll) return changed;
     }

@@ -146,8 +146,8 @@ export interface TaskStore {
     more?: () => void,
   ): Promise<{ agent: string; task: TaskBrief }[]>;
   apply(events: readonly { task: string; event: TaskEvent }[]): Promise<Applied[]>;
-  /** Applies `tick` to all whose time has come; gives those that changed. */
-  reap(): Promise<TaskSummary[]>;
+  /** Applies `tick` to all whose time has come; gives those that changed. `stored` hears of those of each commit right after it, and before what comes of a later one. */
+  reap(stored?: (changed: readonly TaskSummary[]) => void): Promise<TaskSummary[]>;
   /**
    * Removes some of the tasks whose time is over, and all there is of them; their ids. A task stays while one that is not over comes after it,
    * or one that was cancelled for its sake is known. Where there is more to do, `nextTime` is not later than now.
