@@ -55,6 +55,26 @@ test('a member that fell behind hears, when it has caught up, who left meanwhile
   assert.deepEqual(told, [{ client: 7, clock: 4, state: GONE }]);
 });
 
+test('a member that is healed of a state that was lost hears who came and who left meanwhile', () => {
+  const { room, join } = emptyRoom();
+  const [back, other, leaving] = [join(), join(), join()];
+  const client = 7;
+  leaving.say(awarenessMessage([{ client: 6, clock: 1, state: '{}' }]));
+  room.flush();
+  back.say(step1Message(Y.encodeStateVector(new Map([[2 ** 34, 1]]))));
+  other.say(awarenessMessage([{ client, clock: 1, state: '{}' }]));
+  leaving.leave();
+  room.flush();
+  back.sent.length = 0;
+  const nothing = step2Message(Y.encodeStateAsUpdate(new Y.Doc()));
+  for (let answers = 0; answers < 2; answers++) back.say(nothing);
+  const told = back.sent.map((message) => readMessage(message)).flatMap((message) => ('entries' in message ? message.entries : []));
+  assert.deepEqual(told, [
+    { client, clock: 1, state: '{}' },
+    { client: 6, clock: 2, state: GONE },
+  ]);
+});
+
 test('who says again and again what it has and reads nothing is asked for it once more, when it has read what waits', () => {
   const { channel } = oneMember();
   // As a channel of Hocuspocus, whose clients are asked each time.

@@ -377,6 +377,7 @@ export class Room implements Pulsed {
     }
     this.flush();
     this.#sendSnapshot(seat);
+    this.#sendPresence(seat);
     for (; seat.untold > 0; seat.untold--) seat.channel.stored?.(true);
   }
 
@@ -483,8 +484,7 @@ export class Room implements Pulsed {
     seat.behind = false;
     this.flush();
     this.#sendSnapshot(seat);
-    const presence = this.presence.allAndLeft();
-    if (presence.length > 0) this.#send(seat, { messages: [awarenessMessage(presence)] });
+    this.#sendPresence(seat);
   }
 
   #sendSnapshot(seat: Seat): void {
@@ -496,6 +496,12 @@ export class Room implements Pulsed {
     const { batch, tail } = this.#snapshot;
     this.#send(seat, batch);
     if (tail.length > 0 && !seat.behind && !seat.foreign) seat.channel.send({ messages: tail });
+  }
+
+  /** To one who was told of nobody for a while. */
+  #sendPresence(seat: Seat): void {
+    const presence = this.presence.allAndLeft();
+    if (presence.length > 0) this.#send(seat, { messages: [awarenessMessage(presence)] });
   }
 
   #remember(messages: readonly Uint8Array[]): void {
