@@ -76,3 +76,17 @@ test('of who is limited to some paths the status follows HEAD, and it is said wh
   await store.showLogOf('src/a.txt');
   assert.deepEqual([shown(), store.logProblem.value], [['b', undefined, true, 1], undefined]);
 });
+
+test('what changes while a look at the status fails is looked at after it', async () => {
+  const asked: ((answer: unknown) => void)[] = [];
+  const call = (): Promise<unknown> => new Promise((resolve) => asked.push(resolve));
+  const store = new GitStore({ call } as unknown as WorkbenchClient);
+  const refreshed = store.refresh();
+  await store.refresh();
+  asked.shift()?.(Promise.reject(new OutriggerError('GIT_FAILED', 'fatal: bad object HEAD')));
+  await refreshed;
+  assert.notEqual(store.problem.value, undefined);
+  await eventually(() => assert.equal(asked.length, 1));
+  asked.shift()?.({ repository: true, head: 'a', branch: 'main', changes: [], conflicts: [], stashes: 0 });
+  await eventually(() => assert.deepEqual([store.problem.value, store.status.value?.head], [undefined, 'a']));
+});

@@ -138,6 +138,8 @@ export class GitStore {
       this.problem.value = this.missing.value ? noGit : failureText(error);
     } finally {
       this.#asking = false;
+      // What changed while this one failed was not seen.
+      if (this.#again) this.refreshSoon();
     }
   }
 

@@ -42,6 +42,18 @@ test('a page that stays open for long forgets the oldest rows with their changes
   assert.equal(feed.rows.value[0]?.first, feed.range.value.first);
 });
 
+test('of a move that is told in two, as one may see the places alone, both are shown once, whatever comes again', async () => {
+  const feed = await feedOf([change(1, 'Ada', 'b.py')]);
+  const left = change(2, 'Ada', 'mine', { kind: 'directory', what: 'removed' });
+  const came = change(2, 'Ada', 'too', { kind: 'directory', what: 'created' });
+  for (const one of [left, left, came, left, came, change(1, 'Ada', 'b.py')]) feed.add(one);
+  await eventually(() => assert.equal(feed.rows.value.at(-1)?.path, 'too'));
+  assert.deepEqual(
+    feed.rows.value.flatMap(({ paths }) => paths),
+    ['b.py', 'mine', 'too'],
+  );
+});
+
 test('a restore of what somebody left whom the filter hides is a row of its own', async () => {
   const byCall: Change['cause'] = { kind: 'connection', who: [{ name: 'Ada', kind: 'person' }] };
   const restored = (revision: number, before: string, after: string): Change =>

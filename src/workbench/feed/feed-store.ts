@@ -63,14 +63,23 @@ export class FeedStore {
   }
 
   add(change: Change): void {
-    const last = this.#changes.at(-1);
-    if (last !== undefined && change.revision <= last.revision) return;
+    if (this.#has(change)) return;
     this.#changes.push(change);
     if (this.#changes.length > keepChanges + firstPage) {
       this.#changes.splice(0, firstPage);
       this.#foldAll();
     } else this.#fold(change);
     this.#showSoon();
+  }
+
+  /** Who may see some paths alone is told of one change in several, of which some may come again after a lost link. */
+  #has({ revision, path }: Change): boolean {
+    for (let at = this.#changes.length - 1; at >= 0; at--) {
+      const known = this.#changes[at] as Change;
+      if (known.revision < revision) return false;
+      if (known.revision > revision || known.path === path) return true;
+    }
+    return false;
   }
 
   setFilter(filter: Partial<FeedFilter>): void {
