@@ -128,7 +128,7 @@ function pathsMoved(changes: readonly Change[]): string[] {
 }
 
 function toNoticed(report: WatchReport): Noticed {
-  const { path: where, kind, size, mtimeMs, ino, hash, from, replaced } = report;
+  const { path: where, kind, size, mtimeMs, ino, hash, from, folderIno, replaced } = report;
   return {
     path: where,
     kind,
@@ -138,6 +138,7 @@ function toNoticed(report: WatchReport): Noticed {
     ino,
     hash,
     from,
+    folderIno,
     replaced,
   };
 }

@@ -17,8 +17,14 @@ const report = (path: string, hash: string | null, more: Partial<WatchReport> = 
   ...more,
 });
 
-const show = ({ path, what, hash, from, replaced }: WatchReport): string =>
-  `${what} ${path} ${hash ?? '-'}${from === undefined ? '' : ` from ${from}`}${replaced === undefined ? '' : ` for a ${replaced}`}`;
+const show = ({ path, what, hash, from, folderIno, replaced }: WatchReport): string => {
+  const also = [
+    ['from', from],
+    ['in', folderIno],
+    ['for a', replaced],
+  ].map(([word, value]) => (value === undefined ? '' : ` ${word} ${value}`));
+  return `${what} ${path} ${hash ?? '-'}${also.join('')}`;
+};
 
 test('the newest report about a path takes the place of older ones', () => {
   const table: [name: string, added: WatchReport[], taken: string[]][] = [
@@ -42,6 +48,21 @@ test('the newest report about a path takes the place of older ones', () => {
     ['renamed', [report('b', '1', { from: 'a' })], ['present b 1 from a']],
     ['changed, then renamed', [report('a', '1'), report('b', '1', { from: 'a' })], ['present b 1 from a']],
     ['renamed, then changed', [report('b', '1', { from: 'a' }), report('b', '2')], ['present b 2 from a']],
+    [
+      'renamed into a folder, then changed',
+      [report('d/b', '1', { from: 'a', folderIno: 5 }), report('d/b', '2')],
+      ['present d/b 2 from a in 5'],
+    ],
+    [
+      'renamed into a folder, and into another',
+      [report('d/b', '1', { from: 'a', folderIno: 5, isNew: true }), report('e/c', '1', { from: 'd/b', folderIno: 6 })],
+      ['present e/c 1 from a in 6'],
+    ],
+    [
+      'renamed in a folder, and back',
+      [report('d/b', '1', { from: 'd/a', folderIno: 5, isNew: true }), report('d/a', '1', { from: 'd/b', folderIno: 5, isNew: true })],
+      ['present d/a 1'],
+    ],
     ['renamed, then replaced', [report('b', '1', { from: 'a' }), report('b', '2', { ino: 2 })], ['removed a -', 'present b 2']],
     ['renamed, then removed', [report('b', '1', { from: 'a' }), report('b', null)], ['removed a -', 'removed b -']],
     ['renamed, old name taken again', [report('b', '1', { from: 'a' }), report('a', '2')], ['present b 1 from a', 'present a 2']],

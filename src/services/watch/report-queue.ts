@@ -55,7 +55,8 @@ export class ReportQueue {
   /** The file that came by a rename which nobody took yet was changed since. */
   #stillFrom(report: WatchReport, older: WatchReport | undefined): WatchReport {
     if (older?.from === undefined || report.what === 'removed' || report.ino !== older.ino || this.#open.has(older.from)) return report;
-    return { ...report, from: older.from };
+    const { from, folderIno } = older;
+    return { ...report, from, ...(folderIno === undefined ? {} : { folderIno }) };
   }
 
   /** It went on from where it came by a rename which nobody took yet: for those who follow it comes from where it was first. */
@@ -63,7 +64,7 @@ export class ReportQueue {
     const left = this.#open.get(from);
     this.#open.delete(from);
     if (left?.from === undefined) return report;
-    const { from: _, ...here } = report;
+    const { from: _, folderIno: __, ...here } = report;
     if (left.ino !== report.ino || this.#open.has(left.from)) {
       this.#release(left, from);
       return left.ino === report.ino && left.isNew ? here : report;

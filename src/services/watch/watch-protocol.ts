@@ -22,6 +22,8 @@ export interface WatchReport {
   isCreated: boolean;
   /** It stood there before, as did everything in it if it is a directory; no removal of the old place is reported. */
   from?: string;
+  /** With `from`, of what is no directory: the inode number of the directory in which it stood when this was told. */
+  folderIno?: number;
   /** A directory that was known at this path made way for what is none, or the other way round; no removal of that is reported. */
   replaced?: EntryKind;
 }

@@ -18,6 +18,27 @@ test('a renamed file is one report with its old name', async () => {
   });
 });
 
+test('a renamed file is told with the folder in which it stood then', async () => {
+  await withWatch({}, async ({ reports, write, at, watch, exact }) => {
+    write('old.txt', 'content');
+    fs.mkdirSync(at('in/it'), { recursive: true });
+    await watch.barrier();
+    reports.length = 0;
+    fs.renameSync(at('old.txt'), at('in/it/new.txt'));
+    await watch.barrier();
+    const { ino } = fs.statSync(at('in/it'));
+    fs.renameSync(at('in/it/new.txt'), at('top.txt'));
+    await exact();
+    assert.deepEqual(
+      reports.map((report) => [report.path, report.from, report.folderIno]),
+      [
+        ['in/it/new.txt', 'old.txt', ino],
+        ['top.txt', 'in/it/new.txt', undefined],
+      ],
+    );
+  });
+});
+
 test('files that move on are told so before the folder that they were in is told to be gone', async () => {
   const names = Array.from({ length: 600 }, (_, number) => `${number}`);
   await withWatch({}, async ({ reports, write, at, watch, exact }) => {

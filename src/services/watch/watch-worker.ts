@@ -687,8 +687,14 @@ class WatchWorker {
     const { hash, key } = result;
     this.#settle.told(pending);
     if (pending.from !== undefined) this.#leaving.delete(pending.from);
-    this.#enqueue(reportOf({ ...pending, key }, hash));
+    this.#enqueue({ ...reportOf({ ...pending, key }, hash), ...this.#folderOf(pending) });
     this.#young.told(pending.path, { key, hash }, startedAt);
+  }
+
+  /** Where it came by a rename. */
+  #folderOf({ path, from }: Pending): Pick<WatchReport, 'folderIno'> {
+    const folder = from === undefined ? null : this.#watch.lookup(parentPath(path));
+    return folder === null ? {} : { folderIno: folder.key.ino };
   }
 
   // Out

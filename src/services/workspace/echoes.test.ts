@@ -189,6 +189,40 @@ test('what was moved is gone from its old place, whatever happened at the new on
     ]);
   }));
 
+test('a file that was renamed, in a folder that then moved on, is told step by step, also where one of its name stands in its place by now', () =>
+  withWorkspace((harness) => {
+    const { workspace, put, at } = harness;
+    const inoOf = (name: string): number => fs.lstatSync(at(name)).ino;
+    put('d/a');
+    put('b');
+    workspace.noticed(['d', 'd/a', 'b'].map((name) => report(harness, name, 'created')));
+    const reports: Noticed[] = [];
+    const moved = (from: string, to: string): void => {
+      fs.renameSync(at(from), at(to));
+      const folder = path.dirname(to);
+      reports.push(report(harness, to, 'created', { from, ...(folder === '.' ? {} : { folderIno: inoOf(folder) }) }));
+    };
+    moved('d/a', 'd/y');
+    moved('b', 'd/b');
+    moved('d', 'e');
+    fs.mkdirSync(at('d'));
+    reports.push(report(harness, 'd', 'created'));
+    moved('e/y', 'd/a');
+    put('b', 'another');
+    reports.push(report(harness, 'b', 'created'));
+    assert.deepEqual(
+      workspace.noticed(reports).map(({ what, kind, path: where, from }) => [what, kind, where, from]),
+      [
+        ['moved', 'file', 'd/y', 'd/a'],
+        ['moved', 'file', 'd/b', 'b'],
+        ['moved', 'directory', 'e', 'd'],
+        ['created', 'directory', 'd', undefined],
+        ['moved', 'file', 'd/a', 'e/y'],
+        ['created', 'file', 'b', undefined],
+      ],
+    );
+  }));
+
 test('what is in a folder that was made and moved at once is told where it is now', () =>
   withWorkspace((harness) => {
     const { workspace, put, at, changes } = harness;

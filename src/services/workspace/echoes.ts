@@ -26,6 +26,8 @@ export interface Noticed {
   /** null for what is no file, or a file too large to hash. */
   hash: string | null;
   from?: string | undefined;
+  /** The inode number of the folder in which it stood then. */
+  folderIno?: number | undefined;
   /** It took the place of this, a directory or none, whose removal is not reported. */
   replaced?: EntryKind | undefined;
 }
@@ -262,10 +264,15 @@ export class Echoes {
    * Nothing stands there now. Where a folder moved on, or one above did, the move that is told next takes along what is known to be in it: that is told
    * first. A file that moved on is told step by step. What was told to be gone is gone.
    */
-  #heldUntilNow({ path, kind, from }: Noticed, known: (path: string) => string | undefined): boolean {
+  #heldUntilNow({ path, kind, from, folderIno }: Noticed, known: (path: string) => string | undefined): boolean {
     // Of a workspace that is gone nothing is told: it may come back as it was.
     if (this.#lstat('') === undefined) return false;
-    if (from !== undefined) return known(from) !== REMOVED && (kind === 'directory' || this.#lstat(from) === undefined);
+    if (from !== undefined) {
+      if (known(from) === REMOVED) return false;
+      // What stands at its old place by now may be the same, which came back: that says nothing where it went on with its folder.
+      const wentOn = folderIno !== undefined && this.#lstat(parentPath(path))?.ino !== folderIno;
+      return kind === 'directory' || wentOn || this.#lstat(from) === undefined;
+    }
     const parent = parentPath(path);
     if (parent === '' || this.#lstat(parent) !== undefined) return false;
     for (let folder = parent; folder !== ''; folder = parentPath(folder)) if (known(folder) === REMOVED) return false;
