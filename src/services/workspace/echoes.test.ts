@@ -223,6 +223,39 @@ test('a file that was renamed, in a folder that then moved on, is told step by s
     );
   }));
 
+test('a file that goes back to the place from which its folder went is told so, also in one batch with that', () =>
+  withWorkspace((harness) => {
+    const { workspace, put, at } = harness;
+    put('d/a');
+    put('d/b');
+    put('d/in/c');
+    const names = ['d', 'd/in', 'd/a', 'd/b', 'd/in/c'];
+    workspace.noticed(names.map((name) => report(harness, name, 'created')));
+    const moved = (from: string, to: string): Noticed => {
+      fs.renameSync(at(from), at(to));
+      return report(harness, to, 'created', { from });
+    };
+    const made = (name: string): Noticed => {
+      fs.mkdirSync(at(name));
+      return report(harness, name, 'created');
+    };
+    const reports = [moved('d', 'e'), made('d'), moved('e/a', 'd/a'), made('d/in'), moved('e/in/c', 'd/in/c'), moved('e', 'f')];
+    put('d/b');
+    reports.push(report(harness, 'd/b', 'created'));
+    assert.deepEqual(
+      workspace.noticed(reports).map(({ what, kind, path: where, from }) => [what, kind, where, from]),
+      [
+        ['moved', 'directory', 'e', 'd'],
+        ['created', 'directory', 'd', undefined],
+        ['moved', 'file', 'd/a', 'e/a'],
+        ['created', 'directory', 'd/in', undefined],
+        ['moved', 'file', 'd/in/c', 'e/in/c'],
+        ['moved', 'directory', 'f', 'e'],
+        ['created', 'file', 'd/b', undefined],
+      ],
+    );
+  }));
+
 test('what is in a folder that was made and moved at once is told where it is now', () =>
   withWorkspace((harness) => {
     const { workspace, put, at, changes } = harness;

@@ -8,6 +8,7 @@ import type { Containment } from './containment.ts';
 import { hashOrNull, statIdentity } from './content.ts';
 import { type ChangeDraft, FOLDER, type Journal, REMOVED } from './journal.ts';
 import type { KnownContents } from './known-contents.ts';
+import { KnownInBatch } from './known-in-batch.ts';
 import { Meetings } from './meetings.ts';
 
 /** How long the watch may take to tell of a move in its own way. */
@@ -82,22 +83,25 @@ export class Echoes {
   newsOf(reports: readonly Noticed[]): ChangeDraft[] {
     const drafts: ChangeDraft[] = [];
     // A path may stand in one batch twice; the second is compared with the first.
-    const fresh = new Map<string, string>();
-    const known = (path: string): string | undefined => fresh.get(path) ?? this.#journal.known(path);
+    const batch = new KnownInBatch((path) => this.#journal.known(path));
+    const { known } = batch;
     for (const report of reports) {
       if (isUntold(report, known)) this.#meetings.theirs(report);
       // Of what was told before, the journal says itself that it is gone.
       if (report.replaced !== undefined && known(report.path) === undefined) {
         drafts.push({ path: report.path, kind: report.replaced, what: 'removed', before: null, after: null, cause: { kind: 'outside' } });
-        fresh.set(report.path, REMOVED);
+        batch.told(report.path, REMOVED);
       }
       const draft = this.#draftOf(report, known);
       if (draft === undefined) continue;
-      if (draft.from !== undefined) fresh.set(draft.from, REMOVED);
-      fresh.set(draft.path, draft.what === 'removed' ? REMOVED : contentOfReport(report));
-      if (draft.kind === 'directory' && draft.what === 'created') this.#rememberNew(draft.path);
+      const { path: at, kind, what, from } = draft;
+      if (kind === 'directory' && (from !== undefined || what === 'removed'))
+        batch.folderWent(from ?? at, from === undefined ? undefined : at);
+      else if (from !== undefined) batch.told(from, REMOVED);
+      batch.told(at, what === 'removed' ? REMOVED : contentOfReport(report));
+      if (kind === 'directory' && what === 'created') this.#rememberNew(at);
       drafts.push(draft);
-      if (draft.kind === 'directory' && draft.what === 'moved') drafts.push(...this.#takenOut(draft.path, fresh));
+      if (kind === 'directory' && what === 'moved') drafts.push(...this.#takenOut(at, batch));
     }
     return drafts;
   }
@@ -115,9 +119,9 @@ export class Echoes {
   }
 
   /** We took it out of a folder of which nobody knew yet that it was moved there: the move brings it back for who follows. */
-  #takenOut(folder: string, fresh: Map<string, string>): ChangeDraft[] {
+  #takenOut(folder: string, batch: KnownInBatch): ChangeDraft[] {
     const gone = this.#journal.leftSince(folder).filter(({ path }) => this.#lstat(path) === undefined);
-    for (const { path } of gone) fresh.set(path, REMOVED);
+    for (const { path } of gone) batch.told(path, REMOVED);
     return gone.map(({ path, kind }) => ({ path, kind, what: 'removed', before: null, after: null, cause: { kind: 'outside' } }));
   }
 
