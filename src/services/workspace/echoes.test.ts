@@ -256,6 +256,39 @@ test('a file that goes back to the place from which its folder went is told so, 
     );
   }));
 
+test('a file that was moved into a folder that was made just before, and went on at once, is followed', () =>
+  withWorkspace((harness) => {
+    const { workspace, put, at } = harness;
+    put('g/a');
+    put('e/f/of before');
+    const reports: Noticed[] = [];
+    const moved = (from: string, to: string): void => {
+      const folder = path.dirname(to);
+      fs.renameSync(at(from), at(to));
+      reports.push(report(harness, to, 'created', { from, ...(folder === '.' ? {} : { folderIno: fs.lstatSync(at(folder)).ino }) }));
+    };
+    const told = (): unknown =>
+      workspace
+        .noticed(reports.splice(0))
+        .map(({ what, kind, path: where, from }) => [what, kind, where, ...(from === undefined ? [] : [from])]);
+    workspace.noticed(['g', 'g/a', 'e', 'e/f', 'e/f/of before'].map((name) => report(harness, name, 'created')));
+    moved('e/f', 'm0');
+    told();
+    fs.mkdirSync(at('e/f'));
+    reports.push(report(harness, 'e/f', 'created'));
+    moved('g/a', 'e/f/b');
+    moved('e/f', 'm1');
+    moved('m1', 'm2');
+    moved('m2/b', 'm2/y');
+    assert.deepEqual(told(), [
+      ['created', 'directory', 'e/f'],
+      ['moved', 'file', 'e/f/b', 'g/a'],
+      ['moved', 'directory', 'm1', 'e/f'],
+      ['moved', 'directory', 'm2', 'm1'],
+      ['moved', 'file', 'm2/y', 'm2/b'],
+    ]);
+  }));
+
 test('what is in a folder that was made and moved at once is told where it is now', () =>
   withWorkspace((harness) => {
     const { workspace, put, at, changes } = harness;

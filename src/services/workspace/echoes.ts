@@ -95,6 +95,7 @@ export class Echoes {
       const draft = this.#draftOf(report, known);
       if (draft === undefined) continue;
       const { path: at, kind, what, from } = draft;
+      if (what !== 'removed') drafts.push(...this.#foldersAbove(at, batch));
       if (kind === 'directory' && (from !== undefined || what === 'removed'))
         batch.folderWent(from ?? at, from === undefined ? undefined : at);
       else if (from !== undefined) batch.told(from, REMOVED);
@@ -102,6 +103,19 @@ export class Echoes {
       if (kind === 'directory' && what === 'created') this.#rememberNew(at);
       drafts.push(draft);
       if (kind === 'directory' && what === 'moved') drafts.push(...this.#takenOut(at, batch));
+    }
+    return drafts;
+  }
+
+  /** Those that were not told, as they had gone on by then: what is told to be in one needs it, and goes along where it went. */
+  #foldersAbove(path: string, batch: KnownInBatch): ChangeDraft[] {
+    const drafts: ChangeDraft[] = [];
+    const hasGoneOn = (folder: string): boolean => folder !== '' && batch.known(folder) === REMOVED && this.#lstat(folder) === undefined;
+    for (let folder = parentPath(path); hasGoneOn(folder); folder = parentPath(folder)) {
+      batch.told(folder, FOLDER);
+      this.#rememberNew(folder);
+      const made = { path: folder, kind: 'directory', what: 'created', before: null, after: null, content: FOLDER } as const;
+      drafts.unshift({ ...made, cause: { kind: 'outside' } });
     }
     return drafts;
   }
