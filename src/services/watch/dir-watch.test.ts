@@ -153,6 +153,21 @@ test('a file that goes on while it is looked for is told of once, with where it 
   assert.deepEqual(drains, [['removed a/one', 'added e/other', 'added d/four']]);
 });
 
+test('a file that goes to where another one has just left before that is looked at is told of once, with where it was', async () => {
+  const drains = await drainsOf(
+    made(['seen', 'one', 'aside']),
+    (fact, at) => {
+      if (fact === 'changed seen') fs.renameSync(at('aside'), at('one'));
+    },
+    (at) => {
+      fs.writeFileSync(at('seen'), 'longer than before');
+      fs.renameSync(at('one'), at('other'));
+    },
+    'removed aside',
+  );
+  assert.deepEqual(drains, [['changed seen', 'changed one', 'added other', 'removed aside']]);
+});
+
 test('what is in a folder that goes while its names are looked up is not gone', async () => {
   const drains = await drainsOf(
     made(['a/', 'a/first', 'a/second']),

@@ -583,8 +583,8 @@ export class DirWatch {
     const replaces = typeof old === 'string' && !packed.startsWith(old.slice(0, old.indexOf(':') + 1));
     const isNew = replaces || typeof old !== 'string';
     const settled = !stats.isFile() || (isNew && isAtRest(stats, hint, replaces));
-    // Found by reading a directory, before anything was hinted; one that was only made has its ctime of its last write.
-    if (isNew && hint === unhinted && this.#armed && stats.ctimeMs > stats.mtimeMs) this.#halves.add(directory);
+    // Found by reading a directory, before anything was hinted, or by the hint that the one before it left; one that was only made has its ctime of its last write.
+    if (isNew && (hint === unhinted || replaces) && this.#armed && stats.ctimeMs > stats.mtimeMs) this.#halves.add(directory);
     this.#emitEntry(typeof old === 'string' ? 'changed' : 'added', path, packed, settled);
   }
 
