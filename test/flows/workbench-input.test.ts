@@ -266,7 +266,7 @@ test('who goes from the field of the search into results that go away is in the 
     await ada.keyboard.type('alpha');
     await results.waitFor();
     // Those of the search before stand there until the next one has found something, or nothing.
-    await ada.keyboard.type(' and nothing');
+    await ada.keyboard.insertText(' and nothing');
     await ada.keyboard.press('ArrowDown');
     assert.equal(await results.evaluate((one) => one === document.activeElement), true);
     await ada.getByRole('status').filter({ hasText: 'No results' }).waitFor();
