@@ -619,8 +619,9 @@ export class HubPageModel {
       }
       await what.focus({ timeout: 1500 });
     } catch (error) {
-      // It went meanwhile.
+      // It went meanwhile, or the panel came over it.
       if ((await what.count()) === 0 || !(await what.first().isVisible())) return false;
+      if (byMouse && (await page.getByTestId('task-panel').isVisible())) return false;
       throw error;
     }
     const key = this.#random.of(['Enter', ' ']);
