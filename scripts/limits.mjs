@@ -1328,11 +1328,11 @@ export const limitParts = [
         'when the caller has too many in flight; other callers do not notice',
       ]),
       constant('news that wait for one who looks on', 'src/hub/operations.ts', 'MAX_NEWS', 'count', 'the oldest go', [
-        'src/hub/fleet.test.ts',
+        'src/hub/fleet-followers.test.ts',
         'who looks on and takes nothing hears of the newest hundred changes when he does',
       ]),
       constant('the same, together', 'src/hub/operations.ts', 'MAX_NEWS_BYTES', 'bytes', 'the oldest go, and the next says `resync`', [
-        'src/hub/fleet.test.ts',
+        'src/hub/fleet-followers.test.ts',
         'what waits for one who looks on and takes nothing is some megabytes, and he hears that there was more',
       ]),
       constant(

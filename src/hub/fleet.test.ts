@@ -1,140 +1,19 @@
-// Who gets what, and who is let in, where connections come and go at bad moments: the real fleet and store, with sockets that only write down.
+// Who gets what, and who is let in, where connections come and go at bad moments.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../test/kit/eventually.ts';
+import { type Joined, scene } from '../../test/kit/fleet-scene.ts';
 import { FakeClock, settled } from '../../test/kit/link-harness.ts';
-import { livingBytes } from '../../test/kit/living-bytes.ts';
 import { taskRequest } from '../../test/kit/task-request.ts';
-import { call } from '../../test/kit/workspace-harness.ts';
-import type { AgentFrames } from '../contract/hub.ts';
-import type { PeerTimers } from '../core/peer.ts';
-import { nodeTimers } from '../net/timers.ts';
-import { AgentRegistry } from './agent-registry.ts';
 import type { AgentSession } from './agent-session.ts';
-import { InProcessBus } from './bus.ts';
-import { Fleet, type FleetNews, type FleetOptions } from './fleet.ts';
 import { hubDefaults } from './hub.ts';
-import { implementHub } from './operations.ts';
-import { SqliteTaskStore } from './sqlite-task-store.ts';
-import { TaskLogs } from './task-logs.ts';
 import type { TaskRecord } from './task-store.ts';
-
-interface Joined {
-  session: AgentSession | undefined;
-  frames: { type: string; [more: string]: unknown }[];
-  closed: () => number | undefined;
-  say: (frame: object) => void;
-  /** What it sends is not read now. */
-  paused: () => boolean;
-  /** So many bytes of what it was told it has not read; 0: it has read all. */
-  unread: (bytes: number) => void;
-}
-
-/** A bus that loses what it is told to lose. */
-class LossyBus extends InProcessBus {
-  loses: string | undefined;
-
-  override publish(subject: string, message: unknown): void {
-    if (subject === this.loses) this.loses = undefined;
-    else super.publish(subject, message);
-  }
-}
-
-interface SceneClock {
-  timers: PeerTimers;
-  now: () => number;
-  monotonic: () => number;
-}
-
-class Scene {
-  readonly registry: AgentRegistry;
-  readonly store: SqliteTaskStore;
-  readonly bus: LossyBus;
-  readonly logs: TaskLogs;
-  readonly fleet: Fleet;
-  readonly #secrets = new Map<string, string>();
-
-  constructor({ timers, now, monotonic }: SceneClock, options: FleetOptions) {
-    const { acceptWithinMs: acceptMs } = hubDefaults;
-    this.registry = new AgentRegistry({ file: ':memory:', now });
-    this.store = new SqliteTaskStore({ file: ':memory:', now, monotonic, random: Math.random, acceptMs });
-    this.bus = new LossyBus(timers);
-    this.logs = new TaskLogs(this.bus);
-    const { store, bus, registry, logs } = this;
-    const dispatch = (): Promise<never> => Promise.reject(new Error('Agents call nothing.'));
-    this.fleet = new Fleet({ store, bus, registry, logs, timers, now, monotonic, log: () => {}, dispatch }, options);
-  }
-
-  async join(agent: string, more: Partial<AgentFrames['identify']> = {}): Promise<Joined> {
-    const token = this.#secrets.get(agent) ?? this.registry.register(agent);
-    this.#secrets.set(agent, token);
-    const frames: Joined['frames'] = [];
-    let closed: number | undefined;
-    let isPaused = false;
-    const none = (): void => {};
-    let drained = none;
-    const socket = {
-      send: (text: string) => void frames.push(JSON.parse(text) as Joined['frames'][number]),
-      buffered: 0,
-      onDrain: (listener: () => void) => void (drained = listener),
-      onText: none,
-      onBad: none,
-      onClose: none,
-      pause: () => void (isPaused = true),
-      resume: () => void (isPaused = false),
-      close: (code: number) => void (closed ??= code),
-    };
-    const identify = { agent_id: agent, token, features: ['leases', 'held', 'refusals'], credit: 1, held: [], ...more };
-    const session = await this.fleet.admit(identify as unknown as AgentFrames['identify'], socket, null);
-    const say = (frame: object): void => session?.receive(JSON.stringify(frame));
-    const unread = (bytes: number): void => {
-      socket.buffered = bytes;
-      if (bytes === 0) drained();
-    };
-    return { session, frames, closed: () => closed, say, paused: () => isPaused, unread };
-  }
-
-  async create(id: string, more: Parameters<typeof taskRequest>[0] = {}): Promise<void> {
-    for (const { task } of await this.store.enqueue([{ id, request: taskRequest(more), by: 'me' }])) this.fleet.changed(task);
-    this.fleet.wake();
-  }
-
-  is(id: string, state: string): Promise<void> {
-    return eventually(() => assert.equal(this.store.get(id)?.state, state), 2000);
-  }
-}
-
-/** `clock`: one of the test's own, else the real one. */
-async function scene(
-  run: (scene: Scene) => Promise<void>,
-  clock?: FakeClock,
-  setBy = (): number => 0,
-  options: Partial<FleetOptions> = {},
-): Promise<void> {
-  const clocks: SceneClock =
-    clock === undefined
-      ? { timers: nodeTimers, now: Date.now, monotonic: () => performance.now() }
-      : { timers: clock.timers, now: () => clock.now + setBy(), monotonic: () => clock.now };
-  const made = new Scene(clocks, { ...hubDefaults, ...options });
-  made.fleet.start();
-  try {
-    await run(made);
-  } finally {
-    made.fleet.stop(1);
-    made.bus.close();
-    await made.store.close();
-    made.registry.close();
-  }
-}
 
 test('what an agent that comes back has lost goes to another one that has room, at once', () =>
   scene(async (hub) => {
     const first = await hub.join('first');
-    await hub.create('t');
-    await hub.is('t', 'offered');
-    first.say({ type: 'task_accepted', task_id: 't', generation: 1 });
-    await hub.is('t', 'running');
+    await hub.begin(first);
     const second = await hub.join('second');
     await hub.join('first', { credit: 0 });
     await eventually(() => assert.equal(second.frames.at(-1)?.type, 'task_assign'), 2000);
@@ -178,10 +57,7 @@ test('an agent that refuses at great length again and again does not make the hu
 test('what an agent says of its progress at great length is cut between characters', () =>
   scene(async (hub) => {
     const agent = await hub.join('first');
-    await hub.create('t');
-    await hub.is('t', 'offered');
-    agent.say({ type: 'task_accepted', task_id: 't', generation: 1 });
-    await hub.is('t', 'running');
+    await hub.begin(agent);
     agent.say({ type: 'task_progress', task_id: 't', generation: 1, execution_event: { text: `x${'😀'.repeat(1000)}` } });
     await eventually(() => assert.ok(hub.store.get('t')?.progress), 2000);
     const text = hub.store.get('t')?.progress?.text ?? '';
@@ -332,10 +208,7 @@ test('what an agent told a later hub of is offered to it again within a second, 
 test('who asks whether it may go on as its task is taken from it hears that it may not', () =>
   scene(async (hub) => {
     const agent = await hub.join('one');
-    await hub.create('t');
-    await hub.is('t', 'offered');
-    agent.say({ type: 'task_accepted', task_id: 't', generation: 1 });
-    await hub.is('t', 'running');
+    await hub.begin(agent);
     // What was asked of the store before it in the same turn of the event loop counts.
     const taken = hub.store.apply([{ task: 't', event: { type: 'cancel', by: 'me', reason: '', cancelBy: 0 } }]);
     agent.say({ type: 'task_recovering', task_id: 't', generation: 1 });
@@ -570,168 +443,6 @@ test('an agent that has not read eight megabytes of answers is closed', () =>
       assert.equal(agent.closed(), closed);
     }
   }));
-
-test('who looks on hears that an agent takes nothing more, and that it has more room, though no task changes', () => {
-  const clock = new FakeClock();
-  return scene(async (hub) => {
-    const agent = await hub.join('one');
-    await clock.advance(1000);
-    const told: unknown[] = [];
-    hub.fleet.follow(({ agents }) => told.push(...agents.map(({ state, credit }) => [state, credit])));
-    agent.say({ type: 'ping', credit: 3, held: [] });
-    await clock.advance(1000);
-    agent.say({ type: 'ping', credit: 3, held: [] });
-    await clock.advance(1000);
-    agent.say({ type: 'agent_restarting' });
-    await clock.advance(1000);
-    assert.deepEqual(told, [
-      ['online', 3],
-      ['draining', 0],
-    ]);
-  }, clock);
-});
-
-test('who looks on hears last how a task stands last, also where a report that is refused comes right before the one that counts', () => {
-  const clock = new FakeClock();
-  return scene(async (hub) => {
-    const agent = await hub.join('one');
-    await hub.create('t');
-    await clock.advance(0);
-    agent.say({ type: 'task_accepted', task_id: 't', generation: 1 });
-    await clock.advance(1000);
-    const told: string[] = [];
-    hub.fleet.follow(({ tasks }) => told.push(...tasks.map(({ state }) => state)));
-    for (const generation of [0, 1]) agent.say({ type: 'task_complete', task_id: 't', generation, result: {} });
-    await clock.advance(1000);
-    assert.deepEqual(told, ['succeeded']);
-  }, clock);
-});
-
-test('who looks on hears last how a task stands last, also where it is cancelled right before its agent is done with it', () => {
-  const clock = new FakeClock();
-  return scene(async (hub) => {
-    const agent = await hub.join('one');
-    await hub.create('t');
-    await clock.advance(0);
-    agent.say({ type: 'task_accepted', task_id: 't', generation: 1 });
-    await clock.advance(1000);
-    const told: string[] = [];
-    hub.fleet.follow(({ tasks }) => told.push(...tasks.map(({ state }) => state)));
-    const { 'tasks.cancel': cancel } = implementHub({ ...hub, now: () => clock.now, monotonic: () => clock.now, version: 'test' });
-    const canceled = cancel({ id: 't', reason: 'enough' }, call());
-    agent.say({ type: 'task_complete', task_id: 't', generation: 1, result: {} });
-    await canceled;
-    await clock.advance(1000);
-    assert.deepEqual(told, ['succeeded']);
-  }, clock);
-});
-
-test('who looks on hears last how a task stands last, also where it is cancelled while thousands of others become due', () => {
-  const clock = new FakeClock();
-  return scene(async (hub) => {
-    const told = new Map<string, string>();
-    hub.fleet.follow(({ tasks }) => {
-      for (const { id, state } of tasks) told.set(id, state);
-    });
-    const request = { ...taskRequest(), runAt: clock.now + 1000 };
-    const ids = Array.from({ length: 4000 }, (_, index) => `t${index}`);
-    for (const { task } of await hub.store.enqueue(ids.map((id) => ({ id, request, by: 'me' })))) hub.fleet.changed(task);
-    const { 'tasks.cancel': cancel } = implementHub({ ...hub, now: () => clock.now, monotonic: () => clock.now, version: 'test' });
-    const states = (): (string | undefined)[] => ['t0', 't3999'].map((id) => hub.store.get(id)?.state);
-    const due = clock.advance(2000);
-    while (states()[0] === 'scheduled') await new Promise(setImmediate);
-    assert.deepEqual(states(), ['ready', 'scheduled']);
-    await cancel({ id: 't0', reason: 'enough' }, call());
-    await due;
-    await eventually(() => assert.deepEqual(states(), ['cancelled', 'ready']));
-    await settled();
-    await clock.advance(1000);
-    assert.deepEqual(
-      ['t0', 't3999'].map((id) => told.get(id)),
-      ['cancelled', 'ready'],
-    );
-  }, clock);
-});
-
-test('who looks on hears of an agent that is made known, gets a new secret, or loses all of them, though it is not connected', () => {
-  const clock = new FakeClock();
-  return scene(async (hub) => {
-    const told: unknown[] = [];
-    hub.fleet.follow(({ agents }) => told.push(...agents.map(({ id, secrets }) => [id, secrets])));
-    const operations = implementHub({ ...hub, now: () => clock.now, monotonic: () => clock.now, version: 'test' });
-    await operations['agents.register']({ agent: 'far' }, call());
-    await clock.advance(1000);
-    await operations['agents.rotate']({ agent: 'far' }, call());
-    await clock.advance(1000);
-    await operations['agents.revoke']({ agent: 'far' }, call());
-    await clock.advance(1000);
-    assert.deepEqual(told, [
-      ['far', 1],
-      ['far', 2],
-      ['far', 0],
-    ]);
-  }, clock);
-});
-
-test('who looks on and takes nothing hears of the newest hundred changes when he does', () =>
-  scene(async (hub) => {
-    const told: unknown[] = [];
-    const taken = Promise.withResolvers<void>();
-    const gone = new AbortController();
-    const emit = async (news: unknown): Promise<void> => {
-      told.push(...(news as FleetNews).agents);
-      await taken.promise;
-    };
-    const { 'hub.follow': follow } = implementHub({ ...hub, now: Date.now, monotonic: Date.now, version: 'test' });
-    const followed = assert.rejects(async () => follow({}, call({ signal: gone.signal, emit })), /enough/);
-    hub.bus.publish('news', { agents: [0], tasks: [] });
-    await eventually(() => assert.deepEqual(told, [0]));
-    for (let news = 1; news <= 150; news++) hub.bus.publish('news', { agents: [news], tasks: [] });
-    await settled();
-    taken.resolve();
-    await eventually(() => assert.equal(told.at(-1), 150));
-    assert.deepEqual(told, [0, ...Array.from({ length: 100 }, (_, at) => 51 + at)]);
-    gone.abort(new Error('enough'));
-    await followed;
-  }));
-
-test('what waits for one who looks on and takes nothing is some megabytes, and he hears that there was more', () => {
-  const clock = new FakeClock();
-  return scene(async (hub) => {
-    const told: (FleetNews & { resync?: string })[] = [];
-    const taken = Promise.withResolvers<void>();
-    const gone = new AbortController();
-    const emit = async (news: unknown): Promise<void> => {
-      told.push(news as FleetNews);
-      await taken.promise;
-    };
-    const { 'hub.follow': follow } = implementHub({ ...hub, now: Date.now, monotonic: Date.now, version: 'test' });
-    await hub.create('t');
-    const followed = assert.rejects(async () => follow({}, call({ signal: gone.signal, emit })), /enough/);
-    const task = hub.store.get('t') as TaskRecord;
-    const megabytes = (count: number): string => Buffer.alloc(count * 1024 * 1024, 'x').toString('latin1');
-    const before = livingBytes();
-    for (let count = 0; count < 90; count++) {
-      const changed: TaskRecord = { ...task, id: `t${count}`, description: megabytes(1), metadata: { text: megabytes(4) } };
-      hub.fleet.changed(changed);
-      await clock.advance(250);
-    }
-    const grown = Math.round((livingBytes() - before) / 1024 / 1024);
-    assert.ok(grown < 40, `${grown} MiB are kept`);
-    taken.resolve();
-    await eventually(() => assert.equal(told.at(-1)?.tasks.at(-1)?.id, 't89'));
-    const [first, second, third] = told;
-    assert.deepEqual([first?.resync, typeof second?.resync, third?.resync], [undefined, 'string', undefined]);
-    const ids = told.slice(1).flatMap(({ tasks }) => tasks.map(({ id }) => Number(id.slice(1))));
-    assert.ok(ids.length > 10 && ids.length <= 16, `${ids.length} were told`);
-    assert.deepEqual(
-      ids,
-      ids.map((_, at) => 90 - ids.length + at),
-    );
-    gone.abort(new Error('enough'));
-    await followed;
-  }, clock);
-});
 
 test('AgentCom’s sidecar that was busy is left in peace for half a minute, and offered work again then', () => {
   const clock = new FakeClock();
