@@ -265,10 +265,13 @@ test('who goes from the field of the search into results that go away is in the 
     const results = ada.getByRole('tree', { name: 'Results' });
     await ada.keyboard.type('alpha');
     await results.waitFor();
-    // Those of the search before stand there until the next one has found something, or nothing.
-    await ada.keyboard.insertText(' and nothing');
+    // Those of the search before stand there until the next one has found something, or nothing. That begins a moment after the last letter.
+    await ada.clock.install();
+    await ada.clock.pauseAt(Date.now() + 60_000);
+    await ada.keyboard.type(' and nothing');
     await ada.keyboard.press('ArrowDown');
     assert.equal(await results.evaluate((one) => one === document.activeElement), true);
+    await ada.clock.resume();
     await ada.getByRole('status').filter({ hasText: 'No results' }).waitFor();
     await eventually(async () => assert.equal(await field.evaluate((one) => one === document.activeElement), true));
   }),

@@ -1,6 +1,11 @@
+/** A look may cost a browser or a database more than what is waited for: it is looked less often the longer that takes. */
+const shareOfWait = 1 / 8;
+const leastPauseMs = 5;
+const mostPauseMs = 100;
+
 /** Waits until `check` neither throws nor answers false, looking often; fails with its last failure after `timeoutMs`. */
 export async function eventually(check: () => unknown, timeoutMs = 20_000): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
+  const begun = performance.now();
   for (;;) {
     let failure: unknown = new Error('the condition did not come true');
     try {
@@ -9,7 +14,9 @@ export async function eventually(check: () => unknown, timeoutMs = 20_000): Prom
     } catch (error) {
       failure = error;
     }
-    if (performance.now() > deadline) throw failure;
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    const waitedMs = performance.now() - begun;
+    if (waitedMs > timeoutMs) throw failure;
+    const pauseMs = Math.min(mostPauseMs, Math.max(leastPauseMs, waitedMs * shareOfWait));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
