@@ -13,6 +13,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
@@ -161,6 +162,7 @@ async function buildWorkbench() {
         rolldownOptions: { input: pages.map((page) => join(source, page)) },
       },
     });
+    packAssets(join(output, 'assets'));
     for (const page of pages) {
       const { eager, lazy } = measure(output, page);
       const eagerBytes = eager.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -185,6 +187,15 @@ async function buildWorkbench() {
   }
 }
 
+// Once, for all who ever load them: src/net/page.ts sends what stands packed beside a file to those who can unpack it.
+function packAssets(folder) {
+  for (const name of readdirSync(folder)) {
+    const bytes = readFileSync(join(folder, name));
+    const packed = gzipSync(bytes, { level: 9 });
+    if (packed.length < bytes.length) writeFileSync(join(folder, `${name}.gz`), packed);
+  }
+}
+
 // What a page loads before anything is clicked: itself, its entry, what that imports statically, and their styles; and how much is left.
 function measure(output, page) {
   const manifest = JSON.parse(readFileSync(join(output, '.vite', 'manifest.json'), 'utf8'));
@@ -195,15 +206,15 @@ function measure(output, page) {
   };
   const eagerFiles = reach(page, ({ imports = [] }) => imports);
   const all = reach(page, ({ imports = [], dynamicImports = [] }) => [...imports, ...dynamicImports]);
-  const eager = [page, ...eagerFiles].map((file) => ({ file, bytes: gzipSync(readFileSync(join(output, file)), { level: 9 }).length }));
+  const sentBytes = (file) => statSync(existsSync(`${file}.gz`) ? `${file}.gz` : file).size;
+  const eager = [page, ...eagerFiles].map((file) => ({ file, bytes: sentBytes(join(output, file)) }));
   return { eager: eager.sort((a, b) => b.bytes - a.bytes), lazy: [...all].filter((name) => !eagerFiles.has(name)).length };
 }
 
-/** The one inline script that a page may have sets the theme before the first paint; the server allows it by its hash. */
+/** The one inline script that a page may have sets the theme before the first paint, and says where the rest does not come; the server allows it by its hash. */
 function inlineScriptHashes(file) {
   const inline = [...readFileSync(file, 'utf8').matchAll(/<script(?![^>]*\ssrc=)[^>]*>([^]*?)<\/script>/g)].map(([, text]) => text);
-  if (inline.length > 1)
-    throw new Error(`${basename(file)} has ${inline.length} inline scripts; the theme script is the only one it may have.`);
+  if (inline.length > 1) throw new Error(`${basename(file)} has ${inline.length} inline scripts; one is all that it may have.`);
   return inline.map((text) => `sha256-${createHash('sha256').update(text).digest('base64')}`);
 }
 

@@ -22,6 +22,12 @@ export interface PageOptions extends AuthenticateOptions {
   missing: string;
 }
 
+/** What the build puts beside its files, packed by gzip, by how their names end (scripts/build.mjs). */
+const packedTypes = new Map([
+  ['.js', 'text/javascript; charset=utf-8'],
+  ['.css', 'text/css; charset=utf-8'],
+  ['.svg', 'image/svg+xml'],
+]);
 const COOKIE_SECONDS = 365 * 86_400;
 
 /** `/` is the page, and swaps a token in its address for a cookie; `/assets/` is what the page loads. */
@@ -54,17 +60,41 @@ export function registerPage(app: FastifyInstance, dependencies: PageDependencie
     const { name } = request.params as { name: string };
     // Loaded with the first of them: its table of media types is as much to read as the rest of a start together.
     const { default: send } = await import('@fastify/send');
-    const sent = await send(request.raw, encodeURI(name), {
-      root: path.join(folder, 'assets'),
-      immutable: true,
-      maxAge: '365d',
-      index: false,
-      dotfiles: 'ignore',
-    });
+    const asset = (stored: string) =>
+      send(request.raw, encodeURI(stored), {
+        root: path.join(folder, 'assets'),
+        immutable: true,
+        maxAge: '365d',
+        index: false,
+        dotfiles: 'ignore',
+      });
+    const type = packedTypes.get(path.extname(name));
+    if (type !== undefined) reply.header('vary', 'accept-encoding');
+    const packed = type !== undefined && acceptsGzip(request.headers['accept-encoding']) ? await asset(`${name}.gz`) : undefined;
+    if (packed?.type === 'file') {
+      const { 'Content-Type': packedType, ...headers } = packed.headers;
+      const body = packedType === undefined ? {} : { 'content-type': type, 'content-encoding': 'gzip' };
+      return reply
+        .code(packed.statusCode)
+        .headers({ ...headers, ...body })
+        .send(packed.stream);
+    }
+    const sent = await asset(name);
     if (sent.type === 'directory' || [400, 403, 404].includes(sent.statusCode))
       throw new OutriggerError('NOT_FOUND', `There is no asset ${JSON.stringify(name)}.`);
     return reply.code(sent.statusCode).headers(sent.headers).send(sent.stream);
   });
+}
+
+/** RFC 9110, 12.5.3. Who says nothing gets what is understood by all. */
+function acceptsGzip(header = ''): boolean {
+  const weights = new Map<string, number>();
+  for (const item of header.toLowerCase().split(',')) {
+    const [coding = '', ...parameters] = item.split(';').map((part) => part.trim());
+    const weight = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? '1';
+    weights.set(coding, Number(weight));
+  }
+  return (weights.get('gzip') ?? weights.get('x-gzip') ?? weights.get('*') ?? 0) > 0;
 }
 
 function sourceOf({ headers, url, cookieCounts }: FastifyRequest) {

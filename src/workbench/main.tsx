@@ -44,9 +44,12 @@ addEventListener('beforeunload', (event) => {
 });
 workbench.start();
 void editorPane.load().catch(() => undefined);
+const place = document.getElementById('app') as HTMLElement;
+// What stood there until now.
+place.replaceChildren();
 render(
   <WorkbenchContext.Provider value={workbench}>
     <App />
   </WorkbenchContext.Provider>,
-  document.getElementById('app') as HTMLElement,
+  place,
 );

@@ -7,7 +7,7 @@ import type { Page } from 'playwright-core';
 import { git, noBrowser, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { requireTool } from '../kit/require-tools.ts';
-import { lines, openFocused } from '../kit/source-control.ts';
+import { lines, openFocused, picture } from '../kit/source-control.ts';
 
 /** Requests of the page that match, while they are held back. */
 interface Held {
@@ -47,6 +47,39 @@ async function again(page: Page): Promise<void> {
 }
 
 const isHeld = (held: Held): Promise<void> => eventually(() => assert.ok(held.waiting > 0));
+
+test('until the page has come over a slow link it says that the workspace is being opened', { skip: noBrowser }, () =>
+  withWorkbench({ 'loan.py': 'due = 14\n' }, async ({ page }) => {
+    const ada = await page({ name: 'Ada' });
+    const held = Promise.withResolvers<void>();
+    await ada.route('**/assets/*.js', async (route) => {
+      await held.promise;
+      await route.continue();
+    });
+    await ada.reload({ waitUntil: 'commit' });
+    const opening = ada.getByText('Opening the workspace…');
+    await opening.waitFor();
+    await picture(ada, 'opening');
+    held.resolve();
+    await ada.getByRole('treeitem', { name: 'loan.py' }).waitFor();
+    assert.equal(await opening.count(), 0);
+  }),
+);
+
+test('where the page does not come it says so', { skip: noBrowser }, () =>
+  withWorkbench(
+    {},
+    async ({ page }) => {
+      const ada = await page({ name: 'Ada' });
+      await ada.route('**/assets/*.js', (route) => route.abort());
+      await ada.reload();
+      await ada.getByText('The page could not be loaded. Reload it to try again.').waitFor();
+      await ada.unroute('**/assets/*.js');
+      await again(ada);
+    },
+    { expected: /ERR_FAILED/ },
+  ),
+);
 
 test('the key that runs a file waits to hear what can be run', { skip: requireTool('chromium', 'python3') }, () =>
   withWorkbench({ 'loan.py': 'print("lent")\n' }, async ({ page }) => {

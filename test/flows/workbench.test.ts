@@ -58,6 +58,22 @@ test('two pages edit one file, see each other by name, and take in what another 
   });
 });
 
+test('what the page loads at first comes packed, in a third of its size', async () => {
+  await withWorkbench({}, async ({ url }) => {
+    const html = await (await fetch(url)).text();
+    const names = [...html.matchAll(/"\.\/(assets\/[\w.-]+\.(?:js|css))"/g)].map(([, name]) => name);
+    assert.ok(names.length >= 3, html);
+    let [sent, whole] = [0, 0];
+    for (const name of names) {
+      // Unpacked by who fetches it.
+      const answer = await fetch(`${url}/${name}`, { headers: { 'accept-encoding': 'gzip, deflate' } });
+      sent += Number(answer.headers.get('content-length'));
+      whole += (await answer.arrayBuffer()).byteLength;
+    }
+    assert.ok(sent > 0 && sent < whole / 3, `${sent} of ${whole} bytes`);
+  });
+});
+
 test('of more people than there is room for all are counted, on a phone as well', { skip: noBrowser }, async (t) => {
   await withWorkbench({ 'a.txt': 'a\n' }, async ({ page, url }) => {
     for (const name of ['Ben', 'Cyd', 'Dan', 'Eve', 'Fay', 'Gus']) {

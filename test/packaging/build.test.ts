@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 
 const root = join(import.meta.dirname, '..', '..');
 const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version as string;
@@ -137,6 +138,8 @@ test('the workbench is built with hashed assets, lazy parts and the hash of its 
   const [entry] = scripts.filter((name) => html.includes(`src="./assets/${name}"`));
   assert.match(entry ?? '', /^index-[\w-]{8}\.js$/);
   assert.doesNotMatch(readFileSync(join(page, 'assets', entry ?? ''), 'utf8'), /loaded on first use/);
+  const [unpacked, packed] = ['', '.gz'].map((ending) => readFileSync(join(page, 'assets', `${entry}${ending}`)));
+  assert.deepEqual(gunzipSync(packed as Buffer), unpacked, 'as it is sent to who can unpack it');
   assert.ok(html.includes(`<script>${theme}</script>`));
   const { scriptHashes } = JSON.parse(readFileSync(join(page, 'csp.json'), 'utf8'));
   assert.deepEqual(scriptHashes, [`sha256-${createHash('sha256').update(theme).digest('base64')}`]);
