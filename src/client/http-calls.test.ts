@@ -295,6 +295,37 @@ test('what a proxy answers in place of a sidecar is a lost connection, and nothi
         assert.equal(await reason(client.upload('bytes.in', { path: 'a' }, 'text')), 'TOO_MANY');
         page = [200, '{"error":"login"}'];
         assert.equal(await reason(client.upload('bytes.in', { path: 'a' }, 'text')), 'CONNECTION_LOST');
+        page = [413, html];
+        const error = await client.upload('bytes.in', { path: 'a' }, 'text').catch((thrown: unknown) => thrown as OutriggerError);
+        assert.ok(error instanceof OutriggerError);
+        assert.deepEqual(
+          [error.reason, error.message, error.hint],
+          ['INPUT_TOO_LARGE', 'The server answered 413.', 'What stands between takes no body as large as that: raise its limit.'],
+        );
+      },
+      { webSocket: undefined },
+    );
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+test('what stands beside bytes and is no output of an operation is a lost connection', async () => {
+  let beside = '';
+  const server = createHttpServer((_request, response) => {
+    response.writeHead(200, { 'x-request-id': 'r1', 'outrigger-output': beside }).end('bytes');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    await withClient(
+      `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+      async (client) => {
+        for (beside of ['', '{', '%', '%7B%22size%22']) {
+          assert.equal(await reason(client.download('bytes.out', { path: 'a' })), 'CONNECTION_LOST', beside);
+          const items = client.stream('items.count', { to: 1 })[Symbol.asyncIterator]();
+          assert.equal(await reason(items.next()), 'CONNECTION_LOST', beside);
+        }
       },
       { webSocket: undefined },
     );

@@ -190,9 +190,14 @@ const idHeader = 'x-request-id';
 /** Present where the body is bytes. */
 const outputHeader = 'outrigger-output';
 
+/** Undefined: there is none, or none of ours. */
 function outputBeside(response: Response): unknown {
   const header = response.headers.get(outputHeader);
-  return header === null ? undefined : JSON.parse(decodeURIComponent(header));
+  try {
+    return header === null ? undefined : JSON.parse(decodeURIComponent(header));
+  } catch {
+    return undefined;
+  }
 }
 
 /** What an operation with bytes says beside them, which are left unread; undefined for an operation without. */
@@ -216,12 +221,14 @@ function errorIn(text: string): WireError | undefined {
 /** Of an answer that is no error of ours. No log of a sidecar knows of it, unless it has an id. */
 function otherError({ status, headers }: Response): { reason: ErrorReason; message: string; hint?: string } {
   const known = { reason: reasonOf(status), message: `The server answered ${status}.` };
+  if (known.reason === 'INPUT_TOO_LARGE') return { ...known, hint: 'What stands between takes no body as large as that: raise its limit.' };
   if (known.reason !== 'INTERNAL' || headers.has(idHeader)) return known;
   return { ...known, hint: 'That is no answer of Outrigger: check the address, and what stands between.' };
 }
 
-/** What a proxy's own answer comes to: it did not reach the server, or heard no answer of it. */
+/** What a proxy's own answer comes to: it did not reach the server, heard no answer of it, or passes on no more. */
 function reasonOf(status: number): ErrorReason {
+  if (status === 413) return 'INPUT_TOO_LARGE';
   if (status === 429) return 'TOO_MANY';
   return status >= 502 && status <= 504 ? 'CONNECTION_LOST' : 'INTERNAL';
 }
