@@ -41,9 +41,12 @@ document.addEventListener('visibilitychange', () => {
 addEventListener('storage', (event) => fleet.theme.stored(event));
 addEventListener('popstate', () => fleet.addressChanged());
 fleet.start();
+const place = document.getElementById('app') as HTMLElement;
+// What stood there until now.
+place.replaceChildren();
 render(
   <FleetContext.Provider value={fleet}>
     <FleetApp />
   </FleetContext.Provider>,
-  document.getElementById('app') as HTMLElement,
+  place,
 );
