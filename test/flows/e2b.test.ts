@@ -570,8 +570,7 @@ test('input that is a long run of signs of the end of base64 is refused without 
     const begun = streamed(
       at,
       '/process.Process/Start',
-      // It ends once it has said what it was given.
-      envelope({ process: { cmd: 'head', args: ['-c', '4'] }, tag: 'reader', stdin: true }),
+      envelope({ process: { cmd: 'cat', args: [] }, tag: 'reader', stdin: true }),
       headers,
     );
     await eventually(async () => assert.match((await post(at, '/process.Process/List', {}, headers)).body, /"tag":"reader"/));
@@ -579,6 +578,8 @@ test('input that is a long run of signs of the end of base64 is refused without 
     const longest = await longestTurn(async () => assert.equal((await send(`${'='.repeat(50_000)}x`)).status, 400));
     assert.ok(longest < 500, `${longest} ms`);
     assert.equal((await send('aGk_Cg')).status, 200);
+    assert.ok((await running.client.call('processes.wait', { id: 'reader', until: 'text', text: 'hi' })).met, 'it is said before the end');
+    assert.equal((await post(at, '/process.Process/SendSignal', { ...program, signal: 'SIGNAL_SIGKILL' }, headers)).status, 200);
     assert.match(JSON.stringify(await begun), /"stdout":"aGk\/Cg=="/);
   }));
 
