@@ -6,11 +6,12 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { DirWatch } from './dir-watch.ts';
+import type { Fact } from './fact.ts';
 import { compileIgnore } from './ignore.ts';
+import { openFacts } from './rename-pairs.ts';
 
 test('a root that is removed in the very moment in which its watch is made anew is said to be gone', async (t) => {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-dir-watch-'));
-  fs.writeFileSync(path.join(root, 'old'), 'old');
   const gone: boolean[] = [];
   const watch = new DirWatch({ root, ignore: compileIgnore([]), onFact: () => {}, onRootGone: (now) => gone.push(now) });
   const { watch: real } = fs;
@@ -22,9 +23,46 @@ test('a root that is removed in the very moment in which its watch is made anew 
       return real(at, listener);
     });
     syncBuiltinESMExports();
-    // A name that comes or goes has it made anew.
-    fs.rmSync(path.join(root, 'old'));
+    // A name that is known nowhere may be its own, and has it made anew.
+    fs.writeFileSync(path.join(root, 'passing'), '');
+    fs.rmSync(path.join(root, 'passing'));
     await eventually(() => assert.deepEqual(gone, [true]), 5000);
+  } finally {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+    watch.close();
+    fs.rmSync(root, { recursive: true, force: true });
+  }
+});
+
+test('a watch that lives is left as it is while names come and go, as Linux loses what happens while one is made anew', async (t) => {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-dir-watch-'));
+  const at = (name: string): string => path.join(root, name);
+  made(['a/', 'b/', 'a/0'])(at);
+  const told: string[] = [];
+  const armed: string[] = [];
+  const watch = new DirWatch({ root, ignore: compileIgnore([]), onFact: (fact) => told.push(`${fact.what} ${fact.path}`) });
+  const { watch: real } = fs;
+  try {
+    await watch.start();
+    await watch.complete();
+    t.mock.method(fs, 'watch', (folder: string, listener: fs.WatchListener<string>) => {
+      armed.push(path.relative(root, folder));
+      return real(folder, listener);
+    });
+    syncBuiltinESMExports();
+    for (let step = 0; step < 6; step++) {
+      const [from, to] = step % 2 === 0 ? ['a', 'b'] : ['b', 'a'];
+      fs.renameSync(at(`${from}/${step}`), at(`${to}/${step + 1}`));
+      await eventually(() => assert.ok(told.includes(`added ${to}/${step + 1}`)));
+    }
+    assert.equal(armed.join(), '');
+    // Another folder in the place of one: its watch died with it.
+    fs.rmSync(at('a'), { recursive: true });
+    fs.mkdirSync(at('a'));
+    await eventually(() => assert.ok(armed.includes('a')));
+    fs.writeFileSync(at('a/last'), '');
+    await eventually(() => assert.ok(told.includes('added a/last')));
   } finally {
     t.mock.restoreAll();
     syncBuiltinESMExports();
@@ -166,6 +204,85 @@ test('a file that goes to where another one has just left before that is looked 
     'removed aside',
   );
   assert.deepEqual(drains, [['changed seen', 'changed one', 'added other', 'removed aside']]);
+});
+
+test('a file that goes on to a folder which is read in the same turn, from one that was read before it, is told of once', async () => {
+  const drains = await drainsOf(
+    made(['from/', 'seen/', 'to/', 'from/one']),
+    (fact, at) => {
+      if (fact !== 'added seen/it') return;
+      fs.renameSync(at('from/one'), at('to/two'));
+      // Longer than a turn: what the kernel tells of it comes before the next folder is read.
+      for (const until = performance.now() + 30; performance.now() < until; );
+    },
+    (at) => {
+      for (const folder of ['from', 'seen', 'to']) fs.writeFileSync(at(`${folder}/it`), 'text');
+    },
+    'removed from/one',
+  );
+  assert.deepEqual(drains.flat().toSorted(), ['added from/it', 'added seen/it', 'added to/it', 'added to/two', 'removed from/one']);
+  assert.deepEqual(
+    drains.filter((facts) => facts.includes('added to/two') || facts.includes('removed from/one')).length,
+    1,
+    JSON.stringify(drains),
+  );
+});
+
+test('a file that left a folder which is looked for is not told before that is found, or is not', async () => {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-dir-watch-'));
+  const at = (name: string): string => path.join(root, name);
+  made(['old/in/', 'old/in/file', 'other/', 'other/1', 'other/2', 'other/3'])(at);
+  let found: Fact[] = [];
+  let [readFrom, openFrom] = [0, 0];
+  const told: string[][] = [];
+  const watch = new DirWatch({
+    root,
+    ignore: compileIgnore([]),
+    onFact: (fact) => {
+      if (fact.what === 'suspect') return;
+      found.push(fact);
+      // Each keeps the drain going on, for as long as it may.
+      if (fact.what === 'changed') return;
+      if (fact.path === 'other/1') fs.mkdirSync(at('new'));
+      if (fact.path === 'new') {
+        fs.renameSync(at('old/in/file'), at('new/file'));
+        fs.rmSync(at('other/2'));
+      }
+      if (fact.path === 'other/2') {
+        fs.rmdirSync(at('old/in'));
+        fs.rmSync(at('other/3'));
+      }
+    },
+    onReading: () => {
+      readFrom = found.length;
+    },
+    onRead: () => {
+      openFrom = readFrom;
+    },
+    onDrained: () => {
+      const open = watch.isOpen ? openFacts(found, openFrom) : new Set();
+      told.push(found.filter((fact) => !open.has(fact)).map((fact) => `${fact.what} ${fact.path}`));
+      found = found.filter((fact) => open.has(fact));
+      [readFrom, openFrom] = [0, 0];
+    },
+  });
+  try {
+    await watch.start();
+    await watch.complete();
+    // Of another time than the move: clocks of files are coarse.
+    fs.utimesSync(at('old/in/file'), 1, 1);
+    await eventually(() => assert.ok(told.flat().includes('changed old/in/file')));
+    fs.rmSync(at('other/1'));
+    await eventually(() => assert.ok(told.flat().includes('removed old/in')));
+    assert.equal(
+      told.filter((facts) => facts.includes('added new/file') || facts.includes('removed old/in/file')).length,
+      1,
+      JSON.stringify(told),
+    );
+  } finally {
+    watch.close();
+    fs.rmSync(root, { recursive: true, force: true });
+  }
 });
 
 test('what is in a folder that goes while its names are looked up is not gone', async () => {

@@ -1,8 +1,9 @@
 // The folder as a table of stat keys, kept true by one non-recursive fs.watch a directory. Events are only hints: every fact comes from lstat and readdir.
 // The rules that make it exact, each needed:
 //  1. Watch a directory first, then read it; take its identity before arming.
-//  2. Arm again on every 'rename' hint (open the new watch, then close the old): else watches die silently.
-//  3. A hinted name that is neither on disk nor in the table may be the directory's own death: read it whole.
+//  2. Arm again where a hint may tell that the watch died, and read the directory whole then; never a watch that lives, for that loses hints
+//     (docs/decisions/a-watch-that-lives-is-left.md).
+//  3. A hinted name that is neither on disk nor in the table may be the directory's own death.
 //  4. A directory that can't be read now is never dropped for that: its parent is read again, upward until something stands.
 //  5. A directory is in the table only while its parent lists it.
 //  6. Overflow of the kernel's queue is silent: a huge batch or a stalled loop means that everything is read again.
@@ -11,6 +12,7 @@
 //  9. Old kernels' timestamps are coarse, so that keys can tie: a hint on a very recent file with the same key is passed on as suspect.
 
 import { readdirSync, readFileSync, type Stats, watch } from 'node:fs';
+import { basename } from 'node:path';
 import { TimeSlice } from '../../core/time-slice.ts';
 import { Directory } from './directory.ts';
 import { DirTable } from './dir-table.ts';
@@ -26,8 +28,10 @@ export interface DirWatchOptions {
   root: string;
   ignore: Ignore;
   onFact: (fact: Fact) => void;
-  /** Wherever the other halves of the facts until now may be is looked at now. */
+  /** Wherever the other halves of the facts until now may be is looked at now, until onRead(). */
   onReading?: () => void;
+  /** All of that was looked at, and no folder of it has to be found elsewhere. */
+  onRead?: () => void;
   /** After the last fact of a drain: what follows belongs to a later turn. */
   onDrained?: () => void;
   /** A hint or a listing showed an ignored entry of the root itself, such as .git. */
@@ -125,7 +129,7 @@ export class DirWatch {
     return this.#rootGone;
   }
 
-  /** Where the last drain had to end while renames went on: the other halves of what it found since the last onReading() may be found by the next. */
+  /** Where the last drain had to end while renames went on: the other halves of what it found since the last reading that was ended may be found by the next. */
   get isOpen(): boolean {
     return this.#halves.size > 0;
   }
@@ -283,7 +287,7 @@ export class DirWatch {
     if (directory.dropped || this.#closed) return;
     // Each write of our own makes one and renames it away: its own name says nothing that the target's does not.
     if (name !== null && name !== directory.name && isOwnTemporary(name)) return;
-    if (event === 'rename') directory.rearm = true;
+    if (event === 'rename' && (name === null || name === this.#nameOf(directory))) directory.rearm = true;
     this.#mark(directory, name, event === 'rename' ? hintedRename : hintedChange);
     this.#schedule(false);
   }
@@ -381,6 +385,8 @@ export class DirWatch {
         yield undefined;
       }
     }
+    const mustLookFor = [...this.#detached].some((directory) => !this.#detachedBefore.has(directory));
+    if (!this.#mustFind && !mustLookFor) this.#options.onRead?.();
   }
 
   /** Makes sure that the directory still stands where the table has it, and that it is watched. False: there is nothing to read now. */
@@ -406,9 +412,21 @@ export class DirWatch {
       directory.deep = 2;
     }
     directory.broken = false;
-    if (directory.rearm && this.#armed) this.#arm(directory, path);
-    directory.rearm = false;
+    this.#renewIfAsked(directory, path);
     return directory.whole || directory.hinted !== null;
+  }
+
+  /** Rule 2. */
+  #renewIfAsked(directory: Directory, path: string): void {
+    if (!directory.rearm) return;
+    directory.rearm = false;
+    directory.whole = true;
+    if (this.#armed) this.#arm(directory, path);
+  }
+
+  /** The name under which libuv tells of the directory itself. */
+  #nameOf(directory: Directory): string {
+    return directory === this.#root ? basename(this.#options.root) : directory.name;
   }
 
   /** Rule 4. */
@@ -429,6 +447,8 @@ export class DirWatch {
   *#read(directory: Directory, base: string): Generator<Step> {
     if (!directory.whole) {
       yield* this.#lookUp(directory);
+      if (directory.dropped || directory.detachedFrom !== null) return;
+      this.#renewIfAsked(directory, base);
       if (!directory.whole) return;
     }
     this.#counts.rescans++;
@@ -525,7 +545,7 @@ export class DirWatch {
       const found = this.#check(directory, name, path, hint, 0);
       // Rule 3. An ignored name says nothing, unless it is the directory's own.
       if (!found && !known && !name.includes(replacementChar) && (name === directory.name || !this.#options.ignore(path, false))) {
-        directory.whole = true;
+        directory.rearm = true;
         if (name !== directory.name) {
           this.#passedSeen = true;
           if (this.#armed) this.#halves.add(directory);
@@ -583,8 +603,10 @@ export class DirWatch {
     const replaces = typeof old === 'string' && !packed.startsWith(old.slice(0, old.indexOf(':') + 1));
     const isNew = replaces || typeof old !== 'string';
     const settled = !stats.isFile() || (isNew && isAtRest(stats, hint, replaces));
-    // Found by reading a directory, before anything was hinted, or by the hint that the one before it left; one that was only made has its ctime of its last write.
-    if (isNew && (hint === unhinted || replaces) && this.#armed && stats.ctimeMs > stats.mtimeMs) this.#halves.add(directory);
+    // Found by reading a directory, before anything was hinted, by the hint that the one before it left, or by one that came since this reading began, as that
+    // of its old place did; one that was only made has its ctime of its last write.
+    const isFoundFirst = hint === unhinted || replaces || this.#dirty.size > 0;
+    if (isNew && isFoundFirst && this.#armed && stats.ctimeMs > stats.mtimeMs) this.#halves.add(directory);
     this.#emitEntry(typeof old === 'string' ? 'changed' : 'added', path, packed, settled);
   }
 
@@ -745,7 +767,7 @@ export class DirWatch {
   // Watches and paths
 
   #arm(directory: Directory, path: string): void {
-    const old = directory.watcher;
+    directory.watcher?.close();
     directory.watcher = null;
     directory.unwatchable = false;
     try {
@@ -769,7 +791,6 @@ export class DirWatch {
         this.#askParent(directory);
       }
     }
-    old?.close();
   }
 
   #closeWatches(): void {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Fact } from './fact.ts';
-import { factsThatCanWait, leaversOf, openFacts, pairRenames, type Table, tableBefore, withReturns } from './rename-pairs.ts';
+import { factsOvertaken, factsThatCanWait, leaversOf, openFacts, pairRenames, type Table, tableBefore, netFacts } from './rename-pairs.ts';
 import type { EntryKind, StatKey } from './stat-key.ts';
 
 type Found = readonly [what: Fact['what'], path: string, ino: number];
@@ -117,7 +117,7 @@ test('before a folder is moved those wait whose other half may be in it; facts o
 });
 
 test('a file that comes back to its place, and goes on from there, was told once to be where it is', () => {
-  const returned = (found: readonly Found[]): string[] => withReturns(factsOf(found)).map(({ what, path }) => `${what} ${path}`);
+  const returned = (found: readonly Found[]): string[] => netFacts(factsOf(found)).map(({ what, path }) => `${what} ${path}`);
   assert.deepEqual(
     returned([
       ['removed', 'a', 7],
@@ -151,6 +151,74 @@ test('a file that comes back to its place, and goes on from there, was told once
     ]),
     ['removed a', 'added a'],
     'a file that got the number of the folder before it is none that came back',
+  );
+});
+
+test('a file that goes to and fro is told once to have come from where it was first, and nothing of the places that it left', () => {
+  const net = (found: readonly Found[], there: Readonly<Record<string, number>>): string[] => {
+    const facts = netFacts(factsOf(found));
+    const table: Table = {
+      lookup: (path) => (there[path] === undefined ? null : { kind: 'file', key: keyOf(there[path]) }),
+      lstat: () => undefined,
+      isUntold: () => false,
+    };
+    const froms = pairRenames(facts, leaversOf(facts, []), table);
+    const arrived = new Set(froms.values());
+    const overtaken = factsOvertaken(facts, arrived);
+    return facts
+      .filter((fact) => !arrived.has(fact) && !overtaken.has(fact))
+      .map((fact) => `${fact.what} ${fact.path}${froms.has(fact) ? ` from ${froms.get(fact)?.path}` : ''}`);
+  };
+  const toAndFro: readonly Found[] = [
+    ['added', 'b', 7],
+    ['removed', 'a', 7],
+    ['added', 'a', 7],
+    ['removed', 'a', 7],
+  ];
+  assert.deepEqual(net(toAndFro, { b: 7 }), ['added b from a']);
+  const back: readonly Found[] = [
+    ['added', 'x', 7],
+    ['removed', 'a', 7],
+    ['removed', 'x', 7],
+    ['added', 'a', 7],
+    ['added', 'b', 7],
+    ['removed', 'a', 7],
+  ];
+  assert.deepEqual(net(back, { b: 7 }), ['added b from a']);
+  const written: readonly Found[] = [
+    ['removed', 'a', 7],
+    ['added', 'b', 7],
+    ['changed', 'b', 7],
+  ];
+  assert.deepEqual(net(written, { b: 7 }), ['added b from a', 'changed b']);
+  const overAnother: readonly Found[] = [
+    ['added', 'b', 7],
+    ['changed', 'a', 7],
+    ['suspect', 'a', 7],
+    ['removed', 'a', 7],
+  ];
+  assert.deepEqual(net(overAnother, { b: 7 }), ['added b from a']);
+});
+
+test('a file that came to a place and went on was never there, and where it is now it came by rename', () => {
+  const facts = factsOf([
+    ['added', 'new.tmp', 7],
+    ['removed', 'new.tmp', 7],
+    ['changed', 'new', 7],
+    ['added', 'other', 8],
+  ]).map((fact) => ({ ...fact, settled: false }));
+  assert.deepEqual(
+    netFacts(facts).map(({ what, path, settled }) => [what, path, settled]),
+    [
+      ['changed', 'new', true],
+      ['added', 'other', false],
+    ],
+  );
+  const reused: Fact[] = [...facts.slice(0, 2), { ...facts[3], path: 'other', key: { ...keyOf(7), size: 3 } } as Fact];
+  assert.deepEqual(
+    netFacts(reused).map(({ path, settled }) => [path, settled]),
+    [['other', false]],
+    'of a new file that was given its number it says nothing',
   );
 });
 

@@ -4,7 +4,7 @@ import type { Stats } from 'node:fs';
 import { parentPath } from '../../contract/paths.ts';
 import { movedPath } from '../../core/moved-path.ts';
 import type { Fact } from './fact.ts';
-import type { EntryKind, StatKey } from './stat-key.ts';
+import { type EntryKind, type StatKey, sameKey } from './stat-key.ts';
 import type { OwnWrite } from './watch-protocol.ts';
 
 /** What is known and what is there. */
@@ -30,23 +30,50 @@ export function tableBefore(table: Table, { from, to }: FolderMove): Table {
   };
 }
 
-/** A file that left its place and came back to it is told as it is now: for those who follow it never left, or has just come. */
-export function withReturns(facts: readonly Fact[]): Fact[] {
+/**
+ * What they come to for those who follow. A file that left its place and came back to it is told as it is now: for them it never left, or has just come. One
+ * that came to a place and went on was never there; where it is now it came by rename.
+ */
+export function netFacts(facts: readonly Fact[]): Fact[] {
   const last = new Map<string, Fact>();
   const came = new Map<string, Fact>();
   const passed = new Set<Fact>();
+  const wentOn = new Map<number, StatKey>();
   const all = facts.map((fact) => {
     const { path, what, kind, key } = fact;
-    const left = last.get(path);
-    const isBack = what === 'added' && kind === 'file' && left?.what === 'removed' && left.kind === kind && left.key.ino === key.ino;
+    const old = last.get(path);
+    const isSame = kind === 'file' && old?.kind === kind && old.key.ino === key.ino;
+    if (isSame && old.what === 'added' && what === 'removed') {
+      passed.add(old).add(fact);
+      wentOn.set(key.ino, key);
+      last.set(path, fact);
+      return fact;
+    }
+    const isBack = isSame && old.what === 'removed' && what === 'added';
     const before = came.get(path);
-    if (isBack) for (const one of [left, before]) if (one !== undefined) passed.add(one);
+    if (isBack) for (const one of [old, before]) if (one !== undefined) passed.add(one);
     const now: Fact = isBack && before === undefined ? { ...fact, what: 'changed' } : fact;
     if (now.what === 'added') came.set(path, now);
     last.set(path, now);
     return now;
   });
-  return passed.size === 0 ? all : all.filter((fact) => !passed.has(fact));
+  if (passed.size === 0) return all;
+  const isHere = ({ what, kind, key }: Fact): boolean => {
+    const before = what !== 'removed' && kind === 'file' ? wentOn.get(key.ino) : undefined;
+    return before !== undefined && sameKey(before, key);
+  };
+  return all.filter((fact) => !passed.has(fact)).map((fact) => (isHere(fact) ? { ...fact, settled: true } : fact));
+}
+
+/** Those that tell of places which were left again, by a file of which is told where it went. `arrived`: that it left. */
+export function factsOvertaken(facts: readonly Fact[], arrived: ReadonlySet<Fact>): Set<Fact> {
+  const left = new Set<string>();
+  const overtaken = new Set<Fact>();
+  for (const fact of arrived.size === 0 ? [] : facts.toReversed()) {
+    if (arrived.has(fact)) left.add(fact.path);
+    else if (fact.what !== 'removed' && left.has(fact.path)) overtaken.add(fact);
+  }
+  return overtaken;
 }
 
 /**
@@ -120,7 +147,11 @@ export function pairRenames(facts: readonly Fact[], gone: ReadonlyMap<number, Fa
     const now = table.lookup(fact.path);
     if (!old || table.lookup(old.path) || now?.kind !== 'file' || now.key.ino !== fact.key.ino) continue;
     // What was never told may have grown since it was seen.
-    if (isSameFile(old.key, fact, table) || table.isUntold(old.path)) taken.set(old, taken.has(old) ? null : fact);
+    if (!isSameFile(old.key, fact, table) && !table.isUntold(old.path)) continue;
+    const other = taken.get(old);
+    // It was changed since it came there.
+    if (other?.path === fact.path) continue;
+    taken.set(old, other === undefined ? fact : null);
   }
   for (const [old, fact] of taken) if (fact) froms.set(fact, old);
   return froms;

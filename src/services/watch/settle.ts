@@ -92,9 +92,10 @@ export class Settle {
     return this.#entries.get(path)?.untold ?? false;
   }
 
-  /** The place that it came from, if that is to be told with it. */
-  fromOf(path: string): string | undefined {
-    return this.#entries.get(path)?.from;
+  /** The place that it came from, if that is to be told with it; of the file with this inode number alone, where one is given. */
+  fromOf(path: string, ino?: number): string | undefined {
+    const entry = this.#entries.get(path);
+    return ino === undefined || entry?.key.ino === ino ? entry?.from : undefined;
   }
 
   /** Whether what waits for the path needs no second look before it is told. */

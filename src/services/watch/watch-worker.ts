@@ -20,6 +20,7 @@ import { compileIgnore, type Ignore } from './ignore.ts';
 import { offlineChanges } from './offline-changes.ts';
 import { maxKept, OwnWrites } from './own-writes.ts';
 import {
+  factsOvertaken,
   factsThatCanWait,
   type FolderMove,
   hasMovedOn,
@@ -28,7 +29,7 @@ import {
   pairRenames,
   type Table,
   tableBefore,
-  withReturns,
+  netFacts,
 } from './rename-pairs.ts';
 import { ReportSender } from './report-sender.ts';
 import { type Pending, Settle } from './settle.ts';
@@ -78,7 +79,9 @@ class WatchWorker {
   };
   readonly #engine: HintEngine;
   #facts: Fact[] = [];
-  /** Those before this one were looked at again since they were found. */
+  /** Those before this one had been found when the reading began that goes on now. */
+  #readFrom = 0;
+  /** Of those before this one, the other halves were looked for wherever they may be. */
   #openFrom = 0;
   /** Old place → new place of files whose rename waits to be told. */
   readonly #leaving = new Map<string, string>();
@@ -157,7 +160,10 @@ class WatchWorker {
       mayMove: () => this.#sender.borders < maxBorders,
       onFact: (fact) => this.#fact(fact),
       onReading: () => {
-        this.#openFrom = this.#facts.length;
+        this.#readFrom = this.#facts.length;
+      },
+      onRead: () => {
+        this.#openFrom = this.#readFrom;
       },
       onDrained: () => {
         this.#takeFacts(true);
@@ -325,6 +331,8 @@ class WatchWorker {
   #takeFacts(isDrained = false, before?: FolderMove): void {
     let left = isDrained || this.#facts.length > 0 ? this.#ownWritesLeft(before) : [];
     if (isDrained) this.#lookAtOwn();
+    // Those who follow know of it.
+    for (const fact of this.#facts) if (fact.what === 'added' && this.#ownWrites.has(fact.path)) fact.what = 'changed';
     let found = this.#facts;
     this.#facts = [];
     if (isDrained && this.#watch.isOpen) {
@@ -334,19 +342,22 @@ class WatchWorker {
         left = left.filter(({ path, key }) => !this.#facts.some((fact) => fact.path === path || fact.key.ino === key.ino));
       }
     }
+    this.#readFrom = 0;
     this.#openFrom = 0;
     if (found.length === 0 && left.length === 0) return;
-    const facts = withReturns(found);
+    const facts = netFacts(found);
     const table = before === undefined ? this.#table : tableBefore(this.#table, before);
     const passed = this.#ownWrites.takePassed((write) => hasMovedOn(write, facts, table));
     const froms = pairRenames(facts, leaversOf(facts, [...left, ...passed]), table);
     const arrived = new Set(froms.values());
+    const overtaken = factsOvertaken(facts, arrived);
     const waiting = before === undefined || facts.length > maxHeld ? undefined : factsThatCanWait(facts, froms, this.#table, before);
     for (const fact of facts) {
       if (before !== undefined && waiting?.has(fact)) {
         this.#facts.push({ ...fact, path: movedPath(fact.path, before.from, before.to) ?? fact.path });
         continue;
       }
+      if (overtaken.has(fact)) continue;
       if (fact.what === 'removed') {
         if (!arrived.has(fact)) this.#notice(fact, {});
         continue;
@@ -476,7 +487,9 @@ class WatchWorker {
     // Who waits to say "I was here before" says so before anything else happens here.
     const leaver = this.#leaving.get(path);
     if (leaver !== undefined) this.#tellDeparture(leaver);
-    this.#tellDeparture(path);
+    const stillFrom = how.from === undefined && fact.what !== 'removed' ? this.#settle.fromOf(path, key.ino) : undefined;
+    const from = how.from ?? stillFrom;
+    if (stillFrom === undefined) this.#tellDeparture(path);
     this.#young.forget(path);
     if (how.silently) {
       this.#settle.drop(path);
@@ -491,7 +504,7 @@ class WatchWorker {
         offline: how.offline ?? false,
         untold: fact.what === 'added' && !this.#ownWrites.has(path),
         settled: how.settled ?? fact.settled,
-        ...(how.from === undefined ? {} : { from: how.from }),
+        ...(from === undefined ? {} : { from }),
         ...(fact.replaced === undefined ? {} : { replaced: fact.replaced }),
       },
       performance.now(),
@@ -653,7 +666,7 @@ class WatchWorker {
 
   /** What a drain that is under way has found waits for its end: where it went or came from may be found yet. */
   #look(path: string): boolean {
-    const [found, openFrom] = [this.#facts, this.#openFrom];
+    const [found, readFrom, openFrom] = [this.#facts, this.#readFrom, this.#openFrom];
     if (found.length > maxHeld) {
       const looked = this.#watch.look(path);
       this.#takeFacts();
@@ -665,6 +678,7 @@ class WatchWorker {
     const looked = this.#watch.look(path);
     this.#takeFacts();
     this.#facts = [...found, ...this.#facts];
+    this.#readFrom = readFrom;
     this.#openFrom = openFrom;
     return looked;
   }
