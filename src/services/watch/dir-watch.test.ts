@@ -410,3 +410,27 @@ test('what was in a folder that went is told to be gone before a folder of the n
   const ofSub = facts.filter((fact) => ['removed folder/sub/file', 'added other/sub from folder/sub'].includes(fact));
   assert.deepEqual(ofSub, ['removed folder/sub/file', 'added other/sub from folder/sub'], facts.join('\n'));
 });
+
+test('a file that went with its folder is told to be gone before another folder is told to have moved to its place', async () => {
+  const drains = await drainsOf(
+    made(['folder/', 'folder/it', 'other/', 'other/one', 'other/in/']),
+    (fact, at) => {
+      // By now the folder is known not to be there, and nobody was told.
+      if (fact !== 'removed other/one') return;
+      fs.mkdirSync(at('folder'));
+      fs.renameSync(at('other/in'), at('folder/it'));
+    },
+    (at) => {
+      fs.rmSync(at('folder'), { recursive: true });
+      fs.rmSync(at('other/one'));
+    },
+    'added folder/it from other/in',
+  );
+  assert.deepEqual(drains.flat(), [
+    'removed other/one',
+    'added folder',
+    'removed folder/it',
+    'known folder',
+    'added folder/it from other/in',
+  ]);
+});

@@ -13,6 +13,7 @@
 
 import { readdirSync, readFileSync, type Stats, watch } from 'node:fs';
 import { basename } from 'node:path';
+import { movedPath } from '../../core/moved-path.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
 import { Directory } from './directory.ts';
 import { DirTable } from './dir-table.ts';
@@ -698,14 +699,18 @@ export class DirWatch {
 
   #move(directory: Directory, into: Directory, name: string): void {
     const from = directory.path;
+    const to = into.pathOf(name);
     directory.parent?.entries.delete(directory.name);
     this.#detached.delete(directory);
+    // What was known where it comes went with another folder: nobody could tell of it any more once this one's stands there.
+    for (const gone of this.#detached)
+      if (movedPath(to, gone.detachedFrom as string, '') !== undefined || movedPath(gone.detachedFrom as string, to, '') !== undefined)
+        this.#settleDetached(gone);
     directory.detachedFrom = null;
     directory.parent = into;
     directory.name = name;
     directory.broken = false;
     into.entries.set(name, directory);
-    const to = directory.path;
     // What is not told to be gone yet goes along, for those who follow: its removal is told at the new place.
     for (const waiting of this.#detached) {
       const path = waiting.detachedFrom as string;
