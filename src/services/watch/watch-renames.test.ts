@@ -278,6 +278,37 @@ test('a file that is written where it came by a rename which waits to be told is
   );
 });
 
+test('a file that is asked for at the place that it was told to have left is told once more to have moved', async () => {
+  await withWatch({}, async ({ reports, write, at, watch, exact }) => {
+    write('a', 'text');
+    await watch.barrier();
+    for (const [from, to] of [
+      ['a', 'b'],
+      ['b', 'c'],
+    ] as const) {
+      fs.renameSync(at(from), at(to));
+      await watch.barrier();
+    }
+    reports.length = 0;
+    watch.recheck(['a']);
+    await exact();
+    assert.deepEqual(
+      reports.map(({ what, path: name, from, hash }) => [what, name, from, hash]),
+      [['present', 'c', 'a', sha256('text')]],
+    );
+    // Once it is gone, that is what there is to tell.
+    fs.rmSync(at('c'));
+    await watch.barrier();
+    reports.length = 0;
+    watch.recheck(['a']);
+    await exact();
+    assert.deepEqual(
+      reports.map(({ what, path: name }) => [what, name]),
+      [['removed', 'a']],
+    );
+  });
+});
+
 test('what is asked for by its name of before its folder moved is looked at where it is', async () => {
   await withWatch(
     {},

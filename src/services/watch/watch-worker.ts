@@ -47,6 +47,7 @@ import type {
   WorkerData,
   WorkerState,
 } from './watch-protocol.ts';
+import { ToldMoves } from './told-moves.ts';
 import { YoungFiles } from './young-files.ts';
 
 const lockPollMs = 20;
@@ -85,6 +86,7 @@ class WatchWorker {
   #openFrom = 0;
   /** Old place → new place of files whose rename waits to be told. */
   readonly #leaving = new Map<string, string>();
+  readonly #toldMoves = new ToldMoves();
   /** For each recheck under way, the folders that moved and of which nobody had been told when it was asked, in order. */
   readonly #movedMeanwhile = new Set<FolderMove[]>();
   readonly #hashing: Hashing;
@@ -540,6 +542,7 @@ class WatchWorker {
     this.#young.folderMoved(from, fact.path);
     this.#barriers.folderRenamed(from, fact.path);
     for (const [old, path] of renamed) this.#barriers.renamed(old, path);
+    this.#toldMoves.folderMoved(from, fact.path);
     this.#enqueue({
       path: fact.path,
       kind: 'directory',
@@ -588,10 +591,21 @@ class WatchWorker {
     // What is in a folder goes before it.
     for (const { old, path } of gone.reverse()) {
       if (!this.#settle.has(path) && this.#watch.lookup(path) === null && !this.#ignore(path, false) && !this.#isThere(path))
-        this.#notice({ path, kind: 'file', what: 'removed', key: noKey, settled: true }, {});
+        this.#noticeGone(path);
       this.#asked.delete(old);
     }
     this.#pump();
+  }
+
+  /** Whoever asks may know it at this place, as it had gone on from the next when it was told to be there. */
+  #noticeGone(path: string): void {
+    const now = this.#toldMoves.whereIs(path, (at, ino) => this.#watch.lookup(at)?.key.ino === ino);
+    const key = now === undefined ? undefined : this.#watch.lookup(now)?.key;
+    if (now === undefined || key === undefined) this.#notice({ path, kind: 'file', what: 'removed', key: noKey, settled: true }, {});
+    else {
+      const settled = !this.#settle.has(now) || this.#settle.isAtRest(now);
+      this.#notice({ path: now, kind: 'file', what: 'added', key, settled }, { from: path });
+    }
   }
 
   async #compare(snapshot: Snapshot): Promise<void> {
@@ -700,7 +714,10 @@ class WatchWorker {
     }
     const { hash, key } = result;
     this.#settle.told(pending);
-    if (pending.from !== undefined) this.#leaving.delete(pending.from);
+    if (pending.from !== undefined) {
+      this.#leaving.delete(pending.from);
+      this.#toldMoves.add(pending.from, pending.path, key.ino, performance.now());
+    }
     this.#enqueue({ ...reportOf({ ...pending, key }, hash), ...this.#folderOf(pending) });
     this.#young.told(pending.path, { key, hash }, startedAt);
   }
