@@ -1,9 +1,11 @@
 // What a program moves in quick succession is told to have moved, each file once from where it was last told to be, however the looks at it fall.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { testSeed } from '../../../test/kit/seed.ts';
 import { child, withWatch } from '../../../test/kit/watch-harness.ts';
 
@@ -39,43 +41,8 @@ for (const { of, text } of [
     });
   });
 
+const program = path.join(import.meta.dirname, '../../../test/kit/wandering-program.ts');
 const folders = ['a', 'b/c', 'd/e/f', 'g', 'h/i'];
-
-/** Files go from folder to folder and back, in bursts, and some folders with what is in them; new files are written among them. */
-const WANDERER = `
-const fs = require('node:fs');
-const [root, count, seed, folderMoves] = process.argv.slice(1).map((text, index) => (index === 0 ? text : Number(text)));
-let state = seed >>> 0;
-const random = () => {
-  state = (state + 0x6d2b79f5) >>> 0;
-  let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-  mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-};
-const below = (limit) => Math.floor(random() * limit);
-const folders = ${JSON.stringify(folders)};
-const places = Array.from({ length: count }, (_, file) => file % folders.length);
-for (let step = 0, left = 0; step < count; step++, left--) {
-  if (left <= 0) {
-    left = 1 + below(30);
-    for (const until = performance.now() + random() * 2.5; performance.now() < until; );
-  }
-  const [file, to, moved] = [below(count), below(folders.length), below(folders.length)];
-  if (random() < folderMoves) {
-    const place = ['', 'b/', 'd/', 'd/e/'][below(4)] + 'moved-' + step;
-    try {
-      fs.renameSync(root + '/' + folders[moved], root + '/' + place);
-      folders[moved] = place;
-    } catch {
-      // Its folder went with another, or it can't go into itself.
-    }
-    continue;
-  }
-  if (random() < 0.1) fs.writeFileSync(root + '/' + folders[to] + '/new-' + step, 'new');
-  fs.renameSync(root + '/' + folders[places[file]] + '/' + file, root + '/' + folders[to] + '/' + file);
-  places[file] = to;
-}
-`;
 
 for (const { form, rounds } of [
   { form: '', rounds: 4 },
@@ -90,7 +57,7 @@ for (const { form, rounds } of [
         for (let file = 0; file < count; file++) write(`${folders[file % folders.length]}/${file}`, `${file}`);
         await watch.barrier();
         reports.length = 0;
-        await child(WANDERER, at(''), `${count}`, `${own}`, round % 2 === 0 ? '0' : '0.04');
+        await promisify(execFile)(process.execPath, [program, at(''), `${count}`, `${own}`, round % 2 === 0 ? '0' : '4', ...folders]);
         await exact(`SEED=${own}`);
         assert.deepEqual(
           reports.filter(({ kind, what }) => kind === 'file' && what === 'removed').map((report) => report.path),
