@@ -11,10 +11,12 @@ import {
   Storm,
   scan,
   sha256,
+  silentLog,
   watchFolder,
   withFolder,
   withWatch,
 } from '../../../test/kit/watch-harness.ts';
+import { Watch } from './watch.ts';
 import { testSeed } from '../../../test/kit/seed.ts';
 
 const seed = testSeed();
@@ -418,6 +420,18 @@ test('polling finds the same, and says that it polls', async () => {
     }
     fs.writeFileSync(at('by-itself'), 'x');
     await eventually(() => state.has('by-itself'), 'the poll');
+  });
+});
+
+test('that it polls is logged once', async () => {
+  await withFolder(async (root) => {
+    const warned: string[] = [];
+    const watch = new Watch({ log: { ...silentLog, warn: (event) => warned.push(event) } }, { root, engine: 'poll', pollMs: 50 });
+    await watch.start();
+    fs.writeFileSync(path.join(root, 'a'), 'a');
+    await watch.barrier();
+    await watch.stop();
+    assert.deepEqual(warned, ['watch.degraded']);
   });
 });
 

@@ -295,18 +295,22 @@ export class Watch {
     worker.once('exit', () => this.#exited(worker));
   }
 
+  #takeState(state: WorkerState): void {
+    if (state.degraded !== null && !this.#state?.degraded) this.#log.warn('watch.degraded', state.degraded);
+    this.#state = state;
+  }
+
   #receive(worker: Worker, message: FromWorker): void {
     switch (message.type) {
       case 'ready': {
-        this.#state = message.state;
+        this.#takeState(message.state);
         this.#readyAt = performance.now();
         if (this.#phase === 'starting') this.#phase = 'watching';
         // Of git's own files no table is kept that a later worker could compare.
         else if (this.#phase === 'watching') this.#tellGitChanged();
-        const { directories, files, engine, degraded } = message.state;
+        const { directories, files, engine } = message.state;
         const started = { directories, files, ms: message.ms, baseline: message.baseline, mark: message.mark };
         this.#log.info('watch.started', { directories, files, durationMs: Math.round(message.ms), baseline: message.baseline, engine });
-        if (degraded) this.#log.warn('watch.degraded', degraded);
         this.#started?.resolve(started);
         for (const callback of this.#onStarted) this.#call(callback, started);
         for (const { message: request } of this.#requests.values()) worker.postMessage(request);
@@ -320,14 +324,13 @@ export class Watch {
         void worker.terminate();
         break;
       case 'reports':
-        this.#state = message.state;
+        this.#takeState(message.state);
         for (const callback of message.reports.length > 0 ? this.#onReports : []) this.#call(callback, message.reports);
         worker.postMessage({ type: 'acknowledge', mark: this.#mark() } satisfies ToWorker);
         for (const id of message.barriers) this.#finish(id);
         break;
       case 'state':
-        if (message.state.degraded && !this.#state?.degraded) this.#log.warn('watch.degraded', message.state.degraded);
-        this.#state = message.state;
+        this.#takeState(message.state);
         break;
       case 'git':
         this.#tellGitChanged();
