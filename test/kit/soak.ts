@@ -10,7 +10,7 @@ import { type Client, createClient } from '../../src/client/client.ts';
 import { OutriggerError } from '../../src/contract/errors.ts';
 import type { Operations } from '../../src/contract/operations.ts';
 import { withEnvironment } from '../../src/services/processes/process-facts.ts';
-import { isOwnTemporary } from '../../src/services/watch/ignore.ts';
+import { isPassingName } from '../../src/core/passing-name.ts';
 import { eventually } from './eventually.ts';
 import type { Random } from './random.ts';
 import { childrenOf, memoryOf } from './process-memory.ts';
@@ -158,7 +158,7 @@ export class Soak {
 
   /** After its end: no temporary file of its own, and no program of anybody. */
   assertTidy(): void {
-    const left = fs.readdirSync(this.#root, { recursive: true, encoding: 'utf8' }).filter((name) => isOwnTemporary(path.basename(name)));
+    const left = fs.readdirSync(this.#root, { recursive: true, encoding: 'utf8' }).filter((name) => isPassingName(path.basename(name)));
     assert.deepEqual(left, []);
     assert.deepEqual(withEnvironment(`MARK=${this.#mark}`), []);
   }

@@ -91,7 +91,7 @@ export function scan(root: string, isIgnored: (name: string) => boolean = (name)
   const stack = [''];
   for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
     for (const entry of fs.readdirSync(path.join(root, at), { withFileTypes: true })) {
-      if (isIgnored(entry.name) || /^\.outrigger-.*\.tmp$/.test(entry.name) || entry.name.includes('\ufffd')) continue;
+      if (isIgnored(entry.name) || /^\.(outrigger-.*\.tmp|nfs[0-9a-f]{24})$/.test(entry.name) || entry.name.includes('\ufffd')) continue;
       const name = at === '' ? entry.name : `${at}/${entry.name}`;
       if (entry.isDirectory()) {
         state.set(name, 'directory');

@@ -1,9 +1,9 @@
 import fs from 'node:fs';
+import { isPassingName } from '../../core/passing-name.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
 import { OutriggerError } from '../../contract/errors.ts';
-import { parentPath } from '../../contract/paths.ts';
+import { baseName, parentPath } from '../../contract/paths.ts';
 import type { State } from '../state/state.ts';
-import { TEMPORARY_NAME } from '../workspace/atomic-write.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { isGitName } from './git-names.ts';
 import type { GitStore } from './git-store.ts';
@@ -348,7 +348,7 @@ export class Snapshots {
 
   #isOurs(path: string): boolean {
     const { ignored } = this.#dependencies.workspace.options;
-    return !TEMPORARY_NAME.test(path.slice(path.lastIndexOf('/') + 1)) && !ignored(path) && !this.#isSecret(path);
+    return !isPassingName(baseName(path)) && !ignored(path) && !this.#isSecret(path);
   }
 
   #isSecret(path: string): boolean {

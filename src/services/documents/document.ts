@@ -427,6 +427,12 @@ export class Document {
     this.#dependencies.store.forget(this.#id);
   }
 
+  /** Looks a last time at the files that its saves replaced, and keeps none of them open. */
+  letGoOfReplaced(): void {
+    this.#dependencies.replaced.look(this.#replacing);
+    this.#dependencies.replaced.leave(this.#replacing);
+  }
+
   /** Ends the room; the caller saved and checkpointed before. */
   close(code: number, reason: string): void {
     if (this.#closed) return;

@@ -278,6 +278,11 @@ export class Documents implements LiveText {
     await Promise.all([...this.#open.values()].flatMap((document) => (within(document) ? document.save() : [])));
   }
 
+  letGoOfReplaced(wirePath: string): void {
+    const within = this.#within([wirePath]);
+    for (const document of this.#open.values()) if (within(document)) document.letGoOfReplaced();
+  }
+
   async hold(paths: readonly string[]): Promise<HeldTexts> {
     const within = this.#within(paths);
     // In one order: two that hold the same documents would else wait for each other.

@@ -2,8 +2,12 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, mock, test } from 'node:test';
+import { FakeChannel } from '../../../test/kit/byte-channel.ts';
+import { asking, documentsOf } from '../../../test/kit/documents-harness.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
+import { likeOnNfs } from '../../../test/kit/nfs-client.ts';
 import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
+import { cause, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { MOST_REPLACED, MOST_REPLACED_BYTES, ReplacedFiles, type Replacing } from './replaced-files.ts';
 
 interface Setting {
@@ -148,3 +152,21 @@ describe('a file that a save replaced', () => {
       );
     }));
 });
+
+test('a folder is removed on NFS as well, of which a file was just saved: the one that was replaced is not kept in it', (t) =>
+  withWorkspace(async ({ workspace, state, put, at, read }) => {
+    if (process.platform === 'linux') likeOnNfs(t);
+    put('dir/a.txt', 'one\n');
+    const documents = documentsOf({ workspace, state });
+    await documents.start();
+    workspace.liveText = documents;
+    try {
+      await documents.join('dir/a.txt', new FakeChannel(), asking);
+      await documents.write('dir/a.txt', (raw) => `${raw}two\n`, cause);
+      await eventually(() => assert.equal(read('dir/a.txt'), 'one\ntwo\n'));
+      await workspace.remove('dir', true, { cause });
+      assert.equal(fs.existsSync(at('dir')), false);
+    } finally {
+      await documents.stop();
+    }
+  }));

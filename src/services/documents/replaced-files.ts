@@ -57,9 +57,9 @@ export class ReplacedFiles {
     this.#timer ??= setTimeout(this.#lookAtDue, LOOK_EVERY_MS).unref();
   }
 
-  /** Looks at once, also at what does not stand still yet. */
-  look(): void {
-    for (const file of [...this.#files]) this.#look(file, true);
+  /** Looks at once, also at what does not stand still yet: at those of one document, or at all. */
+  look(by?: Replacing): void {
+    for (const file of [...this.#files]) if (by === undefined || file.by === by) this.#look(file, true);
   }
 
   /** Lets go of those of one document, or of all. */

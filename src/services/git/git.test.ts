@@ -702,13 +702,14 @@ describe('git', { skip: requireTool('git') }, () => {
     });
   });
 
-  test('ignored files are told when asked for, our own temporary files never', async () => {
+  test('ignored files are told when asked for, files that are about to be gone never', async () => {
     await withRepository(async ({ git, put, run }) => {
       put('.gitignore', 'out/\n');
       put('out/a');
       put('out/b');
       put('.outrigger-abc.tmp');
       put('dir/.outrigger-abc.tmp');
+      put('dir/.nfs000000000000000300000001');
       assert.deepEqual(await names(git, true), ['- untracked .gitignore', '- ignored out']);
       await commit(git, { ...all, message: 'one' });
       assert.equal(run('ls-files'), '.gitignore');

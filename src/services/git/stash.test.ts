@@ -45,6 +45,7 @@ describe('stashes', { skip: requireTool('git') }, () => {
       put('fresh');
       const temporary = 'a b/.outrigger-0123456789ab.tmp';
       put(temporary, 'to be renamed\n');
+      put('a b/.nfs000000000000000300000001', 'removed while it is open\n');
       assert.equal((await stash(git, push)).outcome, 'done');
       assert.deepEqual([file(temporary), file('a b/one'), await names(git)], ['to be renamed\n', 'one\n', []]);
       assert.deepEqual(run('ls-tree', '-r', '--name-only', 'stash@{0}^3'), 'fresh');

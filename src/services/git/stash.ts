@@ -3,6 +3,8 @@ import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
+import { baseName } from '../../contract/paths.ts';
+import { isPassingName } from '../../core/passing-name.ts';
 import { splitNul } from '../../core/split-nul.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
@@ -11,7 +13,7 @@ import { nulEnded } from './git-path.ts';
 import { identity } from './identity.ts';
 import { conflictsOf } from './integrating.ts';
 import { SecretGuard } from './secrets.ts';
-import { isOwnTemporary, unstagedFiles } from './status.ts';
+import { unstagedFiles } from './status.ts';
 import { lockAgeMs } from './under-way.ts';
 
 type StashesAnswer = Output<(typeof table)['git.stashes']>;
@@ -138,6 +140,8 @@ export function keptAside(error: OutriggerError): OutriggerError {
   return withMore(error, 'What was changed is put aside: it is the newest stash.', 'GIT_FAILED');
 }
 
+const PASSING = ['.outrigger-*.tmp', '.nfs*', '.fuse_hidden*'].map((name) => `:(glob)**/${name}`);
+
 /** So many are counted. */
 const MAX_STASHES = 10_000;
 
@@ -161,7 +165,7 @@ export async function pushStash(
   const guard = new SecretGuard(git, repository, 'stash', signal);
   // Files become what HEAD holds: of those that are left out too where it does and the index does not.
   if (!guard.idle && left.length < git.secrets.length) await guard.overwriting('HEAD');
-  const leaves = [...left, ...(untracked ? await ownTemporaries(git, repository, signal) : [])];
+  const leaves = [...left, ...(untracked ? await passingFiles(git, repository, signal) : [])];
   const without = leaves.length === 0 ? [] : ['--', '.', ...leaves.map((path) => `:(exclude,literal)${path}`)];
   const env = await identity(git, undefined, signal);
   const result = await git.change('stash', repository, ['--no-literal-pathspecs', ...args, ...said, ...without], { env });
@@ -177,13 +181,13 @@ function orLocked({ gitFolder }: Repository, error: OutriggerError): OutriggerEr
   return isUnexplained ? lockedError('stash', 'index.lock', error.message) : error;
 }
 
-/** Files that the workspace is about to rename into place: put aside they would come back with the stash, and whoever writes them would find them gone. */
-async function ownTemporaries(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<string[]> {
-  const args = ['--no-literal-pathspecs', 'ls-files', '--others', '--exclude-standard', '-z', '--', ':(glob)**/.outrigger-*.tmp'];
+/** Files that are about to be gone: put aside they would come back with the stash, and whoever writes them would find them gone. */
+async function passingFiles(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<string[]> {
+  const args = ['--no-literal-pathspecs', 'ls-files', '--others', '--exclude-standard', '-z', '--', ...PASSING];
   const { stdout } = await git.read('stash', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
   return splitNul(stdout)
     .map((name) => Buffer.from(name).toString())
-    .filter(isOwnTemporary);
+    .filter((path) => isPassingName(baseName(path)));
 }
 
 /** What lies beyond a link is not put aside either, and git fails where it is named. */

@@ -1,4 +1,6 @@
 import { OutriggerError } from '../../contract/errors.ts';
+import { baseName } from '../../contract/paths.ts';
+import { isPassingName } from '../../core/passing-name.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { type ParsedStatus, parseStatus } from './parse-status.ts';
 import { lockAgeMs, type UnderWay, underWay } from './under-way.ts';
@@ -55,7 +57,7 @@ export async function statusOf(
   const parsed = await parseStatus(stdout, repository.prefix, signal);
   return {
     ...parsed,
-    entries: parsed.entries.filter((entry) => !isOwnTemporary(entry.path.shown)),
+    entries: parsed.entries.filter((entry) => !isPassingName(baseName(entry.path.shown))),
     underWay: underWay(repository.gitFolder),
     lockAgeMs: lockAgeMs(repository.gitFolder, Date.now()),
     cut: omittedBytes > 0,
@@ -75,9 +77,4 @@ export async function unstagedFiles(git: Git, repository: Repository, signal: Ab
 /** The same of a status that was read. */
 export function unstagedOf({ entries }: Pick<RepositoryStatus, 'entries'>): ReadonlySet<string> {
   return new Set(entries.flatMap(({ path, unstaged }) => (unstaged === null || unstaged === 'deleted' ? [] : [path.shown])));
-}
-
-/** Files that the workspace is about to rename into place. */
-export function isOwnTemporary(shown: string): boolean {
-  return /^\.outrigger-[^/]*\.tmp$/.test(shown.slice(shown.lastIndexOf('/') + 1));
 }

@@ -1,11 +1,12 @@
 import { constants } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { baseName } from '../../contract/paths.ts';
+import { isPassingName } from '../../core/passing-name.ts';
 import { splitNul } from '../../core/split-nul.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { gitPath } from './git-path.ts';
 import { type PatchFile, withIds } from './parse-patch.ts';
-import { isOwnTemporary } from './status.ts';
 
 /** Files that are read for one answer. */
 const MAX_FILES = 1000;
@@ -27,7 +28,7 @@ export async function untrackedFiles(
   const args = ['ls-files', '--others', '--exclude-standard', '-z'];
   const { stdout, omittedBytes } = await git.read('diff', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES, about: paths });
   // A name that ends with a slash is a repository of its own.
-  const names = splitNul(stdout).filter((name) => name.at(-1) !== 0x2f && !isOwnTemporary(Buffer.from(name).toString()));
+  const names = splitNul(stdout).filter((name) => name.at(-1) !== 0x2f && !isPassingName(baseName(Buffer.from(name).toString())));
   const files: PatchFile[] = [];
   let left = git.options.maxTextBytes;
   for (const name of names.slice(0, MAX_FILES)) {

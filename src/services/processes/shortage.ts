@@ -1,4 +1,5 @@
 import { OutriggerError } from '../../contract/errors.ts';
+import { errnoOf } from '../state/errno.ts';
 
 /** Of processes, memory and descriptors; and of time, in which somebody answers. */
 const noRoom = ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE', 'ETIMEDOUT'];
@@ -10,7 +11,7 @@ const noDisk = ['ENOSPC', 'EDQUOT'];
  */
 export function shortageOf(what: string, error: unknown): OutriggerError | undefined {
   if (error instanceof OutriggerError) return ['TOO_MANY_PROCESSES', 'DISK_FULL'].includes(error.reason) ? error : undefined;
-  const { code = '' } = error as NodeJS.ErrnoException;
+  const code = errnoOf(error) ?? '';
   if (noDisk.includes(code)) return new OutriggerError('DISK_FULL', `The disk has no room for ${what}: ${code}.`, { cause: error });
   if (noRoom.includes(code))
     return new OutriggerError('TOO_MANY_PROCESSES', `The system has no room for ${what}: ${code}.`, { cause: error });

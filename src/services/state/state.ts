@@ -6,6 +6,7 @@ import { DatabaseSync, type SQLInputValue, type StatementResultingChanges, type 
 import { OutriggerError } from '../../contract/errors.ts';
 import { makeFolder } from '../../core/make-folder.ts';
 import { inTransaction } from '../../core/transaction.ts';
+import { errnoOf } from './errno.ts';
 import { isMountPoint } from './mount-point.ts';
 import { fileIdentity } from './file-identity.ts';
 import { FolderLock, stateOfHolder } from './lock.ts';
@@ -313,8 +314,8 @@ function orDiskFull<T>(work: () => T): T {
 
 /** What says that there is no room becomes DISK_FULL; all else stays what it is. */
 function diskFullOr(error: unknown): unknown {
-  const { errcode, code } = error as { errcode?: number; code?: string };
-  const isFull = errcode === SQLITE_FULL || errcode === SQLITE_IOERR_SHMSIZE || code === 'ENOSPC' || code === 'EDQUOT';
+  const { errcode } = error as { errcode?: number };
+  const isFull = errcode === SQLITE_FULL || errcode === SQLITE_IOERR_SHMSIZE || ['ENOSPC', 'EDQUOT'].includes(errnoOf(error) ?? '');
   return isFull ? new OutriggerError('DISK_FULL', 'The disk of the state is full.', { cause: error, hint: STATE_HINT }) : error;
 }
 

@@ -14,6 +14,7 @@
 import { readdirSync, readFileSync, type Stats, watch } from 'node:fs';
 import { basename } from 'node:path';
 import { movedPath } from '../../core/moved-path.ts';
+import { isPassingName } from '../../core/passing-name.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
 import { Directory } from './directory.ts';
 import { DirTable } from './dir-table.ts';
@@ -21,7 +22,7 @@ import { Drains, type Step } from './drains.ts';
 import type { Fact } from './fact.ts';
 import { lacksDescriptors } from './file-system.ts';
 import { FolderLooks } from './folder-looks.ts';
-import { type Ignore, isOwnTemporary } from './ignore.ts';
+import type { Ignore } from './ignore.ts';
 import type { SnapshotDirectory } from './snapshot.ts';
 import { directoryId, type EntryKind, isKindOnly, packKind, packStats, type StatKey, unpackStats } from './stat-key.ts';
 
@@ -287,7 +288,7 @@ export class DirWatch {
     });
     if (directory.dropped || this.#closed) return;
     // Each write of our own makes one and renames it away: its own name says nothing that the target's does not.
-    if (name !== null && name !== directory.name && isOwnTemporary(name)) return;
+    if (name !== null && name !== directory.name && isPassingName(name)) return;
     if (event === 'rename' && (name === null || name === this.#nameOf(directory))) directory.rearm = true;
     this.#mark(directory, name, event === 'rename' ? hintedRename : hintedChange);
     this.#schedule(false);

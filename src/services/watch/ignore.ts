@@ -1,6 +1,7 @@
 // What the watch does not look at. Globs are matched against the workspace-relative path; a directory that matches is not entered.
 
 import picomatch from 'picomatch';
+import { isPassingName } from '../../core/passing-name.ts';
 
 /** Paths are workspace-relative with '/'. */
 export interface Ignore {
@@ -11,14 +12,7 @@ export interface Ignore {
 
 export const defaultIgnore: readonly string[] = ['**/.git', '**/node_modules', '**/__pycache__', '**/.venv'];
 
-// The workspace's own atomic writer makes them; they are renamed or removed within milliseconds.
-const ownTemporary = /^\.outrigger-[^/]*\.tmp$/;
-
-export function isOwnTemporary(name: string): boolean {
-  return name.startsWith('.outrigger-') && ownTemporary.test(name);
-}
-
-/** Whatever the globs say, git's folder is never content (git state is announced apart), and our own temporary files are not either. */
+/** Whatever the globs say, git's folder is never content (git state is announced apart), and files that are about to be gone are not either. */
 export function compileIgnore(globs: readonly string[]): Ignore {
   // '**/name' is what nearly all ignore rules look like: a set answers it without a regular expression.
   const names = new Set(['.git']);
@@ -31,7 +25,7 @@ export function compileIgnore(globs: readonly string[]): Ignore {
   const matches = rest.length > 0 ? picomatch(rest, { dot: true }) : null;
   // Asked of each name of a tree: how nearly all of them begin says that they are not meant.
   const beginnings = new Set([...names].map((name) => name.charCodeAt(0)));
-  const isNamed = (name: string): boolean => beginnings.has(name.charCodeAt(0)) && (names.has(name) || isOwnTemporary(name));
+  const isNamed = (name: string): boolean => beginnings.has(name.charCodeAt(0)) && (names.has(name) || isPassingName(name));
   const ignore = (path: string): boolean => isNamed(path.slice(path.lastIndexOf('/') + 1)) || (matches?.(path) ?? false);
   return Object.assign(ignore, {
     in: (directory: string, name: string) => isNamed(name) || (matches?.(directory === '' ? name : `${directory}/${name}`) ?? false),

@@ -2,9 +2,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { fsync, fdatasync, write as fsWrite } from 'node:fs';
 import { promisify } from 'node:util';
+import { baseName } from '../../contract/paths.ts';
+import { isNamelessFile } from '../../core/passing-name.ts';
 import { O_PATH } from './containment.ts';
 import { hashBytes, SMALL_BYTES, sameFacts } from './content.ts';
-import { errnoOf } from './file-errors.ts';
+import { errnoOf } from '../state/errno.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, O_RDONLY, O_DIRECTORY } = fs.constants;
 const syncFile = promisify(fsync);
@@ -112,8 +114,7 @@ export function renameOver(
   try {
     if (!sameFacts(fs.fstatSync(descriptor), existing)) return false;
     fs.renameSync(prepared.at, at);
-    const name = fs.readlinkSync(`/proc/self/fd/${descriptor}`);
-    if (isSame(statOrNothing(name), existing) && takeBack(prepared, at)) return false;
+    if (hasOwnName(descriptor, existing) && takeBack(prepared, at)) return false;
     if (isReadable && replaced !== undefined) {
       isTaken = true;
       replaced({ descriptor, stat: existing });
@@ -122,6 +123,12 @@ export function renameOver(
   } finally {
     if (!isTaken) fs.closeSync(descriptor);
   }
+}
+
+/** Whether the open file is somewhere yet. Some file systems keep one that is not by a name of their own, and its facts say that it has one. */
+function hasOwnName(descriptor: number, stat: fs.Stats): boolean {
+  const name = fs.readlinkSync(`/proc/self/fd/${descriptor}`);
+  return !isNamelessFile(baseName(name)) && isSame(statOrNothing(name), stat);
 }
 
 /** Of a file that is gone the system says a name that may be longer than names may be. */

@@ -1,9 +1,11 @@
 import fs from 'node:fs';
 import { OutriggerError } from '../../contract/errors.ts';
+import { isPassingName } from '../../core/passing-name.ts';
 import { baseName } from '../../contract/paths.ts';
 import { TEMPORARY_NAME } from './atomic-write.ts';
 import { type Containment, exactPlace, type Place } from './containment.ts';
-import { errnoOf, fileError } from './file-errors.ts';
+import { errnoOf } from '../state/errno.ts';
+import { fileError } from './file-errors.ts';
 
 /**
  * One thing that a batch does to the folder. Each can be told to be done from what stands there, done again after a crash, and
@@ -50,7 +52,7 @@ export function doStep(containment: Containment, step: BatchStep): void {
     }
     // What came this moment went along; undone, it stands there again.
     if (isAside(step) && !isMarked(lstat(target), step.mark)) throw changed(step.from);
-    if (step.do === 'move' && step.empty === true && fs.readdirSync(target.at).some((name) => !TEMPORARY_NAME.test(name)))
+    if (step.do === 'move' && step.empty === true && fs.readdirSync(target.at).some((name) => !isPassingName(name)))
       throw new OutriggerError('NOT_EMPTY', `${step.from} is a folder that is not empty.`);
   } catch (error) {
     if (errnoOf(error) === 'EXDEV') throw new OutriggerError('BAD_INPUT', whyNoRename(step));

@@ -1,8 +1,8 @@
 import type fs from 'node:fs';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { EntryKind } from '../../contract/events.ts';
+import { isPassingName } from '../../core/passing-name.ts';
 import { joinPath } from '../../contract/paths.ts';
-import { TEMPORARY_NAME } from './atomic-write.ts';
 import type { Mark } from './batch-steps.ts';
 import type { HeldText } from './live-text.ts';
 
@@ -118,7 +118,7 @@ export class BatchTree {
   childrenOf(folder: TreeNode): TreeNode[] {
     const names = new Set(folder.origin === undefined ? [] : this.#source.names(folder.origin));
     for (const name of folder.children.keys()) names.add(name);
-    return [...names].sort().flatMap((name) => (TEMPORARY_NAME.test(name) ? [] : (this.child(folder, name) ?? [])));
+    return [...names].sort().flatMap((name) => (isPassingName(name) ? [] : (this.child(folder, name) ?? [])));
   }
 
   #leadsTo(link: TreeNode, wirePath: string): string[] {

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { posix } from 'node:path';
+import { isPassingName } from '../../core/passing-name.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
 import { boundedSize } from '../../contract/bound.ts';
 import { OutriggerError } from '../../contract/errors.ts';
@@ -7,7 +8,7 @@ import type { Cause } from '../../contract/events.ts';
 import type { BatchChange, BatchResult } from '../../contract/files.ts';
 import { joinPath, parentPath } from '../../contract/paths.ts';
 import { type State, STATE_HINT } from '../state/state.ts';
-import { type Durability, keepOwner, prepareFile, syncFolder, TEMPORARY_NAME, temporaryName } from './atomic-write.ts';
+import { type Durability, keepOwner, prepareFile, syncFolder, temporaryName } from './atomic-write.ts';
 import {
   type BatchFailure,
   type BatchPlan,
@@ -248,7 +249,7 @@ class Batch {
       look: (path) => look(containment, path),
       names: (path) => {
         using folder = containment.directory(path);
-        return fs.readdirSync(folder.at).filter((name) => !TEMPORARY_NAME.test(name));
+        return fs.readdirSync(folder.at).filter((name) => !isPassingName(name));
       },
       realPath: (path) => containment.realPath(path),
       targetOf: (path) => targetOf(containment, path),

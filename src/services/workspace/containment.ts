@@ -2,7 +2,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import { parentPath } from '../../contract/paths.ts';
-import { errnoOf, fileError } from './file-errors.ts';
+import { errnoOf } from '../state/errno.ts';
+import { fileError } from './file-errors.ts';
 import { MountPoint } from '../state/mount-point.ts';
 
 // fs.constants has no O_PATH; the number is the same on x64 and arm64 (asm-generic/fcntl.h). Tried once at start.

@@ -38,7 +38,15 @@ const afterThousand = (text: string): string =>
 function openDocument(workspace: Harness['workspace'], write: LiveText['write']): void {
   const nothing = async (): Promise<void> => {};
   const none = (): Promise<never> => assert.fail('nothing is held');
-  workspace.liveText = { read: () => undefined, seen: () => {}, catchUp: nothing, flush: nothing, hold: none, write };
+  workspace.liveText = {
+    read: () => undefined,
+    seen: () => {},
+    letGoOfReplaced: () => {},
+    catchUp: nothing,
+    flush: nothing,
+    hold: none,
+    write,
+  };
 }
 
 const written: LiveWritten = { etag: '"e"', size: 1, revision: 1, changed: true, created: false };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
 import { test } from 'node:test';
 import { fileError } from './file-errors.ts';
 
@@ -8,4 +9,10 @@ test('what the system says of a file, or of the workspace itself, names it', () 
   assert.equal(said('EMFILE', ''), 'The workspace could not be opened: too many open files.');
   assert.equal(said('EIO', 'a/b.txt'), 'a/b.txt could not be used.');
   assert.equal(said('EIO', ''), 'The workspace could not be used.');
+  // Node has no name for it.
+  const quota = Object.assign(new Error('Unknown system error'), { errno: -constants.errno.EDQUOT, code: 'Unknown system error' });
+  assert.deepEqual(
+    [fileError(quota, 'a').reason, fileError(quota, 'a').message],
+    ['DISK_FULL', 'a could not be written: the quota is used up.'],
+  );
 });

@@ -1,4 +1,5 @@
 import { type ErrorReason, OutriggerError } from '../../contract/errors.ts';
+import { errnoOf } from '../state/errno.ts';
 
 const reasons: Readonly<Record<string, [ErrorReason, string]>> = {
   ENOENT: ['FILE_NOT_FOUND', 'is not there'],
@@ -26,13 +27,8 @@ const reasons: Readonly<Record<string, [ErrorReason, string]>> = {
 /** What the operating system said about `path` ('' is the workspace), in our words; what it never says comes back as it is. */
 export function fileError(error: unknown, path: string): OutriggerError {
   if (error instanceof OutriggerError) return error;
-  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? '';
-  const known = reasons[code];
+  const known = reasons[errnoOf(error) ?? ''];
   const name = path === '' ? 'The workspace' : path;
   if (known === undefined) return new OutriggerError('INTERNAL', `${name} could not be used.`, { cause: error });
   return new OutriggerError(known[0], `${name} ${known[1]}.`, { cause: error });
-}
-
-export function errnoOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException | undefined)?.code;
 }

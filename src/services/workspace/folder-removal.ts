@@ -1,10 +1,11 @@
 import fs from 'node:fs';
+import { isNamelessFile } from '../../core/passing-name.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
 import { joinPath } from '../../contract/paths.ts';
 import type { Containment, Place } from './containment.ts';
-import { errnoOf } from './file-errors.ts';
+import { errnoOf } from '../state/errno.ts';
 import { type ChangeDraft, type Journal, underBothNames } from './journal.ts';
 import type { KnownContents } from './known-contents.ts';
 import { kindOf, lstatOrThrow, oddNames, readNames, seemsOdd } from './stats.ts';
@@ -47,7 +48,7 @@ export async function removeFolder(
       if (next.emptied) {
         using place = containment.place(next.path, false);
         throwIfElsewhere(place.path, next.path);
-        ignoreMissing(() => fs.rmdirSync(place.at));
+        ignoreMissing(() => removeEmpty(place, next.path));
         drafts.push({ path: next.path, kind: 'directory', what: 'removed', before: null, after: null, cause });
         continue;
       }
@@ -63,6 +64,10 @@ export async function removeFolder(
         const path = joinPath(next.path, name);
         if (stat.isDirectory()) {
           pending.push({ path, emptied: false });
+          continue;
+        }
+        if (isNamelessFile(name)) {
+          tryToRemove(at);
           continue;
         }
         const realPath = realOf(path);
@@ -89,9 +94,39 @@ export async function removeFolder(
   return removed;
 }
 
+/** Throws BUSY_FILE where a program has a file open that was removed from it, on a file system that keeps those by a name. */
+function removeEmpty({ at }: Place, path: string): void {
+  try {
+    fs.rmdirSync(at);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOTEMPTY' || !readNames(at, path).every(isNamelessFile)) throw error;
+    throw new OutriggerError('BUSY_FILE', `${path} is empty and can't be removed yet: a program has a file open that was removed from it.`);
+  }
+}
+
+/** It goes when its program closes it, and may be that of one that is no more. */
+function tryToRemove(at: string): void {
+  try {
+    fs.unlinkSync(at);
+  } catch {
+    // The folder says whether it is in the way.
+  }
+}
+
 /** Somebody else may have removed the opened folder, with all that is in it, and tells of that. One that was moved has its links. */
 function throwIfRemoved({ at }: Place, path: string): void {
-  if (fs.statSync(at, { throwIfNoEntry: false })?.nlink === 0) throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
+  if (isRemoved(at)) throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
+}
+
+/** Of an open folder FUSE says that it is not there, and NFS that it is stale, where others say that it has no name. */
+function isRemoved(at: string): boolean {
+  try {
+    const stat = fs.statSync(at, { throwIfNoEntry: false });
+    return stat === undefined || stat.nlink === 0;
+  } catch (error) {
+    if (errnoOf(error) === 'ESTALE') return true;
+    throw error;
+  }
 }
 
 /** What has a name that is not UTF-8, which nobody was told of. */

@@ -3,7 +3,8 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
 import { parentPath } from '../../contract/paths.ts';
 import type { Containment, Place } from './containment.ts';
-import { errnoOf, fileError } from './file-errors.ts';
+import { errnoOf } from '../state/errno.ts';
+import { fileError } from './file-errors.ts';
 import type { Journal } from './journal.ts';
 import type { Confirm } from './write-request.ts';
 

@@ -6,7 +6,7 @@ import { makeFolder } from '../../core/make-folder.ts';
 import type { Containment } from './containment.ts';
 import { openRegularFile } from './containment.ts';
 import { hashBytes, readWhole, sameFacts } from './content.ts';
-import { errnoOf } from './file-errors.ts';
+import { errnoOf } from '../state/errno.ts';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = fs.constants;
 

@@ -63,6 +63,11 @@ export interface LiveText {
   seen(path: string, content: string | null | undefined): void;
   /** Saves what is unsaved at and below the path; resolves when it is on disk or can't be. */
   flush(path: string): Promise<void>;
+  /**
+   * Closes the files that saves at and below the path replaced, after a last look at what programs wrote into them. On a volume of NFS no folder can be removed
+   * that has one.
+   */
+  letGoOfReplaced(path: string): void;
   /** Holds all documents that are open at and below the paths. */
   hold(paths: readonly string[]): Promise<HeldTexts>;
 }

@@ -1,15 +1,16 @@
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isPassingName } from '../../core/passing-name.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { joinPath, parentPath } from '../../contract/paths.ts';
-import { type Durability, keepOwner, prepareFile, syncFolder, TEMPORARY_NAME, temporaryName } from './atomic-write.ts';
+import { type Durability, keepOwner, prepareFile, syncFolder, temporaryName } from './atomic-write.ts';
 import { type Containment, exactPlace, openRegularFile, type Place } from './containment.ts';
 import { factsAreOld, FileBytes, HASH_MAX_BYTES, sameFacts, statIdentity, TIMESTAMP_STEP_MS } from './content.ts';
 import { fileError } from './file-errors.ts';
 import { FOLDER } from './journal.ts';
 import { kindOf, oddNames, readNames, seemsOdd } from './stats.ts';
-import { removeTemporary, type Temporaries } from './temporaries.ts';
+import { removeAll, removeTemporary, type Temporaries } from './temporaries.ts';
 
 /** Looks at the source before a move gives up: between them something else kept changing it. */
 const MAX_LOOKS = 20;
@@ -259,7 +260,7 @@ export class MoveByCopy {
     if (!this.#copied.delete(below)) return;
     try {
       using place = exactPlace(this.#host.containment, joinBelow(this.#path, below));
-      fs.rmSync(place.at, { recursive: true, force: true });
+      removeAll(place.at);
     } catch {
       // It went with its folder.
     }
@@ -270,7 +271,7 @@ export class MoveByCopy {
     if (names.some(seemsOdd) && oddNames(place.at).length > 0)
       throw new OutriggerError('BAD_PATH', `${place.path} holds names that are not UTF-8, which can't go to another file system.`);
     // What is being written is not there yet.
-    return names.filter((name) => !TEMPORARY_NAME.test(name)).reverse();
+    return names.filter((name) => !isPassingName(name)).reverse();
   }
 
   // ── removing ─────────────────────────────────────────────────────────────────────────────────────────────────────────

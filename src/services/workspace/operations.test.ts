@@ -117,7 +117,14 @@ describe('files.read', () => {
         workspace.liveText = undefined;
         const onDisk = await run('files.read', { path: 'f', ...input });
         workspace.liveText = {
-          ...{ read: () => ({ raw: read('f'), unsaved: false }), catchUp: nothing, write: nothing, seen: () => {}, flush: nothing },
+          ...{
+            read: () => ({ raw: read('f'), unsaved: false }),
+            catchUp: nothing,
+            write: nothing,
+            seen: () => {},
+            letGoOfReplaced: () => {},
+            flush: nothing,
+          },
           hold: () => Promise.reject(new Error('not asked for')),
         } as unknown as LiveText;
         assert.deepEqual(await run('files.read', { path: 'f', ...input }), { ...onDisk, unsaved: false }, JSON.stringify(input));
@@ -643,7 +650,7 @@ test(
         fs.renameSync(at('box/t'), at('box/p'));
       };
       workspace.liveText = {
-        ...{ read: () => undefined, seen: () => {}, catchUp: swap, write: swap, flush: swap },
+        ...{ read: () => undefined, seen: () => {}, letGoOfReplaced: () => {}, catchUp: swap, write: swap, flush: swap },
         hold: () => assert.fail('no batch is made'),
       };
       const path = 'box/p/l/key';
@@ -681,7 +688,7 @@ test('what waited for an open document while its call ended is not done any more
     const gone = new OutriggerError('TOKEN_REVOKED', 'That token was revoked.');
     const waits = async (): Promise<void> => leaving.abort(gone);
     workspace.liveText = {
-      ...{ read: () => ({ raw: text, unsaved: false }), seen: () => {}, catchUp: waits, flush: waits },
+      ...{ read: () => ({ raw: text, unsaved: false }), seen: () => {}, letGoOfReplaced: () => {}, catchUp: waits, flush: waits },
       write: async (_path, change) => {
         await waits();
         text = change(text);
@@ -719,7 +726,13 @@ test(
       put('mine/f', 'before');
       let text = 'before';
       workspace.liveText = {
-        ...{ read: () => ({ raw: text, unsaved: false }), seen: () => {}, catchUp: async () => {}, flush: async () => {} },
+        ...{
+          read: () => ({ raw: text, unsaved: false }),
+          seen: () => {},
+          letGoOfReplaced: () => {},
+          catchUp: async () => {},
+          flush: async () => {},
+        },
         write: async (_path, change) => {
           fs.renameSync(at('mine'), at('away'));
           fs.symlinkSync('.git', at('mine'));

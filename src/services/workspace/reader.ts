@@ -1,9 +1,9 @@
 import fs from 'node:fs';
+import { isPassingName } from '../../core/passing-name.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
 import { type ErrorReason, OutriggerError } from '../../contract/errors.ts';
 import type { Entry } from '../../contract/files.ts';
 import { joinPath } from '../../contract/paths.ts';
-import { TEMPORARY_NAME } from './atomic-write.ts';
 import { type Containment, openRegularFile, type Place } from './containment.ts';
 import { FileBytes, HASH_MAX_BYTES, hashBytes, hashDescriptor, readWhole, SMALL_BYTES } from './content.ts';
 import { fileError } from './file-errors.ts';
@@ -208,7 +208,7 @@ export class Reader {
           const stat = fs.lstatSync(`${place.at}/${name}`, { throwIfNoEntry: false });
           // Gone since, or not called so.
           if (stat === undefined) hasOdd ||= seemsOdd(name);
-          if (stat === undefined || TEMPORARY_NAME.test(name)) continue;
+          if (stat === undefined || isPassingName(name)) continue;
           const entry = entryOf(joinPath(folder, name), stat, `${place.at}/${name}`);
           if (this.#ignored(entry.path)) entry.ignored = true;
           yield entry;

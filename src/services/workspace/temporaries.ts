@@ -4,8 +4,10 @@ import type { ErrorReason } from '../../contract/errors.ts';
 import { baseName } from '../../contract/paths.ts';
 import { TEMPORARY_NAME } from './atomic-write.ts';
 import { type Containment, exactPlace, type Place } from './containment.ts';
-import { errnoOf, fileError } from './file-errors.ts';
+import { errnoOf } from '../state/errno.ts';
+import { fileError } from './file-errors.ts';
 
+const SLASH = Buffer.from('/');
 const LOG_MAX_BYTES = 64 * 1024;
 const gone: ReadonlySet<ErrorReason> = new Set<ErrorReason>(['FILE_NOT_FOUND', 'NOT_A_DIRECTORY']);
 /** Of a folder that was moved out of the workspace, or removed. */
@@ -78,14 +80,27 @@ export function removeTemporary(containment: Containment, path: string, folder?:
   }
 }
 
-function removeAll(at: string): void {
+/** A file or a folder with all in it. Throws as fs does where something is left; what is gone already is fine. */
+export function removeAll(at: string): void {
   try {
-    fs.rmSync(at, { recursive: true, force: true });
+    removeBelow(Buffer.from(at));
   } catch (error) {
     if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
     makeWritable(at);
-    fs.rmSync(at, { recursive: true, force: true });
+    removeBelow(Buffer.from(at));
   }
+}
+
+/**
+ * Node's rmSync begins a folder anew as long as something is in it: for ever on FUSE, which gives a removed file another name at each try while a program has
+ * it open.
+ */
+function removeBelow(at: Buffer): void {
+  const stat = fs.lstatSync(at, { throwIfNoEntry: false });
+  if (stat?.isDirectory() === true) {
+    for (const name of fs.readdirSync(at, { encoding: 'buffer' })) removeBelow(Buffer.concat([at, SLASH, name]));
+    fs.rmdirSync(at);
+  } else if (stat !== undefined) fs.unlinkSync(at);
 }
 
 /** A folder that its owner may not write to keeps what is in it. */

@@ -232,6 +232,7 @@ export class Workspace extends Reader {
         using place = this.containment.place(wirePath, false);
         request.confirm?.(place.path);
         const stat = await this.#matched(place, wirePath, request);
+        if (recursive && stat.isDirectory()) this.liveText?.letGoOfReplaced(wirePath);
         if (stat.isDirectory())
           return await removeFolder(this.#removal, wirePath, { recursive, cause: request.cause, signal: request.signal });
         // A call that wrote to the document meanwhile found its file there: to be saved after this it would make that anew.
