@@ -5,7 +5,7 @@ import { describe, mock, test } from 'node:test';
 import { FakeChannel } from '../../../test/kit/byte-channel.ts';
 import { asking, documentsOf } from '../../../test/kit/documents-harness.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
-import { likeOnNfs } from '../../../test/kit/nfs-client.ts';
+import { likeOnNfs } from '../../../test/kit/network-clients.ts';
 import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
 import { cause, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { MOST_REPLACED, MOST_REPLACED_BYTES, ReplacedFiles, type Replacing } from './replaced-files.ts';

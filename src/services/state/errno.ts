@@ -10,3 +10,8 @@ export function errnoOf(error: unknown): string | undefined {
   const { errno, code } = (error ?? {}) as NodeJS.ErrnoException;
   return names.get(errno) ?? code;
 }
+
+/** The process, or the machine, has no file descriptor left: what could not be opened may well be there. */
+export function lacksDescriptors(error: unknown): error is Error {
+  return ['EMFILE', 'ENFILE'].includes(errnoOf(error) ?? '');
+}

@@ -20,7 +20,7 @@ import { Directory } from './directory.ts';
 import { DirTable } from './dir-table.ts';
 import { Drains, type Step } from './drains.ts';
 import type { Fact } from './fact.ts';
-import { lacksDescriptors } from './file-system.ts';
+import { lacksDescriptors } from '../state/errno.ts';
 import { FolderLooks } from './folder-looks.ts';
 import type { Ignore } from './ignore.ts';
 import type { SnapshotDirectory } from './snapshot.ts';

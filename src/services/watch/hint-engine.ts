@@ -2,7 +2,7 @@
 
 import { relative, sep } from 'node:path';
 import type { subscribe as Subscribe } from '@parcel/watcher';
-import { remoteFileSystem } from './file-system.ts';
+import { remoteFileSystem } from '../state/file-system.ts';
 import type { Degraded, Engine, WatchSettings } from './watch-protocol.ts';
 
 const maxPollMs = 10_000;

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { sha256 } from './digests.ts';
-import { lacksDescriptors } from './file-system.ts';
+import { lacksDescriptors } from '../state/errno.ts';
 
 type DirectoryLine = [path: string, ...namesAndKeys: (string | null)[]];
 

@@ -1,12 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { fsync, fdatasync, write as fsWrite } from 'node:fs';
+import path from 'node:path';
 import { promisify } from 'node:util';
 import { baseName } from '../../contract/paths.ts';
 import { isNamelessFile } from '../../core/passing-name.ts';
 import { O_PATH } from './containment.ts';
 import { hashBytes, SMALL_BYTES, sameFacts } from './content.ts';
 import { errnoOf } from '../state/errno.ts';
+import { keepsOpenFiles } from '../state/file-system.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, O_RDONLY, O_DIRECTORY } = fs.constants;
 const syncFile = promisify(fsync);
@@ -99,7 +101,7 @@ export interface ReplacedFile {
 /**
  * Puts a prepared file in the place of another. A program may move that one away at this very moment: then both would be there, the new one under a name
  * that nobody meant any more. That is seen by the open file, which has a name still, and taken back: false. So it is where the file is not as in `existing` any
- * more. Else the open file goes to `replaced`, where it may be read. Needs /proc. Throws as fs does.
+ * more. Else the open file goes to `replaced`, where it may be read; not on SMB. Needs /proc. Throws as fs does.
  */
 export function renameOver(
   prepared: Pick<Prepared, 'at' | 'stat'>,
@@ -107,7 +109,7 @@ export function renameOver(
   existing: fs.Stats,
   replaced?: (file: ReplacedFile) => void,
 ): boolean {
-  const opened = openForReplacing(at, replaced !== undefined);
+  const opened = openForReplacing(at, replaced !== undefined && !keepsOpenFiles(path.dirname(at)));
   if (opened === undefined) return false;
   const { descriptor, isReadable } = opened;
   let isTaken = false;

@@ -1,4 +1,4 @@
-// On NFS a file that was replaced or removed while it is open keeps a name. The real thing is in test/flows/nfs.deep.ts.
+// On NFS a file that was replaced or removed while it is open keeps a name, on SMB it can't be replaced. The real things are in test/flows/network-volumes.deep.ts.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { describe, test } from 'node:test';
@@ -7,7 +7,7 @@ import type { Asked } from '../../contract/operation.ts';
 import type { ReplacedFile } from './atomic-write.ts';
 import { hashBytes } from './content.ts';
 import { fileOperations } from './operations.ts';
-import { likeOnNfs } from '../../../test/kit/nfs-client.ts';
+import { likeOnNfs, likeOnSmb } from '../../../test/kit/network-clients.ts';
 import { call, cause, fails, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 
 type Changes = Asked<(typeof table)['files.batch']>['changes'];
@@ -81,3 +81,12 @@ describe('on NFS', onLinux, () => {
       assert.deepEqual([fs.existsSync(at('dir')), told().at(-1)], [false, 'removed dir']);
     }));
 });
+
+test('on SMB a file is written over as well, and is not held open for that', onLinux, (t) =>
+  withWorkspace(async ({ workspace, at, put, read, told }) => {
+    likeOnSmb(t);
+    put('a', 'one');
+    await workspace.write('a', bytes('two'), { cause, ...ifMatch('one'), replaced: () => assert.fail('it is held') });
+    assert.deepEqual([read('a'), told(), fs.readdirSync(at(''))], ['two', ['changed a'], ['a']]);
+  }),
+);

@@ -13,7 +13,7 @@ export interface WriteRequest extends WriteConditions {
   mode?: number | undefined;
   /** Where the path must lead, relative to the root: ACCESS_DENIED where a link leads elsewhere by now. */
   leadsTo?: string | undefined;
-  /** Takes over the file that was replaced: what a program that had it open writes into it from now on nobody else sees. Not called for one that can't be read, or is written in place. */
+  /** Takes over the file that was replaced: what a program that had it open writes into it from now on nobody else sees. Not called for one that can't be read, is on SMB, or is written in place. */
   replaced?: ((file: ReplacedFile) => void) | undefined;
   confirm?: Confirm | undefined;
   signal?: AbortSignal | undefined;

@@ -1,8 +1,9 @@
-// For tests: removals and renames as a client of NFS does them (fs/nfs/dir.c, fs/nfs/unlink.c of Linux).
+// For tests: removals and renames as clients of NFS (fs/nfs/dir.c, fs/nfs/unlink.c of Linux) and of SMB (fs/smb/client/inode.c) do them.
 import fs from 'node:fs';
 import { constants } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
+import { O_PATH } from '../../src/services/workspace/containment.ts';
 
 /**
  * Until the end of the test a file that this process has open keeps a name when another is put in its place, or when it is removed: `.nfs` and 24 digits, in
@@ -39,6 +40,24 @@ export function likeOnNfs({ mock }: TestContext): void {
     close(descriptor);
     if (path.basename(name).startsWith('.nfs') && !openFiles().includes(name)) unlink(name);
   });
+}
+
+/** Until the end of the test no file can be replaced that this process has open to read or to write: it is removed in the attempt (EACCES). */
+export function likeOnSmb({ mock }: TestContext): void {
+  const [rename, statfs] = [fs.renameSync.bind(fs), fs.statfsSync.bind(fs)];
+  mock.method(fs, 'statfsSync', (at: string) => ({ ...statfs(at), type: 0xfe534d42 }));
+  mock.method(fs, 'renameSync', (from: string, to: string) => {
+    const place = path.join(fs.realpathSync(path.dirname(to)), path.basename(to));
+    const isOpen = fs.readdirSync('/proc/self/fd').some((descriptor) => nameOf(descriptor) === place && !isPathOnly(descriptor));
+    if (!isOpen) return rename(from, to);
+    fs.unlinkSync(to);
+    throw Object.assign(new Error('EACCES'), { code: 'EACCES' });
+  });
+}
+
+function isPathOnly(descriptor: string): boolean {
+  const flags = /^flags:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8'))?.[1] ?? '0';
+  return (Number.parseInt(flags, 8) & O_PATH) !== 0;
 }
 
 function openFiles(): (string | undefined)[] {
