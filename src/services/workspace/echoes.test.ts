@@ -145,7 +145,15 @@ test('what was moved is gone from its old place, whatever happened at the new on
     assert.deepEqual(tell(moved('appended', 'same')), ['removed file appended'], 'over a file with the same content');
     const short = moved('same', 's1');
     put('s1', 'and more');
-    assert.deepEqual(tell(short, report(harness, 's1', 'created')), ['removed file same', 'created file s1']);
+    assert.deepEqual(
+      tell(short, report(harness, 's1', 'created')),
+      ['moved file s1', 'changed file s1'],
+      'written to since, it moved all the same',
+    );
+    const replaced = moved('s1', 's2');
+    put('s3', 'another');
+    fs.renameSync(at('s3'), at('s2'));
+    assert.deepEqual(tell(replaced, report(harness, 's2', 'created')), ['removed file s1', 'created file s2'], 'another file stands there');
     const away = moved('back', 'b1');
     moved('b1', 'back');
     assert.deepEqual(tell(away), [], 'it stands there again');

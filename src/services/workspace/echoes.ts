@@ -272,10 +272,11 @@ export class Echoes {
     return stat !== undefined && stat.ino === report.ino && isAsReported(report, stat) ? { ...report, path } : report;
   }
 
-  /** False when the path is not as the report says any more: a newer report follows. */
+  /** False when the path is not as the report says any more: a newer report follows. A file that moved there, and was written to since, has moved all the same. */
   #holds(report: Noticed, known: (path: string) => string | undefined): boolean {
     const stat = this.#lstat(report.path);
-    return stat === undefined ? this.#heldUntilNow(report, known) : isAsReported(report, stat);
+    if (stat === undefined) return this.#heldUntilNow(report, known);
+    return isAsReported(report, stat) || (report.from !== undefined && report.kind === 'file' && stat.isFile() && stat.ino === report.ino);
   }
 
   /**
