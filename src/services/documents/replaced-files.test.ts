@@ -13,7 +13,7 @@ import { MOST_REPLACED, MOST_REPLACED_BYTES, ReplacedFiles, type Replacing } fro
 interface Setting {
   replaced: ReplacedFiles;
   /** Makes a file, opens it, and gives it to those that are followed. */
-  follow(name: string, text: string, bytes?: number): { at: string; descriptor: number };
+  follow(name: string, text: string, bytes?: number, isNamed?: boolean): { at: string; descriptor: number };
   overtaken: string[][];
   refused: string[];
 }
@@ -28,13 +28,13 @@ function withReplaced(run: (setting: Setting) => Promise<void> | void): Promise<
       overtaken: (before, after) => void overtaken.push([before, after]),
       refused: (why) => void refused.push(why),
     };
-    const follow = (name: string, text: string, bytes = text.length): { at: string; descriptor: number } => {
+    const follow = (name: string, text: string, bytes = text.length, isNamed = false): { at: string; descriptor: number } => {
       const at = path.join(folder, name);
       fs.writeFileSync(at, text);
       // Sparse: it takes no room.
       fs.truncateSync(at, bytes);
       const descriptor = fs.openSync(at, 'r');
-      replaced.follow({ descriptor, stat: fs.fstatSync(descriptor) }, text, by);
+      replaced.follow({ descriptor, stat: fs.fstatSync(descriptor), isNamed }, text, by);
       return { at, descriptor };
     };
     try {
@@ -126,6 +126,15 @@ describe('a file that a save replaced', () => {
         fstat.mock.restore();
       }
       assert.deepEqual([refused, isOpen(descriptor, at)], [['Error: ESTALE'], false]);
+    }));
+
+  test('that can be seen in its folder is let go a second after what was written last, others later', () =>
+    withReplaced(async ({ follow, overtaken }) => {
+      const named = follow('a.txt', 'one\n', undefined, true);
+      const nameless = follow('b.txt', 'two\n');
+      fs.appendFileSync(named.at, 'more\n');
+      await eventually(() => assert.equal(isOpen(named.descriptor, named.at), false));
+      assert.deepEqual([overtaken, isOpen(nameless.descriptor, nameless.at)], [[['one\n', 'one\nmore\n']], true]);
     }));
 
   test('is let go where more are replaced than may be followed: the one that was written to longest ago', () =>

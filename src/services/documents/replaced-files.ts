@@ -6,6 +6,8 @@ import { fileTextOf } from './file-text.ts';
 
 /** A program that has the file open still may write this long after its last write, or after the save. */
 const FOLLOWED_MS = 5000;
+/** The same where the file is in the way of programs for as long: git would add it, and its folder can't be removed. */
+const FOLLOWED_NAMED_MS = 1000;
 /** All that are due are looked at together: each look by itself would wake the process. */
 const LOOK_EVERY_MS = 200;
 /** Of all documents together, as each holds a descriptor. */
@@ -26,6 +28,7 @@ export interface Replacing {
 interface Followed {
   descriptor: number;
   by: Replacing;
+  forMs: number;
   /** What it held last, as far as the document knows. */
   text: string;
   size: number;
@@ -49,11 +52,12 @@ export class ReplacedFiles {
   #timer: NodeJS.Timeout | undefined;
 
   /** Takes the file over. `text`: what it held when it was replaced. */
-  follow({ descriptor, stat }: ReplacedFile, text: string, by: Replacing): void {
+  follow({ descriptor, stat, isNamed }: ReplacedFile, text: string, by: Replacing): void {
     const { size, mtimeMs } = stat;
     this.#makeRoom(size);
     const now = performance.now();
-    this.#files.add({ descriptor, by, text, size, mtimeMs, sinceMs: now, isWritten: false, writtenMs: now, dueMs: now });
+    const forMs = isNamed ? FOLLOWED_NAMED_MS : FOLLOWED_MS;
+    this.#files.add({ descriptor, by, forMs, text, size, mtimeMs, sinceMs: now, isWritten: false, writtenMs: now, dueMs: now });
     this.#timer ??= setTimeout(this.#lookAtDue, LOOK_EVERY_MS).unref();
   }
 
@@ -108,9 +112,9 @@ export class ReplacedFiles {
       file.text = found.text;
       if (found.text !== before) file.by.overtaken(before, found.text);
     }
-    if (restsMs >= FOLLOWED_MS) return this.#letGo(file);
+    if (restsMs >= file.forMs) return this.#letGo(file);
     // Each look is as long after the one before as the last write is ago.
-    file.dueMs = now + Math.min(restsMs, FOLLOWED_MS - restsMs);
+    file.dueMs = now + Math.min(restsMs, file.forMs - restsMs);
   }
 
   /** `why` nothing can be made of it. */

@@ -2,6 +2,8 @@
 
 import fs from 'node:fs';
 
+const NFS = 'NFS';
+const FUSE = 'FUSE or VirtioFS';
 const smbTypes: readonly (readonly [number, string])[] = [
   [0x517b, 'SMB'],
   [0xff534d42, 'CIFS'],
@@ -10,9 +12,9 @@ const smbTypes: readonly (readonly [number, string])[] = [
 
 /** There another machine, or the host of a virtual one, can change files without the kernel here saying so. */
 const remoteTypes = new Map<number, string>([
-  [0x6969, 'NFS'],
+  [0x6969, NFS],
   ...smbTypes,
-  [0x65735546, 'FUSE or VirtioFS'],
+  [0x65735546, FUSE],
   [0x01021997, '9P'],
   [0x5346414f, 'AFS'],
   [0x00c36400, 'CephFS'],
@@ -34,12 +36,13 @@ export function remoteFileSystem(root: string, typeOf = typeAt): string | null {
 }
 
 /**
- * Whether a file in the folder can't be replaced while a program has it open, be it this one: on SMB, whose client may remove the file in the attempt
- * (cifs_rename2 of Linux). Throws as fs does.
+ * What becomes of a file in the folder that is open when another is put in its place: it has no name any more; it is named otherwise by its file system, in the
+ * folder, as long as it is open (NFS, FUSE); or it can't be replaced (SMB), and the client may remove it in the attempt (cifs_rename2 of Linux). Throws as fs does.
  */
-export function keepsOpenFiles(folder: string, typeOf = typeAt): boolean {
-  const type = typeOf(folder) >>> 0;
-  return smbTypes.some(([smb]) => smb === type);
+export function openWhenReplaced(folder: string, typeOf = typeAt): 'nameless' | 'named' | 'refused' {
+  const name = remoteTypes.get(typeOf(folder) >>> 0) ?? '';
+  if (smbTypes.some(([, smb]) => smb === name)) return 'refused';
+  return name === NFS || name === FUSE ? 'named' : 'nameless';
 }
 
 function typeAt(path: string): number {

@@ -8,7 +8,7 @@ import { isNamelessFile } from '../../core/passing-name.ts';
 import { O_PATH } from './containment.ts';
 import { hashBytes, SMALL_BYTES, sameFacts } from './content.ts';
 import { errnoOf } from '../state/errno.ts';
-import { keepsOpenFiles } from '../state/file-system.ts';
+import { openWhenReplaced } from '../state/file-system.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, O_RDONLY, O_DIRECTORY } = fs.constants;
 const syncFile = promisify(fsync);
@@ -96,6 +96,8 @@ async function writeAll(descriptor: number, bytes: Uint8Array, signal?: AbortSig
 export interface ReplacedFile {
   descriptor: number;
   stat: fs.Stats;
+  /** It can be seen in its folder, by a name of the file system's, until it is closed. */
+  isNamed: boolean;
 }
 
 /**
@@ -109,7 +111,8 @@ export function renameOver(
   existing: fs.Stats,
   replaced?: (file: ReplacedFile) => void,
 ): boolean {
-  const opened = openForReplacing(at, replaced !== undefined && !keepsOpenFiles(path.dirname(at)));
+  const becomes = replaced && openWhenReplaced(path.dirname(at));
+  const opened = openForReplacing(at, becomes === 'named' || becomes === 'nameless');
   if (opened === undefined) return false;
   const { descriptor, isReadable } = opened;
   let isTaken = false;
@@ -119,7 +122,7 @@ export function renameOver(
     if (hasOwnName(descriptor, existing) && takeBack(prepared, at)) return false;
     if (isReadable && replaced !== undefined) {
       isTaken = true;
-      replaced({ descriptor, stat: existing });
+      replaced({ descriptor, stat: existing, isNamed: becomes === 'named' });
     }
     return true;
   } finally {
