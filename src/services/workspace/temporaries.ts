@@ -96,11 +96,15 @@ export function removeAll(at: string): void {
  * it open.
  */
 function removeBelow(at: Buffer): void {
-  const stat = fs.lstatSync(at, { throwIfNoEntry: false });
-  if (stat?.isDirectory() === true) {
-    for (const name of fs.readdirSync(at, { encoding: 'buffer' })) removeBelow(Buffer.concat([at, SLASH, name]));
-    fs.rmdirSync(at);
-  } else if (stat !== undefined) fs.unlinkSync(at);
+  try {
+    if (fs.lstatSync(at).isDirectory()) {
+      for (const name of fs.readdirSync(at, { encoding: 'buffer' })) removeBelow(Buffer.concat([at, SLASH, name]));
+      fs.rmdirSync(at);
+    } else fs.unlinkSync(at);
+  } catch (error) {
+    // Another program may be first.
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
 }
 
 /** A folder that its owner may not write to keeps what is in it. */
