@@ -10,6 +10,8 @@ test('names of files that are about to be gone are known, and no others', () => 
   for (const name of [
     '.nfs',
     '.nfsrc',
+    '.outrigger-notes.tmp',
+    '.outrigger-0123456789a.tmp',
     '.nfs00000000000000030000000',
     '.nfs00000000000000030000000Z',
     'a.nfs000000000000000300000001',

@@ -1,5 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { baseName } from '../contract/paths.ts';
+import { isPassingName } from '../core/passing-name.ts';
 import { walkFiles } from './node-paths.ts';
 import type { Disposable, WatchEvent } from './workspace-backend.ts';
 
@@ -95,7 +97,7 @@ export function watchWithNode(
 async function takeSnapshot(realRoot: string, maxFiles: number, signal: AbortSignal): Promise<Snapshot | undefined> {
   const files = new Map<string, string>();
   for await (const wirePath of walkFiles(realRoot, signal, true)) {
-    if (/(^|\/)\.outrigger-[0-9a-f]{12}\.tmp$/.test(wirePath)) continue;
+    if (isPassingName(baseName(wirePath))) continue;
     if (files.size >= maxFiles) return undefined;
     const stat = await fs.promises.lstat(path.join(realRoot, wirePath)).catch(() => undefined);
     if (stat !== undefined) files.set(wirePath, `${stat.size} ${stat.mtimeMs} ${stat.ctimeMs} ${stat.ino}`);

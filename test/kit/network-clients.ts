@@ -12,6 +12,7 @@ import { O_PATH } from '../../src/services/workspace/containment.ts';
 export function likeOnNfs({ mock }: TestContext): void {
   const [rename, unlink, close] = [fs.renameSync.bind(fs), fs.unlinkSync.bind(fs), fs.closeSync.bind(fs)];
   const stat = fs.statSync.bind(fs) as (at: string, options?: fs.StatSyncOptions) => fs.Stats | undefined;
+  volumeOf(mock, 0x6969);
   let count = 0;
   /** False where nobody has it open. */
   const keep = (at: string): boolean => {
@@ -27,7 +28,7 @@ export function likeOnNfs({ mock }: TestContext): void {
   mock.method(fs, 'unlinkSync', (name: string | Buffer) => {
     const at = String(name);
     if (path.basename(at).startsWith('.nfs')) throw Object.assign(new Error('EBUSY'), { code: 'EBUSY' });
-    if (!keep(at)) unlink(at);
+    if (!keep(at)) unlink(name);
   });
   mock.method(fs, 'statSync', (at: string, options?: fs.StatSyncOptions) => {
     const found = stat(at, options);
@@ -44,8 +45,8 @@ export function likeOnNfs({ mock }: TestContext): void {
 
 /** Until the end of the test no file can be replaced that this process has open to read or to write: it is removed in the attempt (EACCES). */
 export function likeOnSmb({ mock }: TestContext): void {
-  const [rename, statfs] = [fs.renameSync.bind(fs), fs.statfsSync.bind(fs)];
-  mock.method(fs, 'statfsSync', (at: string) => ({ ...statfs(at), type: 0xfe534d42 }));
+  const rename = fs.renameSync.bind(fs);
+  volumeOf(mock, 0xfe534d42);
   mock.method(fs, 'renameSync', (from: string, to: string) => {
     const place = path.join(fs.realpathSync(path.dirname(to)), path.basename(to));
     const isOpen = fs.readdirSync('/proc/self/fd').some((descriptor) => nameOf(descriptor) === place && !isPathOnly(descriptor));
@@ -53,6 +54,12 @@ export function likeOnSmb({ mock }: TestContext): void {
     fs.unlinkSync(to);
     throw Object.assign(new Error('EACCES'), { code: 'EACCES' });
   });
+}
+
+/** Of this type, as statfs(2) tells it. */
+function volumeOf(mock: TestContext['mock'], type: number): void {
+  const statfs = fs.statfsSync.bind(fs);
+  mock.method(fs, 'statfsSync', (at: string) => ({ ...statfs(at), type }));
 }
 
 function isPathOnly(descriptor: string): boolean {

@@ -707,8 +707,8 @@ describe('git', { skip: requireTool('git') }, () => {
       put('.gitignore', 'out/\n');
       put('out/a');
       put('out/b');
-      put('.outrigger-abc.tmp');
-      put('dir/.outrigger-abc.tmp');
+      put('.outrigger-0123456789ab.tmp');
+      put('dir/.outrigger-0123456789ab.tmp');
       put('dir/.nfs000000000000000300000001');
       assert.deepEqual(await names(git, true), ['- untracked .gitignore', '- ignored out']);
       await commit(git, { ...all, message: 'one' });

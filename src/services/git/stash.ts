@@ -140,6 +140,7 @@ export function keptAside(error: OutriggerError): OutriggerError {
   return withMore(error, 'What was changed is put aside: it is the newest stash.', 'GIT_FAILED');
 }
 
+/** What isPassingName may take, for git to look for. */
 const PASSING = ['.outrigger-*.tmp', '.nfs*', '.fuse_hidden*'].map((name) => `:(glob)**/${name}`);
 
 /** So many are counted. */

@@ -57,7 +57,8 @@ export async function statusOf(
   const parsed = await parseStatus(stdout, repository.prefix, signal);
   return {
     ...parsed,
-    entries: parsed.entries.filter((entry) => !isPassingName(baseName(entry.path.shown))),
+    // What somebody committed under such a name is told.
+    entries: parsed.entries.filter(({ path, unstaged }) => !(isUntracked(unstaged) && isPassingName(baseName(path.shown)))),
     underWay: underWay(repository.gitFolder),
     lockAgeMs: lockAgeMs(repository.gitFolder, Date.now()),
     cut: omittedBytes > 0,
@@ -77,4 +78,8 @@ export async function unstagedFiles(git: Git, repository: Repository, signal: Ab
 /** The same of a status that was read. */
 export function unstagedOf({ entries }: Pick<RepositoryStatus, 'entries'>): ReadonlySet<string> {
   return new Set(entries.flatMap(({ path, unstaged }) => (unstaged === null || unstaged === 'deleted' ? [] : [path.shown])));
+}
+
+function isUntracked(unstaged: ParsedStatus['entries'][number]['unstaged']): boolean {
+  return unstaged === 'untracked' || unstaged === 'ignored';
 }

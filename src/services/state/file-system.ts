@@ -37,10 +37,10 @@ export function remoteFileSystem(root: string, typeOf = typeAt): string | null {
 
 /**
  * What becomes of a file in the folder that is open when another is put in its place: it has no name any more; it is named otherwise by its file system, in the
- * folder, as long as it is open (NFS, FUSE); or it can't be replaced (SMB), and the client may remove it in the attempt (cifs_rename2 of Linux). Throws as fs does.
+ * folder, as long as it is open (NFS, FUSE); or it can't be replaced (SMB), and the client may remove it in the attempt (cifs_rename2 of Linux).
  */
 export function openWhenReplaced(folder: string, typeOf = typeAt): 'nameless' | 'named' | 'refused' {
-  const name = remoteTypes.get(typeOf(folder) >>> 0) ?? '';
+  const name = remoteFileSystem(folder, typeOf);
   if (smbTypes.some(([, smb]) => smb === name)) return 'refused';
   return name === NFS || name === FUSE ? 'named' : 'nameless';
 }

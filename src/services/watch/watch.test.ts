@@ -314,7 +314,7 @@ test('pipes in place of `.git`, and of the file that says what is shared, hold n
 test('what is ignored is not reported, by default and by glob', async () => {
   await withWatch({}, async ({ at, write, exact, reports }) => {
     for (const name of ['node_modules/a', '.git/b', 'x/__pycache__', 'x/.venv/lib']) fs.mkdirSync(at(name), { recursive: true });
-    const passing = ['.outrigger-0a1b2c.tmp', '.nfs000000000000000300000001'];
+    const passing = ['.outrigger-0a1b2c3d4e5f.tmp', '.nfs000000000000000300000001'];
     for (const name of ['node_modules/a/f', '.git/b/f', 'x/__pycache__/f', 'x/.venv/lib/f', ...passing, 'seen']) write(name, 'f');
     await exact();
     assert.deepEqual(reports.map((report) => report.path).sort(), ['seen', 'x']);

@@ -17,9 +17,7 @@ const syncData = promisify(fdatasync);
 export type Durability = 'none' | 'file' | 'full';
 export type Content = Uint8Array | AsyncIterable<Uint8Array>;
 
-/** Names of files that are being written; the watch and listings pass over them. */
-export const TEMPORARY_NAME = /^\.outrigger-[0-9a-f]{12}\.tmp$/;
-
+/** See OWN_TEMPORARY. */
 export function temporaryName(): string {
   return `.outrigger-${randomBytes(6).toString('hex')}.tmp`;
 }

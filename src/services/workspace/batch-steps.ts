@@ -1,8 +1,7 @@
 import fs from 'node:fs';
 import { OutriggerError } from '../../contract/errors.ts';
-import { isPassingName } from '../../core/passing-name.ts';
+import { OWN_TEMPORARY } from '../../core/passing-name.ts';
 import { baseName } from '../../contract/paths.ts';
-import { TEMPORARY_NAME } from './atomic-write.ts';
 import { type Containment, exactPlace, type Place } from './containment.ts';
 import { errnoOf } from '../state/errno.ts';
 import { fileError } from './file-errors.ts';
@@ -52,7 +51,7 @@ export function doStep(containment: Containment, step: BatchStep): void {
     }
     // What came this moment went along; undone, it stands there again.
     if (isAside(step) && !isMarked(lstat(target), step.mark)) throw changed(step.from);
-    if (step.do === 'move' && step.empty === true && fs.readdirSync(target.at).some((name) => !isPassingName(name)))
+    if (step.do === 'move' && step.empty === true && fs.readdirSync(target.at).some((name) => !OWN_TEMPORARY.test(name)))
       throw new OutriggerError('NOT_EMPTY', `${step.from} is a folder that is not empty.`);
   } catch (error) {
     if (errnoOf(error) === 'EXDEV') throw new OutriggerError('BAD_INPUT', whyNoRename(step));
@@ -100,7 +99,7 @@ export function undoStep(containment: Containment, step: BatchStep): void {
 }
 
 function isAside({ do: what, at }: BatchStep): boolean {
-  return what === 'move' && TEMPORARY_NAME.test(baseName(at));
+  return what === 'move' && OWN_TEMPORARY.test(baseName(at));
 }
 
 /** By a second name, so that there is no moment without the file; on disks without links it has to be moved. */
@@ -134,7 +133,7 @@ function isMarked(found: fs.Stats | undefined, mark: Mark): boolean {
 
 /** Where the devices are the same, it is a folder in a lower layer of overlayfs, which can't be renamed at all. */
 function whyNoRename({ from, at }: BatchStep): string {
-  const what = TEMPORARY_NAME.test(baseName(at)) ? 'files.remove removes it' : 'files.move copies it';
+  const what = OWN_TEMPORARY.test(baseName(at)) ? 'files.remove removes it' : 'files.move copies it';
   return `${from} is on a file system, or in a layer of one, where a batch can't rename it: ${what}.`;
 }
 

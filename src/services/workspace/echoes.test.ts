@@ -124,11 +124,11 @@ test('a rename from outside is one move, and what is known goes along', () =>
   }));
 
 test('what was moved is gone from its old place, whatever happened at the new one since', () =>
-  withWorkspace((harness) => {
+  withWorkspace(async (harness) => {
     const { workspace, put, at } = harness;
     const moved = (from: string, to: string) => renamed(harness, from, to);
     const tell = (...reports: Noticed[]) => workspace.noticed(reports).map(({ what, kind, path }) => `${what} ${kind} ${path}`);
-    const names = ['again', 'removed', 'appended', 'unread', 'same', 'back', 'd/x', 'd/sub/y', 'e/x'];
+    const names = ['again', 'removed', 'appended', 'unread', 'same', 'back', 'again2', 'd/x', 'd/sub/y', 'e/x'];
     for (const name of names) put(name, name.replace('same', 'appended'));
     tell(...[...names, 'd', 'd/sub', 'e'].filter((name) => name !== 'unread').map((name) => report(harness, name, 'created')));
 
@@ -154,6 +154,16 @@ test('what was moved is gone from its old place, whatever happened at the new on
     put('s3', 'another');
     fs.renameSync(at('s3'), at('s2'));
     assert.deepEqual(tell(replaced, report(harness, 's2', 'created')), ['removed file s1', 'created file s2'], 'another file stands there');
+    const written = moved('again2', 'w1');
+    fs.linkSync(at('w1'), at('w2'));
+    await workspace.write('w1', bytes('ours'), { cause });
+    assert.equal(fs.statSync(at('w1')).ino, written.ino);
+    assert.deepEqual(tell(written), ['removed file again2'], 'a call wrote into it since, which was told');
+    assert.equal(workspace.journal.known('w1'), hashBytes('ours'));
+    tell(report(harness, 'w2', 'created'));
+    const young = moved('w2', 'w3');
+    put('w3', 'more');
+    assert.deepEqual(tell({ ...young, mtimeMs: 1 }), ['removed file w2'], 'the one that is there is younger, by its number alone the same');
     const away = moved('back', 'b1');
     moved('b1', 'back');
     assert.deepEqual(tell(away), [], 'it stands there again');

@@ -272,11 +272,18 @@ export class Echoes {
     return stat !== undefined && stat.ino === report.ino && isAsReported(report, stat) ? { ...report, path } : report;
   }
 
-  /** False when the path is not as the report says any more: a newer report follows. A file that moved there, and was written to since, has moved all the same. */
+  /** False when the path is not as the report says any more: a newer report follows. */
   #holds(report: Noticed, known: (path: string) => string | undefined): boolean {
     const stat = this.#lstat(report.path);
     if (stat === undefined) return this.#heldUntilNow(report, known);
-    return isAsReported(report, stat) || (report.from !== undefined && report.kind === 'file' && stat.isFile() && stat.ino === report.ino);
+    return isAsReported(report, stat) || this.#isWrittenSince(report, stat, known);
+  }
+
+  /** A file that moved there, and that nobody told of since: it has moved all the same. Another one that has its number by now is younger. */
+  #isWrittenSince({ path, kind, from, ino, mtimeMs }: Noticed, stat: fs.Stats, known: (path: string) => string | undefined): boolean {
+    if (from === undefined || kind !== 'file' || !stat.isFile()) return false;
+    const there = known(path);
+    return (there === undefined || there === REMOVED) && stat.ino === ino && stat.birthtimeMs <= mtimeMs;
   }
 
   /**

@@ -99,7 +99,8 @@ function removeEmpty({ at }: Place, path: string): void {
   try {
     fs.rmdirSync(at);
   } catch (error) {
-    if (errnoOf(error) !== 'ENOTEMPTY' || !readNames(at, path).every(isNamelessFile)) throw error;
+    const names = errnoOf(error) === 'ENOTEMPTY' ? readNames(at, path) : [];
+    if (names.length === 0 || !names.every(isNamelessFile)) throw error;
     throw new OutriggerError('BUSY_FILE', `${path} is empty and can't be removed yet: a program has a file open that was removed from it.`);
   }
 }

@@ -2,12 +2,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { ErrorReason } from '../../contract/errors.ts';
 import { baseName } from '../../contract/paths.ts';
-import { TEMPORARY_NAME } from './atomic-write.ts';
+import { OWN_TEMPORARY } from '../../core/passing-name.ts';
 import { type Containment, exactPlace, type Place } from './containment.ts';
 import { errnoOf } from '../state/errno.ts';
+import { openWhenReplaced } from '../state/file-system.ts';
 import { fileError } from './file-errors.ts';
 
-const SLASH = Buffer.from('/');
+const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = fs.constants;
 const LOG_MAX_BYTES = 64 * 1024;
 const gone: ReadonlySet<ErrorReason> = new Set<ErrorReason>(['FILE_NOT_FOUND', 'NOT_A_DIRECTORY']);
 /** Of a folder that was moved out of the workspace, or removed. */
@@ -73,7 +74,7 @@ export class Temporaries {
 export function removeTemporary(containment: Containment, path: string, folder?: Place): void {
   try {
     using place = folder === undefined ? exactPlace(containment, path) : containment.below(folder, baseName(path), path);
-    if (TEMPORARY_NAME.test(place.name)) removeAll(place.at);
+    if (OWN_TEMPORARY.test(place.name)) removeAll(place.at);
   } catch (error) {
     const known = fileError(error, path);
     if (!gone.has(known.reason) && !(folder !== undefined && away.has(known.reason))) throw known;
@@ -82,28 +83,43 @@ export function removeTemporary(containment: Containment, path: string, folder?:
 
 /** A file or a folder with all in it. Throws as fs does where something is left; what is gone already is fine. */
 export function removeAll(at: string): void {
+  // Node begins a folder anew as long as something is in it: for ever where a removed file has another name at each try, as a program has it open.
+  const isKept = openWhenReplaced(path.dirname(at)) === 'named';
+  const remove = isKept ? () => removeOnce(Buffer.from(at)) : () => fs.rmSync(at, { recursive: true, force: true });
   try {
-    removeBelow(Buffer.from(at));
+    remove();
   } catch (error) {
     if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
     makeWritable(at);
-    removeBelow(Buffer.from(at));
+    remove();
   }
 }
 
-/**
- * Node's rmSync begins a folder anew as long as something is in it: for ever on FUSE, which gives a removed file another name at each try while a program has
- * it open.
- */
-function removeBelow(at: Buffer): void {
+/** Each folder is held open while what is in it is removed: one that is swapped for a link meanwhile leads nowhere else. Needs /proc. */
+function removeOnce(at: Buffer): void {
   try {
-    if (fs.lstatSync(at).isDirectory()) {
-      for (const name of fs.readdirSync(at, { encoding: 'buffer' })) removeBelow(Buffer.concat([at, SLASH, name]));
-      fs.rmdirSync(at);
-    } else fs.unlinkSync(at);
+    const descriptor = openFolder(at);
+    if (descriptor === undefined) return fs.unlinkSync(at);
+    try {
+      const names = fs.readdirSync(`/proc/self/fd/${descriptor}`, { encoding: 'buffer' });
+      for (const name of names) removeOnce(Buffer.concat([Buffer.from(`/proc/self/fd/${descriptor}/`), name]));
+    } finally {
+      fs.closeSync(descriptor);
+    }
+    fs.rmdirSync(at);
   } catch (error) {
     // Another program may be first.
     if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** Undefined for what is no folder. */
+function openFolder(at: Buffer): number | undefined {
+  try {
+    return fs.openSync(at, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  } catch (error) {
+    if (['ENOTDIR', 'ELOOP'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
   }
 }
 
