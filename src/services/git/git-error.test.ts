@@ -14,6 +14,12 @@ test('what git says becomes a reason', () => {
     ["fatal: sha1 file '.git/index.lock' write error. Out of diskspace", 'DISK_FULL', /disk of the repository is full/],
     ['fatal: unable to write loose object file: No space left on device', 'DISK_FULL', /disk of the repository is full/],
     ["error: copy-fd: write returned: Disk quota exceeded\nfatal: cannot copy 'a'", 'DISK_FULL', /disk of the repository is full/],
+    [
+      "fatal: cannot update ref 'refs/heads/main': couldn't write '.git/refs/heads/main.lock'",
+      'DISK_FULL',
+      /disk of the repository is full/,
+    ],
+    ["remote: error: couldn't write '/x/refs/heads/main.lock'\nerror: failed to push", 'GIT_FAILED', /failed to push/],
     ['remote: fatal: write error: No space left on device\nerror: remote unpack failed', 'GIT_FAILED', /remote unpack failed/],
     [`${'downloading\n'.repeat(1000)}fatal: a.bin: smudge filter lfs failed`, 'GIT_FAILED', /^diff: a\.bin: smudge filter lfs failed$/],
     ['Applying: two\nNo changes - did you forget to use the index?\nIf there is nothing', 'GIT_FAILED', /^diff: No changes/],

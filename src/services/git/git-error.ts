@@ -1,8 +1,11 @@
 import { OutriggerError } from '../../contract/errors.ts';
 
 const MAX_STDERR = 4000;
-/** Of the disk here: what the other side of a conversation says begins with its own word. */
-const NO_ROOM = /^(?!remote: ).*(?:No space left on device|Disk quota exceeded|Out of diskspace)/im;
+/**
+ * Of the disk here: what the other side of a conversation says begins with its own word. Of the file of a ref, some bytes that it holds locked already, git says
+ * no more than that it could not be written (refs/files-backend.c).
+ */
+const NO_ROOM = /^(?!remote: ).*(?:No space left on device|Disk quota exceeded|Out of diskspace|couldn't write '[^']*\.lock')/im;
 
 /** Why git said no, in our words. `stderr` is English: every call runs with LC_ALL=C. */
 export function gitError(action: string, exitCode: number | null, stderr: string): OutriggerError {
