@@ -63,14 +63,14 @@ export class GitPlace {
   }
 
   #isThere({ objects, gitFolder, format = DEFAULT_FORMAT }: Place): boolean {
-    const parts = [path.join(this.#git.shadow, 'HEAD'), objects, gitFolder === undefined ? undefined : path.join(gitFolder, 'HEAD')];
-    if (!parts.every((part) => part === undefined || fs.existsSync(part))) return false;
+    if (!hasHead(this.#git.shadow) || (gitFolder !== undefined && !hasHead(gitFolder))) return false;
+    if (objects !== undefined && !fs.existsSync(objects)) return false;
     return objects === undefined || (formatIn(path.dirname(objects)) ?? format) === format;
   }
 
   /** What kept the checkpoints in a repository that is there again: they were forgotten when it went. */
   async #dropLeft({ left, ...place }: Place, signal: AbortSignal | undefined): Promise<void> {
-    if (left === undefined || !fs.existsSync(path.join(left, 'HEAD'))) return;
+    if (left === undefined || !hasHead(left)) return;
     const env = { GIT_DIR: left, ...quiet };
     try {
       const { stdout } = await this.#git.git(['for-each-ref', '--format=delete %(refname)', this.#git.refs], { env, signal });
@@ -131,6 +131,16 @@ function formatIn(gitFolder: string): string | undefined {
     return /^[^#;\n]*\bobjectformat\s*=\s*"?(\w+)/im.exec(config)?.[1]?.toLowerCase() ?? DEFAULT_FORMAT;
   } catch {
     return undefined;
+  }
+}
+
+/** As a repository has. It may be a link to a branch that has no commit yet, as with core.preferSymlinkRefs. */
+function hasHead(gitFolder: string): boolean {
+  try {
+    fs.lstatSync(path.join(gitFolder, 'HEAD'));
+    return true;
+  } catch {
+    return false;
   }
 }
 

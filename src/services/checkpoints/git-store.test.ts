@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -55,6 +56,26 @@ test('beside the state, what a git that was killed kept others out with keeps no
     assert.deepEqual(left, []);
   }),
 );
+
+// So git writes HEAD with core.preferSymlinkRefs: https://git-scm.com/docs/git-config#Documentation/git-config.txt-corepreferSymlinkRefs
+for (const where of ['beside the state', "in the folder's repository"])
+  test(`${where}, checkpoints are there whose HEAD is a link to a branch that has no commit`, { skip: requireTool('git') }, () =>
+    withWorkspace(async ({ root, state, put }) => {
+      const inFolder = where !== 'beside the state';
+      if (inFolder) execFileSync('git', ['init', '--quiet', root]);
+      const store = new GitStore({ processes: new Processes({ env: process.env }), state }, { root, timeoutMs: 20_000 });
+      await store.open(true);
+      put('a', 'a');
+      await store.take(['a'], []);
+      const tree = await store.indexTree();
+      await store.keep(tree);
+      const head = path.join(inFolder ? path.join(root, '.git') : path.join(state.folder, 'checkpoints.git'), 'HEAD');
+      fs.rmSync(head);
+      fs.symlinkSync('refs/heads/none', head);
+      assert.equal(await store.open(true), true);
+      assert.deepEqual(await store.kept(), [tree]);
+    }),
+  );
 
 test(
   'beside the state, objects that no checkpoint needs any more are tidied away; where that fails nothing else does',
