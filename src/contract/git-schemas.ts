@@ -70,7 +70,11 @@ export const message = once(() => z.string().min(1).max(65_536).regex(withoutNul
 /** What came of joining commits together. */
 export const gitOutcome = once(() =>
   z.object({
-    outcome: z.enum(['done', 'nothing', 'conflicts']).describe('conflicts: edit the files, then git.continue, or git.abort.'),
+    outcome: z
+      .enum(['done', 'nothing', 'conflicts'])
+      .describe(
+        'conflicts: edit the files, then git.continue, or git.abort. Without any, git settled all as they were settled before (rerere.autoUpdate).',
+      ),
     head: z.string().nullable(),
     conflicts: z.array(gitConflict()),
   }),

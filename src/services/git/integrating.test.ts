@@ -52,6 +52,29 @@ describe('joining commits', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('conflicts that git settles as they were settled before are an answer as well, and git.continue goes on', async () => {
+    await withRepository(async (world) => {
+      const { git, put, run, file } = world;
+      const { main } = diverge(world);
+      run('config', 'rerere.enabled', 'true');
+      run('config', 'rerere.autoUpdate', 'true');
+      const settled = { outcome: 'conflicts', head: main, conflicts: [] };
+      await merge(git, { ...allow, from: 'side' });
+      put('a', 'both\n');
+      await goOn(git, { skip: false });
+      for (const join of [() => merge(git, { ...allow, from: 'side' }), () => cherryPick(git, 'side')]) {
+        run('reset', '-q', '--hard', main);
+        assert.deepEqual(await join(), settled);
+        assert.equal(file('a'), 'both\n');
+        assert.equal((await goOn(git, { skip: false })).outcome, 'done');
+      }
+      run('reset', '-q', '--hard', main);
+      assert.deepEqual(await rebase(git, 'side'), { ...settled, head: run('rev-parse', 'side').trim() });
+      assert.equal((await goOn(git, { skip: false })).outcome, 'done');
+      assert.equal(file('a'), 'both\n');
+    });
+  });
+
   test('a merge that is refused for changes leaves every file as it is, and touches none', async () => {
     await withRepository(async (world) => {
       const { git, put, run, root, file } = world;

@@ -3,6 +3,7 @@ import type { GitConflict, git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
 import { splitNul } from '../../core/split-nul.ts';
 import { messageArgument, refuseMarkers, saysNothingToCommit, takeIntoIndex } from './committing.ts';
+import type { RunResult } from '../processes/processes.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { changeError, inConflict, overwriting, withMore, wouldOverwrite } from './git-error.ts';
 import { identity } from './identity.ts';
@@ -237,9 +238,15 @@ async function join(
   }
   // Of the revert of a commit that changed nothing no trace is left to go on from.
   if (action === 'revert' && doing === undefined && saysNothingToCommit(result)) return { outcome: 'nothing', head, conflicts: [] };
+  if (isIntegrating(doing) && saysSettled(result)) return { outcome: 'conflicts', head, conflicts: [] };
   const error = wouldOverwrite(action, result);
   if (!isIntegrating(doing)) throw error;
   throw stillUnderWay(error, doing);
+}
+
+/** It stopped at what it settled by itself, for people to look at. https://git-scm.com/docs/git-config#Documentation/git-config.txt-rerereautoUpdate */
+function saysSettled({ stdout, stderr }: RunResult): boolean {
+  return /^Staged '.*' using previous resolution\.$/m.test(`${stdout.toString()}\n${stderr.toString()}`);
 }
 
 function stillUnderWay(error: OutriggerError, doing: Doing): OutriggerError {

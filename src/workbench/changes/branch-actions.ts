@@ -7,6 +7,7 @@ import type { Toasts } from '../shell/toasts.ts';
 import { count, list } from '../words.ts';
 import type { GitDialog } from './git-dialog.ts';
 import type { GitStore, Stash } from './git-store.ts';
+import { stoppedAt } from './stopped-at.ts';
 
 export type Branch = Output<Operations['git.branches']>['branches'][number];
 
@@ -190,10 +191,10 @@ export class BranchActions {
       const { outcome, conflicts } = await work();
       if (outcome === 'done') toasts.say(done);
       else if (outcome === 'nothing') toasts.say('Everything of it is here already');
-      else
-        toasts.say(`The ${what} stopped at ${count(conflicts.length, 'conflict')}`, {
-          text: list(conflicts.map(({ path }) => nameOf(path))),
-        });
+      else {
+        const { at, text } = stoppedAt(conflicts);
+        toasts.say(`The ${what} stopped at ${at}`, { text });
+      }
     });
   }
 

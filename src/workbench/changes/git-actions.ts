@@ -3,10 +3,11 @@ import { AskedOnce } from '../asked-once.ts';
 import { errorFacts, type WorkbenchClient } from '../client-port.ts';
 import { nameOf } from '../file-paths.ts';
 import type { Toasts } from '../shell/toasts.ts';
-import { count, list } from '../words.ts';
+import { count } from '../words.ts';
 import { type ChangeEntry, namedPaths } from './change-sections.ts';
 import type { GitDialog } from './git-dialog.ts';
 import { doingName, type GitStore } from './git-store.ts';
+import { stoppedAt } from './stopped-at.ts';
 
 export interface GitActionsDependencies {
   client: WorkbenchClient;
@@ -305,8 +306,8 @@ export class GitActions {
     const doing = doingName(git.status.value?.doing ?? 'merge');
     await this.#do(`The ${doing} did not go on`, async () => {
       const { outcome, conflicts } = await client.call('git.continue', { skip });
-      if (outcome === 'conflicts')
-        toasts.say(`The next step has ${count(conflicts.length, 'conflict')}`, { text: list(conflicts.map(({ path }) => nameOf(path))) });
+      const { at, text } = stoppedAt(conflicts);
+      if (outcome === 'conflicts') toasts.say(`The next step has ${at}`, { text });
       else toasts.say(`The ${doing} is done`);
     });
   }

@@ -1,10 +1,10 @@
 import { type Signal, signal } from '@preact/signals';
 import { errorFacts, type WorkbenchClient } from '../client-port.ts';
-import { nameOf } from '../file-paths.ts';
 import type { Toasts } from '../shell/toasts.ts';
-import { count, list } from '../words.ts';
+import { list } from '../words.ts';
 import type { Credentials, GitDialog } from './git-dialog.ts';
 import type { GitStore } from './git-store.ts';
+import { stoppedAt } from './stopped-at.ts';
 
 export type RemoteAction = 'fetch' | 'pull' | 'push';
 
@@ -77,10 +77,8 @@ export class RemoteJobs {
       const stream = client.stream('git.pull', { ...(strategy === undefined ? {} : { strategy }), ...who }, options);
       await this.#progress(action, stream);
       const { remote, outcome, conflicts } = await stream.end;
-      if (outcome === 'conflicts')
-        toasts.say(`Pulled from ${remote}, with ${count(conflicts.length, 'conflict')}`, {
-          text: list(conflicts.map(({ path }) => nameOf(path))),
-        });
+      const { at, text } = stoppedAt(conflicts);
+      if (outcome === 'conflicts') toasts.say(`Pulled from ${remote}, with ${at}`, { text });
       else toasts.say(outcome === 'nothing' ? 'You have everything already' : `Pulled from ${remote}`);
     } else {
       const stream = client.stream('git.push', { ...(force === undefined ? {} : { force }), ...who }, options);
