@@ -7,12 +7,15 @@ import type { Asked } from '../../contract/operation.ts';
 import type { ReplacedFile } from './atomic-write.ts';
 import { hashBytes } from './content.ts';
 import { fileOperations } from './operations.ts';
+import type { Workspace } from './workspace.ts';
 import { likeOnNfs, likeOnSmb } from '../../../test/kit/network-clients.ts';
 import { call, cause, fails, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 
 type Changes = Asked<(typeof table)['files.batch']>['changes'];
 
 const MB = 1024 * 1024;
+const operationsOf = (workspace: Workspace): ReturnType<typeof fileOperations> =>
+  fileOperations(workspace, { maxTextBytes: MB, maxUploadBytes: MB });
 const onLinux = process.platform === 'linux' ? {} : { skip: 'as a client of Linux does it' };
 const bytes = (text: string): Buffer => Buffer.from(text);
 const ifMatch = (text: string): { ifMatch: string } => ({ ifMatch: `"${hashBytes(text)}"` });
@@ -39,9 +42,8 @@ describe('on NFS', onLinux, () => {
       put('dir/a');
       put('dir/sub/b');
       const descriptor = fs.openSync(at('dir/a'), 'r');
-      const operations = fileOperations(workspace, { maxTextBytes: MB, maxUploadBytes: MB });
       const batch = async (...changes: Changes): Promise<unknown> =>
-        operations['files.batch'](table['files.batch'].input.parse({ changes }), call());
+        operationsOf(workspace)['files.batch'](table['files.batch'].input.parse({ changes }), call());
       await batch({ op: 'remove', path: 'dir', recursive: true });
       assert.deepEqual(told().toSorted(), ['removed dir', 'removed dir/a', 'removed dir/sub', 'removed dir/sub/b']);
       const [left = '', ...more] = fs.readdirSync(at(''));
@@ -55,9 +57,11 @@ describe('on NFS', onLinux, () => {
     withWorkspace(async ({ workspace, at, put }) => {
       likeOnNfs(t);
       for (let number = 0; number < 1500; number++) put(`dir/${number}`);
-      const operations = fileOperations(workspace, { maxTextBytes: MB, maxUploadBytes: MB });
       const remove = async (): Promise<unknown> =>
-        operations['files.remove'](table['files.remove'].input.parse({ path: 'dir', recursive: true, missingOk: true }), call());
+        operationsOf(workspace)['files.remove'](
+          table['files.remove'].input.parse({ path: 'dir', recursive: true, missingOk: true }),
+          call(),
+        );
       await Promise.all([remove(), remove()]);
       assert.equal(fs.existsSync(at('dir')), false);
     }));
