@@ -116,11 +116,6 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
     done();
   });
 
-  app.addHook('onError', (request, reply, error, done) => {
-    // Fastify ends the connection of a body that is too long, which resets it under a sender that still writes, and takes the answer with it.
-    if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE' && request.headers.expect === undefined) reply.removeHeader('connection');
-    done();
-  });
   app.setErrorHandler((error: FastifyError | OutriggerError, request, reply) => {
     const known = error instanceof OutriggerError ? error : fromFastify(error);
     if (known.reason === 'INTERNAL' && known !== error) dependencies.onError(error, request.id);

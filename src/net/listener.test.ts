@@ -97,6 +97,25 @@ test('a body that stops coming ends the connection; an answer that takes its tim
   });
 });
 
+test('an answer that goes out before its body has come closes the connection; others keep it', async () => {
+  await withListener({}, async (listener, port) => {
+    listener.onRequest((request, response) => {
+      if (request.url === '/read') request.resume().once('end', () => response.end('read'));
+      else response.end('refused');
+    });
+    const next = 'GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    for (const framing of ['Content-Length: 100', 'Transfer-Encoding: chunked']) {
+      const early = await rawSocket(port, `PUT / HTTP/1.1\r\nHost: localhost\r\n${framing}\r\n\r\n`, true);
+      await eventually(() => assert.match(early.received, /^HTTP\/1\.1 200 [\s\S]*\r\nConnection: close\r\n[\s\S]*refused$/));
+      early.socket.destroy();
+    }
+    const kept = await rawSocket(port, `PUT /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody${next}${next}`);
+    await eventually(() => assert.match(kept.received, /read[\s\S]*refused[\s\S]*refused$/));
+    assert.doesNotMatch(kept.received, /close/);
+    kept.socket.destroy();
+  });
+});
+
 test('connections beyond the most are turned away', async () => {
   await withListener({ maxConnections: 2 }, async (listener, port) => {
     const kept = [await rawSocket(port), await rawSocket(port)];

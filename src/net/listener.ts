@@ -126,6 +126,7 @@ export class Listener {
     toOneAddress(request);
     const { socket } = request;
     this.#requestOf.set(socket, request);
+    if (announcesBody(request)) closeIfEarly(request, response);
     // Before Node's own listener, which closes the connection that is to be closed.
     response.prependOnceListener('finish', () => {
       if (!request.complete) closeAfterBody(request, socket);
@@ -197,6 +198,22 @@ function continueOnceRead(request: IncomingMessage, response: ServerResponse): v
     request._read = read;
     if (!response.headersSent) response.writeContinue();
     read(size);
+  };
+}
+
+function announcesBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/**
+ * An answer that goes out before the body has come says that it is the last one of its connection. There are proxies (HAProxy 2.6) that give up such a body with its
+ * client and keep the connection: of the request that they send next, of somebody else, as much would be taken for the rest of that body.
+ */
+function closeIfEarly(request: IncomingMessage, response: ServerResponse): void {
+  const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => typeof response;
+  response.writeHead = (...head: unknown[]) => {
+    if (!request.complete) response.shouldKeepAlive = false;
+    return writeHead(...head);
   };
 }
 
