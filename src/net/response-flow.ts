@@ -4,6 +4,12 @@ import { OutriggerError } from '../contract/errors.ts';
 /** A reader that takes nothing for so long is given up. */
 const stallMs = 120_000;
 
+/**
+ * Cache-Control of what comes as a stream, or has an ETag that a change may depend on. What compresses on the way may hold back the end of an item until the next one
+ * (HAProxy), and marks an ETag so that it names the content no more (RFC 9110 section 8.8.3.3).
+ */
+export const asItIs = 'no-store, no-transform';
+
 /** Resolves when the response takes more; rejects when its connection is gone or its reader stands still. */
 export function writable(response: ServerResponse): Promise<void> {
   if (response.destroyed || response.closed) return Promise.reject(new OutriggerError('CANCELED', 'The caller went away.'));

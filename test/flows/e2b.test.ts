@@ -72,6 +72,7 @@ async function streamed(at: string | undefined, where: string, body: Uint8Array,
     body: Uint8Array.from(body),
   });
   assert.deepEqual([response.status, response.headers.get('content-type')], [200, 'application/connect+json']);
+  assert.equal(response.headers.get('cache-control'), 'no-store, no-transform');
   const bytes = Buffer.from(await response.arrayBuffer());
   const messages: unknown[] = [];
   for (let offset = 0; offset < bytes.length; ) {

@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify';
 import { type ErrorCode, OutriggerError, toWireError } from '../../contract/errors.ts';
 import { readJson } from '../../core/json-text.ts';
 import { utf8Text } from '../../net/json-body.ts';
-import { writable } from '../../net/response-flow.ts';
+import { asItIs, writable } from '../../net/response-flow.ts';
 
 /** Content type of a stream whose messages are JSON (connectrpc.com/docs/protocol, "Streaming RPCs"). */
 export const STREAM_TYPE = 'application/connect+json';
@@ -84,7 +84,7 @@ export class ConnectStream {
   /** `keepaliveS`: how often something is said where there is nothing to say; never where it is left out. */
   constructor(reply: FastifyReply, keepaliveS: number | undefined, keepalive: unknown) {
     this.#reply = reply;
-    reply.header('content-type', STREAM_TYPE).header('cache-control', 'no-store').header('x-accel-buffering', 'no');
+    reply.header('content-type', STREAM_TYPE).header('cache-control', asItIs).header('x-accel-buffering', 'no');
     reply.hijack();
     reply.raw.writeHead(200, reply.getHeaders() as Record<string, string>);
     if (keepaliveS !== undefined) {

@@ -358,6 +358,20 @@ describe('a stream', () => {
     });
   });
 
+  test('is neither held back nor changed by what stands between; bytes are not changed', async () => {
+    await withFakeSidecar(async ({ url }) => {
+      for (const accept of ['text/event-stream', 'application/x-ndjson']) {
+        const { headers } = await post(url, 'items.count', { to: 1 }, { accept });
+        assert.deepEqual([headers.get('cache-control'), headers.get('x-accel-buffering')], ['no-store, no-transform', 'no']);
+      }
+      assert.equal((await post(url, 'items.count', { to: 1 })).headers.get('cache-control'), 'no-store');
+      for (const method of ['GET', 'HEAD']) {
+        const { headers } = await fetch(`${url}/api/bytes/a`, { method, headers: bearer });
+        assert.equal(headers.get('cache-control'), 'no-store, no-transform');
+      }
+    });
+  });
+
   test('begins though nothing comes, and keeps alive as often as asked', async () => {
     await withFakeSidecar(async ({ url, seen }) => {
       for (const [accept, sign] of [

@@ -8,7 +8,7 @@ import { askBeforeLongBodies, type AuthenticateDependencies, type AuthenticateOp
 import { answerGet } from '../../net/answer-get.ts';
 import { methods, refuseOtherMethods, refusedMethod } from '../../net/http-app.ts';
 import { acceptJson } from '../../net/json-body.ts';
-import { callerSignal, sendBody } from '../../net/response-flow.ts';
+import { asItIs, callerSignal, sendBody } from '../../net/response-flow.ts';
 import { ItemStream, type StreamFormat, streamTypes } from './item-stream.ts';
 import { openApiText } from './openapi.ts';
 import { operationRoute } from './operation-route.ts';
@@ -250,6 +250,7 @@ class OperationCalls {
     asked: DispatchRequest,
     format: StreamFormat,
   ): Promise<string | Buffer | undefined> {
+    reply.header('cache-control', asItIs);
     if (request.method === 'HEAD') {
       // Nobody would read the items.
       asked.emit = () => undefined;
@@ -282,7 +283,7 @@ class OperationCalls {
   ): Promise<string | Buffer | undefined> {
     const iterator = bytes[Symbol.asyncIterator]();
     try {
-      reply.header('content-type', 'application/octet-stream');
+      reply.header('content-type', 'application/octet-stream').header('cache-control', asItIs);
       // What people keep in a workspace must not run as a page of ours.
       reply.header('content-security-policy', "default-src 'none'; sandbox");
       this.#hinted(reply, answer.output);
