@@ -44,6 +44,18 @@ function etagListHas(list: string, content: string | undefined, comparison: 'str
   });
 }
 
+/** Reading again, as the usual hint says, would give the same mark for ever. */
+const markedHint =
+  'What stands between compresses, and marked the ETag: send the one that `details` has, or read with `Accept-Encoding: identity`.';
+
+/** Whether the list names the content as proxies do that compressed it: `W/"…"` and, of Apache, `"…-gzip"`. */
+function isMarked(list: string, content: string): boolean {
+  return list.split(',').some((given) => {
+    const tag = given.trim().replace(/^W\//, '');
+    return tag === etagOf(content) || tag.startsWith(`"${content}-`);
+  });
+}
+
 /** Throws ETAG_MISMATCH, with the current ETag in its details, when the conditions do not hold. `current`: undefined when there is no file. */
 export function checkConditions(
   path: string,
@@ -54,6 +66,7 @@ export function checkConditions(
   if (conditions.ifMatch !== undefined && !etagListHas(conditions.ifMatch, current)) {
     throw new OutriggerError('ETAG_MISMATCH', current === undefined ? `${path} is not there.` : `${path} is not as you last read it.`, {
       details: { etag },
+      ...(current !== undefined && isMarked(conditions.ifMatch, current) ? { hint: markedHint } : {}),
     });
   }
   if (conditions.ifNoneMatch !== undefined && etagListHas(conditions.ifNoneMatch, current, 'weak')) {

@@ -270,6 +270,16 @@ describe('a write', () => {
       assert.equal(read('a'), 'three');
     }));
 
+  test('is refused with what to do where the ETag names the content, but was marked on its way', () =>
+    withWorkspace(async ({ workspace, put }) => {
+      put('a', 'one');
+      const hintFor = async (ifMatch: string): Promise<string | undefined> =>
+        (await fails('ETAG_MISMATCH', () => workspace.write('a', bytes('two'), { cause, ifMatch }))).hint;
+      const marked = [`W/${etag('one')}`, `"x", W/${etag('one')}`, `${etag('one').slice(0, -1)}-gzip"`, `${etag('one').slice(0, -1)}-br"`];
+      for (const ifMatch of marked) assert.match((await hintFor(ifMatch)) ?? '', /compresses/);
+      for (const ifMatch of [etag('other'), `W/${etag('other')}`]) assert.doesNotMatch((await hintFor(ifMatch)) ?? '', /compresses/);
+    }));
+
   test('is won by exactly one of a hundred with the same ETag, and by exactly one of a hundred that create', () =>
     withWorkspace(async ({ workspace, put, read, told, temporaries }) => {
       put('a', 'base');
