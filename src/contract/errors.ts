@@ -104,12 +104,17 @@ export const errorTable = {
     hint: 'Ask for a token with the level that the operation needs.',
   },
   OUT_OF_SCOPE: { code: 'permission_denied', status: 403, retryable: false, hint: 'The token is limited to other paths.' },
-  BAD_HOST: { code: 'permission_denied', status: 403, retryable: false, hint: 'Add the name to the option `allowedHosts` if it is yours.' },
+  BAD_HOST: {
+    code: 'permission_denied',
+    status: 403,
+    retryable: false,
+    hint: 'Add the name to the option `allowedHosts` if it is yours. Where a proxy put it there, let that pass on the `Host` header as it came.',
+  },
   BAD_ORIGIN: {
     code: 'permission_denied',
     status: 403,
     retryable: false,
-    hint: 'Add the origin to the option `allowedOrigins` if it is yours.',
+    hint: 'If that is the page of this server, let the proxy before it pass on the `Host` header as it came, with its port. Add other origins that are yours to the option `allowedOrigins`.',
   },
   READ_ONLY: {
     code: 'permission_denied',

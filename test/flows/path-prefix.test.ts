@@ -67,6 +67,28 @@ test('so does the page of a hub, whose command for other machines names the path
   ),
 );
 
+test('behind a proxy that keeps the Host header to itself both pages say what to do', { skip: noBrowser }, () =>
+  withWorkbench({}, ({ url }) =>
+    withHub(({ url: hubUrl }) =>
+      withPathProxy(
+        { alice: url, fleet: hubUrl },
+        (host) =>
+          withPages(
+            async (open) => {
+              for (const below of ['alice', 'fleet']) {
+                const page = await open(host, { at: `${host}/${below}/` });
+                await page.getByText(`Pages of "${host}" may not call`).waitFor();
+                await page.getByText('let the proxy before it pass on the `Host` header').waitFor();
+              }
+            },
+            { expected: /^Refused to apply style/ },
+          ),
+        { ownHost: true },
+      ),
+    ),
+  ),
+);
+
 test('a client takes the path with the address', () =>
   withHub(({ url, hub }) =>
     withPathProxy({ fleet: url }, async (host) => {

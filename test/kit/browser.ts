@@ -101,13 +101,16 @@ export function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: toolPath('chromium') ?? 'chromium', args: launchArguments });
 }
 
-/** A real browser for pages that something else serves; what goes wrong in one fails the test at the end. */
-export async function withPages(run: (open: (url: string, options: PageOptions) => Promise<Page>) => Promise<void>): Promise<void> {
+/** A real browser for pages that something else serves; what goes wrong in one fails the test at the end. `expected`: as for `withWorkbench`. */
+export async function withPages(
+  run: (open: (url: string, options: PageOptions) => Promise<Page>) => Promise<void>,
+  { expected }: { expected?: RegExp } = {},
+): Promise<void> {
   await buildPages();
   const people = new People();
   try {
     await run((url, options) => people.open(url, options));
-    people.assertNoProblems();
+    people.assertNoProblems(...(expected === undefined ? [] : [expected]));
   } finally {
     await people.leave();
   }

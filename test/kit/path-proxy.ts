@@ -3,14 +3,22 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** A proxy as Kubernetes ingresses are: below a path each, several servers on one host; that path is taken away, the Host header kept. */
-export async function withPathProxy(targets: Readonly<Record<string, string>>, run: (url: string) => Promise<void>): Promise<void> {
+/**
+ * A proxy as Kubernetes ingresses are: below a path each, several servers on one host; that path is taken away, the Host header kept. With `ownHost` it is not: the
+ * server is asked by its own name, as nginx and Apache do that were not told otherwise.
+ */
+export async function withPathProxy(
+  targets: Readonly<Record<string, string>>,
+  run: (url: string) => Promise<void>,
+  { ownHost = false }: { ownHost?: boolean } = {},
+): Promise<void> {
   const sockets = new Set<Duplex>();
   const forward = (request: http.IncomingMessage): http.ClientRequest | undefined => {
     const [, prefix = '', path = ''] = /^\/([^/]+)(\/.*)$/.exec(request.url ?? '') ?? [];
     const target = targets[prefix];
     if (target === undefined) return undefined;
-    return http.request(`${target}${path}`, { method: request.method, headers: request.headers });
+    const headers = ownHost ? { ...request.headers, host: new URL(target).host } : request.headers;
+    return http.request(`${target}${path}`, { method: request.method, headers });
   };
   const server = http.createServer((request, response) => {
     const asked = forward(request);
