@@ -7,7 +7,8 @@ import { asItIs, writable } from '../../net/response-flow.ts';
 /** Content type of a stream whose messages are JSON (connectrpc.com/docs/protocol, "Streaming RPCs"). */
 export const STREAM_TYPE = 'application/connect+json';
 
-const MAX_KEEPALIVE_S = 86_400;
+/** E2B's packages ask for 50 s, and some proxies cut what is silent for 30 s (OpenShift's router) or 50 s (HAProxy as Debian has it). */
+const MAX_KEEPALIVE_S = 15;
 const HEAD_BYTES = 5;
 const COMPRESSED = 1;
 const END_OF_STREAM = 2;
@@ -81,7 +82,7 @@ export class ConnectStream {
   readonly #keepalive: NodeJS.Timeout | undefined;
   #isOver = false;
 
-  /** `keepaliveS`: how often something is said where there is nothing to say; never where it is left out. */
+  /** `keepaliveS`: how often at least something is said where there is nothing to say; never where it is left out. */
   constructor(reply: FastifyReply, keepaliveS: number | undefined, keepalive: unknown) {
     this.#reply = reply;
     reply.header('content-type', STREAM_TYPE).header('cache-control', asItIs).header('x-accel-buffering', 'no');
