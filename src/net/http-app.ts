@@ -1,4 +1,4 @@
-import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { OutriggerError, toWireError } from '../contract/errors.ts';
@@ -30,8 +30,9 @@ export interface HttpAppOptions {
   takesGzip?: boolean;
 }
 
-/** How long the rest of a refused body may take. */
-const lingerMs = 5000;
+/** How long the rest of a refused body may take, and be silent; nginx gives as long (lingering_time, lingering_timeout). */
+const lingerMs = 30_000;
+const silentMs = 5000;
 export const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const exposedHeaders = 'etag, x-request-id, retry-after, content-range, outrigger-output, last-modified';
 
@@ -108,11 +109,7 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
   app.addHook('onResponse', (request, _reply, done) => {
     // Node passes over the rest of a body that nobody wanted, so that its sender comes to read the answer; not for ever.
     const { raw } = request;
-    if (!raw.complete && !raw.destroyed) {
-      setTimeout(() => {
-        if (!raw.complete) raw.socket.destroy();
-      }, lingerMs).unref();
-    }
+    if (!raw.complete && !raw.destroyed) linger(raw);
     done();
   });
 
@@ -128,6 +125,19 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
 }
 
 /** Why a query would be taken for what it does not say: what can't be decoded would be left as it is, percent signs and all. */
+/** Ends the connection when what is left of the body takes too long. */
+function linger(request: IncomingMessage): void {
+  const { socket } = request;
+  let [passedMs, bytes] = [0, socket.bytesRead];
+  const timer = setInterval(() => {
+    passedMs += silentMs;
+    const isLate = passedMs >= lingerMs || socket.bytesRead === bytes;
+    bytes = socket.bytesRead;
+    if (!request.complete && isLate) socket.destroy();
+    if (request.complete || socket.destroyed) clearInterval(timer);
+  }, silentMs).unref();
+}
+
 function queryProblem(url: string): string | undefined {
   const cut = url.indexOf('?');
   try {

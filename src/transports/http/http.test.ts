@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import diagnostics from 'node:diagnostics_channel';
 import { request as httpRequest } from 'node:http';
+import type { Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { countingBytes, fakeTable, sha256 } from '../../../test/kit/fake-operations.ts';
@@ -117,6 +119,50 @@ describe('an operation', () => {
           // A reset would take the answer along where it was not read yet.
           assert.deepEqual(errors, []);
         }
+      },
+      { maxInputBytes: 1000 },
+    );
+  });
+
+  test('that is too long may come for 30 s more, and be silent for less than 5 s of that', async (t) => {
+    const accepted: Socket[] = [];
+    const onSocket = (message: unknown): number => accepted.push((message as { socket: Socket }).socket);
+    diagnostics.subscribe('net.server.socket', onSocket);
+    t.after(() => diagnostics.unsubscribe('net.server.socket', onSocket));
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    await withFakeSidecar(
+      async ({ port }) => {
+        const head = `POST /api/echo.unary HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nauthorization: ${bearer.authorization}\r\n`;
+        const refused = async (): Promise<{ send: () => Promise<void>; isOver: () => boolean }> => {
+          const raw = await rawSocket(port, `${head}content-length: 5000\r\n\r\n`, true);
+          t.after(() => raw.socket.destroy());
+          await eventually(() => assert.match(raw.received, /^HTTP\/1\.1 413 /));
+          const other = accepted.at(-1);
+          assert.ok(other !== undefined);
+          const send = async (): Promise<void> => {
+            const before = other.bytesRead;
+            raw.socket.write('x');
+            await eventually(() => assert.equal(other.bytesRead, before + 1));
+          };
+          return { send, isOver: () => other.destroyed };
+        };
+        const pass5s = (): void => t.mock.timers.tick(5000);
+        const silent = await refused();
+        await silent.send();
+        pass5s();
+        assert.equal(silent.isOver(), false);
+        pass5s();
+        assert.equal(silent.isOver(), true);
+
+        const slow = await refused();
+        for (let at = 0; at < 25; at += 5) {
+          await slow.send();
+          pass5s();
+        }
+        assert.equal(slow.isOver(), false);
+        await slow.send();
+        pass5s();
+        assert.equal(slow.isOver(), true);
       },
       { maxInputBytes: 1000 },
     );
