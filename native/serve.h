@@ -29,6 +29,8 @@
 #define MOST_AHEAD 64
 
 static int streams_at = -1;
+// Of this process, until it serves cages.
+static int oom_score_at = -1;
 // Neither is in the memory of forks.
 static struct served *served;
 static char *orders;
@@ -42,6 +44,13 @@ struct ahead {
 
 static struct ahead pipes_ahead[MOST_AHEAD];
 static int ahead_count;
+
+// Where memory runs out, the kernel is to end what we start before the sidecar.
+static void yield_memory_first(int score) {
+  if (score < 0) return;
+  (void)!write(score, "1000", 4);
+  close(score);
+}
 
 // Connects and says which stream of which cage this is.
 static int open_stream(const char *token, char stream) {
@@ -178,6 +187,8 @@ static void exec_program(const struct program *program, const sigset_t *mask) {
   for (int stream = 0; stream < 3; stream++)
     if (dup2(program->streams[stream], stream) < 0) return;
   if (chdir(program->cwd) != 0) return;
+  // It can be opened, as pipes were made before that. Here, so that what the program starts at once has it as well.
+  yield_memory_first(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
   execvpe(program->file, program->argv, program->environment);
 }
 
@@ -276,6 +287,9 @@ static int obey(const char *order, size_t size, const sigset_t *mask, int takes_
     answer_order(pid > 0 ? "began" : "exit", order + 1, pid);
   }
   else if (size > 1 + TOKEN && order[0] == 'S' && order[size - 1] == 0) {
+    // A server of cages goes with them; one of plain programs is worth more than these.
+    yield_memory_first(oom_score_at);
+    oom_score_at = -1;
     // This one alone is for the child to know.
     char *own = malloc(size);
     if (own != NULL) memcpy(own, order, size);
@@ -307,6 +321,10 @@ static int serve(int takes_environment) {
   orders = unforked(capacity);
   served = unforked(MOST_SERVED * sizeof *served);
   sigset_t watched, before;
+  // Whatever those had open who started us.
+  syscall(SYS_CLOSE_RANGE, ORDERS + 1u, ~0u, 0u);
+  // As long as we may: afterwards it is root's.
+  oom_score_at = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   // What a program of ours could read here is nothing of its own.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   // Who is left over of a cage comes here, and is reaped.
@@ -314,8 +332,6 @@ static int serve(int takes_environment) {
   started_by = getpid();
   // Its own alone: a program that was started has what it was given.
   fcntl(ORDERS, F_SETFD, FD_CLOEXEC);
-  // Whatever those had open who started us.
-  syscall(SYS_CLOSE_RANGE, ORDERS + 1u, ~0u, 0u);
   sigemptyset(&watched);
   sigaddset(&watched, SIGCHLD);
   sigprocmask(SIG_BLOCK, &watched, &before);

@@ -270,6 +270,16 @@ for (const rung of ['landlock', 'seccomp', 'none'])
     }
   });
 
+test('where memory runs out, the kernel ends a run before the sidecar', needsPython, () =>
+  withCode(async ({ run }) => {
+    const program = (read: string): string => `import subprocess\n${read}\n`;
+    for (const read of ['print(open("/proc/self/oom_score_adj").read())', 'subprocess.run(["cat", "/proc/self/oom_score_adj"])'])
+      assert.equal((await run('py', program(read))).out.trim(), '1000', read);
+    const { out } = await run('js', 'console.log(require("node:fs").readFileSync("/proc/self/oom_score_adj", "utf8"))');
+    assert.equal(out.trim(), '1000');
+  }),
+);
+
 test('a caller who goes ends the run, with everything it started', needsPython, () =>
   withCode(async (running) => {
     const mark = `run-${process.pid}-${Date.now()}`;

@@ -3,6 +3,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import type { HostExit, ProgramOutput } from './host.ts';
 import { pipeOutput } from './pipe-output.ts';
 import { spawnGroup } from './spawn-group.ts';
+import { yieldMemoryFirst } from './yield-memory.ts';
 
 /** The supervisor in the cage says one line. */
 const MAX_REPORT_LENGTH = 8192;
@@ -57,6 +58,7 @@ export async function startCaged(request: CagedChildRequest): Promise<CagedChild
     env: { ...request.env },
     stdio: [request.keepStdinOpen ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(request.reports ? ['pipe' as const] : [])],
   });
+  yieldMemoryFirst(child.pid as number);
   const wire = child.stdio[REPORT_DESCRIPTOR] as Duplex | undefined;
   wire?.on('error', () => {});
   const supervisor = wire === undefined ? undefined : new SupervisorWire(wire, wire);

@@ -10,6 +10,7 @@ import type { HostedProcess, HostExit, HostRequest, ProcessHost, ProgramOutput, 
 import { ProgramStarter } from './program-starter.ts';
 import { type StartedProgram, signalGroup } from './started-program.ts';
 import { loadTerminals, type SpawnInTerminal, signalAlone } from './terminal-spawn.ts';
+import { yieldMemoryFirst } from './yield-memory.ts';
 
 export interface LocalHostDependencies {
   /** Absolute path of a program on PATH, or undefined. A name with a slash is one of the folder `from`. */
@@ -80,6 +81,7 @@ export class LocalHost implements ProcessHost {
         name: env['TERM'] ?? 'xterm-256color',
         encoding: null,
       });
+      yieldMemoryFirst(pty.pid);
       return new TerminalProcess(pty);
     } catch (error) {
       throw startProblem(request, file, error);

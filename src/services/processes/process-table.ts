@@ -33,8 +33,6 @@ const SHOWN_LENGTH = 4000;
 const TITLE_LENGTH = 500;
 /** How old what is said of ports and use may be. */
 const LOOK_EVERY_MS = 1000;
-/** The kernel ends such programs before it ends us. */
-const OOM_SCORE = '500';
 /** Stands for what was cut. */
 const MORE = '…';
 
@@ -423,9 +421,8 @@ export class ProcessTable {
 
   #changed(entry: Entry): void {
     const { process } = entry;
-    const { state, pid } = process.facts;
+    const { state } = process.facts;
     if (state === 'ended' || state === 'waiting') [entry.ports, entry.use] = [[], undefined];
-    if (state === 'running' && pid !== undefined && this.#isHere(entry.spec)) yieldMemoryFirst(pid);
     this.#dependencies.store.put(recordOf(entry));
     this.#tell({ process: this.#info(entry) });
     if (state === 'ended') this.#forgetOldest();
@@ -537,15 +534,5 @@ function endGroupOf({ id, facts, spec }: ProcessRecord): void {
     process.kill(-pid, 'SIGKILL');
   } catch {
     // All of it is gone.
-  }
-}
-
-/** Where memory runs out, the kernel is to end what we started, and not us. */
-function yieldMemoryFirst(pid: number): void {
-  if (process.platform !== 'linux') return;
-  try {
-    fs.writeFileSync(`/proc/${pid}/oom_score_adj`, OOM_SCORE);
-  } catch {
-    // It ended already, or the system does not allow it.
   }
 }

@@ -5,6 +5,7 @@ import { ForkServer, LAUNCHER_ENVIRONMENT } from './fork-server.ts';
 import { pipeOutput } from './pipe-output.ts';
 import { spawnGroup } from './spawn-group.ts';
 import { type ProgramRequest, type StartedProgram, signalGroup } from './started-program.ts';
+import { yieldMemoryFirst } from './yield-memory.ts';
 
 /** A server that is not there by then is not waited for. */
 const SERVER_WITHIN_MS = 5000;
@@ -29,6 +30,12 @@ export class ProgramStarter {
 
   /** Resolves when it runs. Throws the system's error: ENOENT for a folder that is not there, too. */
   async start(request: ProgramRequest): Promise<StartedProgram> {
+    const program = await this.#start(request);
+    yieldMemoryFirst(program.pid);
+    return program;
+  }
+
+  async #start(request: ProgramRequest): Promise<StartedProgram> {
     const server = await this.#ready();
     const pipes = await server?.programs.pipes().catch((error: NodeJS.ErrnoException) => {
       // It can't do what it is for.
