@@ -231,7 +231,7 @@ export const options = {
   'search.index': {
     type: 'switch',
     default: true,
-    text: 'Keep an index of all text, so that a search reads only files that may match. Without it each search reads all.',
+    text: 'Keep an index of all text, so that a search reads only files that may match. Without it, and with less memory than it takes (docs/search.md), each search reads all.',
   },
 
   'git.init': { type: 'switch', default: false, text: 'Make a repository where there is none when something is to be committed.' },

@@ -13,10 +13,9 @@ import { FolderLock } from '../services/state/lock.ts';
 import type { State } from '../services/state/state.ts';
 import type { FilesBatch } from '../services/workspace/operations.ts';
 import type { Workspace } from '../services/workspace/workspace.ts';
+import { indexThreads, memoryHere, throwIfTooLarge } from './index-memory.ts';
 import type { Log } from './log.ts';
 import type { Watching } from './watching.ts';
-
-const BUILD_THREADS = 2;
 
 export interface OpenSearchDependencies {
   workspace: Workspace;
@@ -35,6 +34,7 @@ export interface OpenSearchDependencies {
 export async function openSearch(
   { workspace, state, processes, documents, watching, secrets, log, batch }: OpenSearchDependencies,
   config: Config,
+  memoryBytes = memoryHere(),
 ): Promise<{ search: Search; operations: Implementations<typeof table> }> {
   const program = config['search.ripgrep'] ?? (await bundledRipgrep()) ?? 'rg';
   const { root } = workspace;
@@ -49,7 +49,15 @@ export async function openSearch(
       settled: (paths) => watching.barrier(paths),
       log: (event, facts) => log(facts['error'] === undefined ? 'info' : 'warn', event, facts),
     },
-    { index: config['search.index'] ? { threads: BUILD_THREADS, open: () => indexPlace(state) } : undefined },
+    {
+      index: config['search.index']
+        ? {
+            threads: indexThreads(memoryBytes),
+            throwIfTooLarge: (files) => throwIfTooLarge(memoryBytes, files),
+            open: () => indexPlace(state),
+          }
+        : undefined,
+    },
   );
   return { search, operations: searchOperations({ search, ripgrep, workspace, secrets }, batch) };
 }

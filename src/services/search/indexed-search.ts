@@ -44,6 +44,8 @@ export interface IndexPlace {
 export interface IndexOptions {
   /** Threads that build it. */
   threads: number;
+  /** Throws, with the reason, where there can't be an index of so many files. */
+  throwIfTooLarge?: (files: number) => void;
   open: () => IndexPlace;
   /** Switches parts off, for tests that must be seen to fail without them. */
   faults?: {
@@ -106,6 +108,7 @@ export class IndexedSearch {
   async start(listed: Promise<unknown>, signal: AbortSignal): Promise<void> {
     // Stopped meanwhile: what is opened now, nobody would close.
     signal.throwIfAborted();
+    this.#options.throwIfTooLarge?.(0);
     const place = this.#options.open();
     this.#place = place;
     const { folder } = place;
@@ -114,6 +117,7 @@ export class IndexedSearch {
     // What is kept is opened while ripgrep walks.
     const files = async (): Promise<ListedFile[]> => {
       await listed;
+      this.#options.throwIfTooLarge?.(this.#catalogue.list.length);
       return this.#listed(signal);
     };
     this.#missed = new Map();
