@@ -31,6 +31,7 @@ import { doctorOperation } from './doctor.ts';
 import type { Doors } from './doors.ts';
 import { Drain } from './drain.ts';
 import { GitPulse } from './git-pulse.ts';
+import { whyUnwritable } from './folder-access.ts';
 import { Health } from './health.ts';
 import { LateLog, type Log } from './log.ts';
 import { Metrics } from './metrics.ts';
@@ -151,6 +152,8 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     const readOnly = (): string | undefined => readOnlyFromStart ?? state.lost;
     if (readOnlyFromStart === undefined) workspace.recover();
     else if (!state.writable && dependencies.passive !== true) log('warn', 'workspace.read-only', { reason: readOnlyFromStart });
+    const unwritableAtStart = readOnlyFromStart === undefined ? whyUnwritable(workspace.root) : undefined;
+    if (unwritableAtStart !== undefined) log('warn', 'workspace.unwritable', { reason: unwritableAtStart });
     const callers = new Callers({ state, now }, { token: config.token, owner: config.owner });
     onRelease('callers', () => callers.close());
     health.add(() => ({
@@ -176,7 +179,10 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     }
     health.add(() => {
       const why = readOnly();
-      return why === undefined ? undefined : { name: 'writing', ok: true, text: `Nobody can write here: ${why}` };
+      if (why !== undefined) return { name: 'writing', ok: true, text: `Nobody can write here: ${why}` };
+      // It may be meant so, and what lies below may be writable.
+      const unwritable = whyUnwritable(workspace.root);
+      return unwritable === undefined ? undefined : { name: 'writing', ok: true, text: `Nothing can be made here: ${unwritable}` };
     });
 
     const mark = new ProcessStore({ state, onProblem: (error) => log('warn', 'process.not-stored', { error }) }).prefix();
