@@ -95,4 +95,21 @@ describe('a program in a terminal', () => {
     await delay(400);
     assert.deepEqual(warnings, []);
   });
+
+  test('that the system has no room for is not told to be missing', { skip: process.platform !== 'linux' }, async (t) => {
+    const require = createRequire(createRequire(import.meta.url).resolve('@lydell/node-pty'));
+    const binding = require(`@lydell/node-pty-linux-${process.arch}/pty.node`) as { fork: () => never };
+    const { fork } = binding;
+    t.after(() => {
+      binding.fork = fork;
+    });
+    // As it says it where there can be no process, or no terminal, more.
+    binding.fork = () => {
+      throw new Error('forkpty(3) failed.');
+    };
+    await assert.rejects(host.start({ argv: ['sleep', '300'], cwd: '/', env: {}, terminal }), {
+      reason: 'TOO_MANY_PROCESSES',
+      message: 'The system has no room for sleep: forkpty(3) failed.',
+    });
+  });
 });

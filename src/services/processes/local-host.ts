@@ -29,6 +29,8 @@ const QUIET_MS = 50;
 const LAST_OUTPUT_MS = 500;
 /** Arguments and variables: for each, node-pty takes up to three of the 1,022 places beyond which its answer lies in memory that is free again. */
 const MAX_IN_TERMINAL = 300;
+/** What node-pty says where the system starts nothing in a terminal. */
+const NO_TERMINAL = 'forkpty(3) failed.';
 /** Of a script's first line the system reads as much. */
 const MAX_FIRST_LINE_BYTES = 256;
 
@@ -252,6 +254,8 @@ function startProblem({ argv: [program], cwd }: HostRequest, file: string, error
     return new OutriggerError('BAD_INPUT', `The arguments and variables of ${program} are more than the system takes.`, cause);
   if (['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE', 'ETIMEDOUT'].includes(code))
     return new OutriggerError('TOO_MANY_PROCESSES', `The system has no room for ${program}: ${code}.`, cause);
+  // node-pty does not say why; what can be is that there may be no process more, or no terminal.
+  if (message === NO_TERMINAL) return new OutriggerError('TOO_MANY_PROCESSES', `The system has no room for ${program}: ${message}`, cause);
   const reason = code === 'EACCES' || code === 'EPERM' ? 'FILE_PERMISSION' : 'TOOL_MISSING';
   return new OutriggerError(reason, `${program} can't be started: ${message}`, cause);
 }
