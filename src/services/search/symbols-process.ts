@@ -78,6 +78,7 @@ export class SymbolsProcess {
 
   async #outlines(paths: readonly string[], text: string | undefined): Promise<(Outline | null)[]> {
     const outlines: (Outline | null)[] = [];
+    let killedAt: string | undefined;
     while (outlines.length < paths.length) {
       const child = await this.#running();
       const { hasAnswered } = child;
@@ -87,7 +88,8 @@ export class SymbolsProcess {
       if (died === undefined) continue;
       if (this.#child === child) this.#child = undefined;
       if (this.#isStopped) throw stopping();
-      if (died.parsing !== undefined) {
+      if (died.parsing !== undefined && died.parsing !== killedAt && (await child.wasKilled())) killedAt = died.parsing;
+      else if (died.parsing !== undefined) {
         this.#remember(died.parsing);
         outlines.push(null);
       } else if (!hasAnswered && outlines.length === before) throw await child.failure();
@@ -142,6 +144,7 @@ function stopping(): OutriggerError {
 class Child {
   hasAnswered = false;
   hasEnded = false;
+  #isUnwanted = false;
   readonly #program: HostedProcess;
   readonly #said: FromSymbols[] = [];
   readonly #closed = Promise.withResolvers<void>();
@@ -187,9 +190,15 @@ class Child {
   }
 
   async end(): Promise<void> {
+    this.#isUnwanted = true;
     if (!this.hasEnded) this.#program.signal('SIGKILL');
     await this.#closed.promise;
     await this.#program.exit;
+  }
+
+  /** By somebody else: where memory runs out, by the kernel. No parser ends so by itself. */
+  async wasKilled(): Promise<boolean> {
+    return (await this.#program.exit).exitSignal === 'SIGKILL' && !this.#isUnwanted;
   }
 
   async failure(): Promise<OutriggerError> {

@@ -164,6 +164,35 @@ test(
     }),
 );
 
+test('a parser that the system kills, as for want of memory, is no fault of the text: it is tried once more', {
+  skip: noProc,
+}, async () => {
+  const own = new Processes({ env: process.env });
+  const start = own.starter.start.bind(own.starter);
+  let kills = 0;
+  own.starter.start = async (request) => {
+    const program = await start(request);
+    program.stdout.on('data', (bytes) => {
+      if (kills > 0 && bytes.toString().includes('"parsing"') && kills-- > 0) process.kill(program.pid, 'SIGKILL');
+    });
+    return program;
+  };
+  const symbols = new Symbols({ processes: own }, { root: os.tmpdir() });
+  const text = (name: string): string => Array.from({ length: 30_000 }, (_, number) => `function ${name}${number}() {}\n`).join('');
+  try {
+    kills = 1;
+    assert.equal((await symbols.outline('a.ts', text('once'))).symbols.length, 30_000);
+    assert.equal(kills, 0);
+    kills = 2;
+    await assert.rejects(symbols.outline('a.ts', text('twice')), { reason: 'OUTPUT_TOO_LARGE' });
+    assert.equal(kills, 0);
+    assert.equal((await symbols.outline('a.ts', 'const one = 1;\n')).symbols.length, 1);
+  } finally {
+    await symbols.stop();
+    await own.stop();
+  }
+});
+
 test('a parser that gets nowhere is ended, and what it was at has no outline (long form)', async () => {
   const symbols = new Symbols({ processes }, { root: os.tmpdir(), timeoutMs: 300 });
   try {
