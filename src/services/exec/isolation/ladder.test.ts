@@ -97,9 +97,9 @@ describe('the ladder', { skip }, () => {
   test('what no program can be given is refused for what it is', () =>
     withScratchFolder('ladder', async (scratch, root) => {
       const ladder = ladderIn(scratch);
-      const start = (argument: string): Promise<unknown> =>
+      const start = (argument: string, program = 'true'): Promise<unknown> =>
         ladder.startAt(0, {
-          argv: ['true', argument],
+          argv: [program, argument],
           env: {},
           folder: root,
           readable: [],
@@ -115,6 +115,10 @@ describe('the ladder', { skip }, () => {
         reason: 'BAD_INPUT',
         message: /^The arguments .* are more than the system takes\.$/,
       });
+      // As on a mount with noexec.
+      const compiled = path.join(root, 'compiled');
+      fs.writeFileSync(compiled, '', { mode: 0o644 });
+      await assert.rejects(start('', compiled), { reason: 'FILE_PERMISSION', message: /compiled may not be run .*noexec/ });
       await ladder.stop();
     }));
 

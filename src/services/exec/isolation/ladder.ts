@@ -339,6 +339,8 @@ function startProblem(program: string, folder: string, error: unknown): unknown 
     return new OutriggerError('BAD_INPUT', `An argument or a variable of ${program} holds a NUL, and none can.`, cause);
   if (code === 'E2BIG')
     return new OutriggerError('BAD_INPUT', `The arguments and variables of ${program} are more than the system takes.`, cause);
+  if (code === 'EACCES')
+    return new OutriggerError('FILE_PERMISSION', `${program} may not be run here: its mode says so, or a mount with noexec.`, cause);
   return (
     shortageOf(program, error) ??
     new OutriggerError('TOOL_MISSING', `${program} can't be started: ${message}`, { details: { tool: program }, cause: error })
