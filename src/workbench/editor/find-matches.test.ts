@@ -127,3 +127,24 @@ test('what is no regular expression is said as a sentence', () => {
   assert.equal(problem('lo(an)'), undefined);
   assert.equal(problem(''), undefined);
 });
+
+test('it is a sentence whatever words the browser has for it', (t) => {
+  const query = new SearchQuery({ search: 'lo(an', regexp: true });
+  const problem = (words: string): string | undefined => {
+    const refusing = class {
+      constructor() {
+        throw new SyntaxError(words);
+      }
+    };
+    const { mock } = t.mock.method(globalThis, 'RegExp', refusing);
+    try {
+      return expressionProblem(query);
+    } finally {
+      mock.restore();
+    }
+  };
+  assert.equal(problem('Invalid regular expression: /lo(an/gmu: Unterminated group'), 'Not a regular expression: unterminated group.');
+  assert.equal(problem('Invalid regular expression: missing )'), 'Not a regular expression: missing ).');
+  assert.equal(problem('unterminated parenthetical'), 'Not a regular expression: unterminated parenthetical.');
+  assert.equal(problem('numbers out of order in {} quantifier.'), 'Not a regular expression: numbers out of order in {} quantifier.');
+});

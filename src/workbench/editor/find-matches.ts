@@ -55,7 +55,12 @@ export function expressionProblem({ search, regexp, valid }: SearchQuery): strin
     new RegExp(search, 'gmu');
     return undefined;
   } catch (error) {
-    const why = error instanceof Error ? error.message.slice(error.message.lastIndexOf(': ') + 2) : '';
+    const words = error instanceof Error ? error.message : '';
+    // Most browsers begin with what this says itself; Firefox does not, and ends some with a full stop.
+    const why = words
+      .slice(words.lastIndexOf(': ') + 1)
+      .trim()
+      .replace(/\.$/, '');
     return `Not a regular expression: ${why.charAt(0).toLowerCase()}${why.slice(1)}.`;
   }
 }
