@@ -361,7 +361,7 @@ test('a connection that is given up for what is queued is replaced, and a feed g
 function connectionByHand(backoff: ClientOptions['backoff'] & object, random = 0.5) {
   const timers = new Set<{ run: () => void; ms: number }>();
   const sockets: ClientWebSocket[] = [];
-  const obstacles: (() => void)[] = [];
+  const obstacles: ((error?: OutriggerError) => void)[] = [];
   const clock = { now: 0 };
   const connection = new Connection(
     {
@@ -371,7 +371,7 @@ function connectionByHand(backoff: ClientOptions['backoff'] & object, random = 0
         sockets.push(socket);
         return socket;
       },
-      obstacle: () => new Promise((resolve) => obstacles.push(() => resolve(undefined))),
+      obstacle: () => new Promise((resolve) => obstacles.push(resolve)),
       timers: {
         set: (run, ms) => {
           const timer = { run, ms };
@@ -403,6 +403,32 @@ test('of two attempts that fail at once one is tried again', async () => {
   assert.equal(sockets.length, 3);
   connection.close();
   assert.equal(await live, 'CONNECTION_LOST');
+});
+
+test('while not even HTTP answers no WebSocket is tried, of which browsers let the next wait longer the more of them failed', async () => {
+  const { connection, timers, sockets, obstacles } = connectionByHand({ baseMs: 100, maxMs: 1000 });
+  const live = connection.whenLive({ patient: true });
+  const answer = async (error?: OutriggerError): Promise<void> => {
+    assert.equal(obstacles.length, 1);
+    obstacles.shift()?.(error);
+    await new Promise(setImmediate);
+  };
+  sockets[0]?.onclose?.({ code: 1006, reason: '' } as never);
+  for (const reason of ['CONNECTION_LOST', 'DEADLINE', 'CONNECTION_LOST'] as const) {
+    await answer(new OutriggerError(reason, 'Nobody is there.'));
+    assert.equal(timers.size, 1);
+    for (const timer of [...timers]) {
+      timers.delete(timer);
+      timer.run();
+    }
+    assert.equal(sockets.length, 1);
+    assert.ok(connection.state.name === 'reconnecting' && connection.state.retryAt === undefined);
+  }
+  await answer();
+  assert.equal(sockets.length, 2);
+  sockets[1]?.onopen?.({} as never);
+  await live;
+  connection.close();
 });
 
 test('what takes connections and cuts them at once is asked later and later, and at once again after one that lasted', () => {

@@ -186,7 +186,8 @@ export class Connection {
   }
 
   #connect(state: ConnectionState): void {
-    this.#setState(state);
+    // That may be the attempt that asked first.
+    if (this.#state !== state) this.#setState(state);
     let socket: ClientWebSocket;
     try {
       socket = this.#deps.open();
@@ -292,6 +293,19 @@ export class Connection {
     }, this.#options.pingMs);
   }
 
+  /**
+   * Where not even HTTP answered, it is asked again before a WebSocket is tried: browsers let each one that failed make the next wait longer, Firefox
+   * up to a minute, which would pass after all is well.
+   */
+  async #ask(attempt: ConnectionState): Promise<void> {
+    this.#setState(attempt);
+    const obstacle = await this.#deps.obstacle();
+    // Closed meanwhile, or told to try at once.
+    if (this.#state !== attempt) return;
+    if (isUnreachable(obstacle)) this.#later(obstacle);
+    else this.#connect(attempt);
+  }
+
   async #failed(): Promise<void> {
     const obstacle = await this.#deps.obstacle();
     if (this.#state.name === 'closed' || this.#socket !== undefined) return;
@@ -313,7 +327,11 @@ export class Connection {
     this.#setState({ name: name(), since, retryAt: now() + delay });
     // Of two attempts that failed, the later one counts.
     timers.clear(this.#retry);
-    this.#retry = timers.set(() => this.#connect({ name: name(), since, retryAt: undefined }), delay);
+    this.#retry = timers.set(() => {
+      const attempt: ConnectionState = { name: name(), since, retryAt: undefined };
+      if (isUnreachable(cause)) void this.#ask(attempt);
+      else this.#connect(attempt);
+    }, delay);
     this.#failWaiting(new OutriggerError('CONNECTION_LOST', `The ${this.#options.server} does not answer.`, { cause }));
   }
 
@@ -327,6 +345,10 @@ export class Connection {
     this.#state = state;
     this.#events.emit('state', state);
   }
+}
+
+function isUnreachable(error: OutriggerError | undefined): boolean {
+  return error?.reason === 'CONNECTION_LOST' || error?.reason === 'DEADLINE';
 }
 
 interface SocketEnd {

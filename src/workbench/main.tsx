@@ -10,14 +10,16 @@ import { WorkbenchContext } from './use-workbench.ts';
 import { Workbench } from './workbench.ts';
 
 const address = pageAddress();
+/** What the server of the page says of this file of it. */
+const askForFile = async (): Promise<number> => (await fetch(import.meta.url, { method: 'HEAD', cache: 'no-store' })).status;
 const workbench = new Workbench({
   client: createClient<Operations>({ url: address }),
-  openLink: documentLinks(address.replace(/^http/, 'ws')),
+  openLink: documentLinks(address.replace(/^http/, 'ws'), async () => (await askForFile()) < 500),
   keep: memoryKeep(() => localStorage),
   tabKeep: memoryKeep(() => sessionStorage),
   address,
   now: Date.now,
-  hasFiles: async () => (await fetch(import.meta.url, { method: 'HEAD', cache: 'no-store' })).status !== 404,
+  hasFiles: async () => (await askForFile()) !== 404,
   resolveColor: (color) => resolveColor(`var(--presence-${color})`),
 });
 

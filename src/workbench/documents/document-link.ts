@@ -12,6 +12,8 @@ export interface DocumentLinkEvents {
   onDenied: () => void;
   /** The sidecar won't have it: a close code of 44xx. Not tried again. */
   onRefused: (code: number) => void;
+  /** The page's own link is lost as well. */
+  isAway: () => boolean;
 }
 
 /** A document's own connection to the sidecar. */
@@ -24,14 +26,35 @@ export type OpenDocumentLink = (path: string, doc: Y.Doc, awareness: Awareness, 
 
 const maxBackoffMs = 4_000;
 
-/** Links by the stock provider; `address` is that of the sidecar, `ws://host:port`. */
-export function documentLinks(address: string): OpenDocumentLink {
+/**
+ * Links by the stock provider; `address` is that of the sidecar, `ws://host:port`. While the page's own link is lost, they are tried when `isThere` says
+ * that somebody answers: browsers let each WebSocket that failed make the next wait longer, Firefox up to a minute, which would pass after all is well.
+ */
+export function documentLinks(address: string, isThere: () => Promise<boolean>): OpenDocumentLink {
+  const waiting = new Set<WebsocketProvider>();
+  let looking: ReturnType<typeof setTimeout> | undefined;
+  const look = async (): Promise<void> => {
+    const is = await isThere().catch(() => false);
+    looking = undefined;
+    if (!is) return lookLater();
+    for (const provider of waiting) provider.connect();
+    waiting.clear();
+  };
+  const lookLater = (): void => {
+    if (waiting.size > 0) looking ??= setTimeout(() => void look(), Math.random() * maxBackoffMs);
+  };
   return (path, doc, awareness, events) => {
     // Pages in one browser meet at the sidecar, not behind its back: what it has not seen is not saved.
     const provider = new WebsocketProvider(`${address}/ws/doc`, encodePath(path), doc, {
       awareness,
       maxBackoffTime: maxBackoffMs,
       disableBc: true,
+      shouldReconnect: ({ code }) => {
+        if (isRefusal(code) || !events.isAway()) return !isRefusal(code);
+        waiting.add(provider);
+        lookLater();
+        return false;
+      },
     });
     provider.on('sync', (synced: boolean) => {
       if (synced) events.onSynced();
@@ -40,17 +63,25 @@ export function documentLinks(address: string): OpenDocumentLink {
     provider.messageHandlers[messageAuth] = (_encoder, decoder) => readAuthMessage(decoder, doc, () => events.onDenied());
     provider.on('connection-close', (event: CloseEvent | null) => {
       const code = event?.code ?? 0;
-      if (code < 4400 || code > 4499) return;
+      if (!isRefusal(code)) return;
       provider.disconnect();
       events.onRefused(code);
     });
     return {
       tryNow: () => {
+        waiting.delete(provider);
         if (provider.wsconnected) return;
         provider.disconnect();
         provider.connect();
       },
-      close: () => provider.destroy(),
+      close: () => {
+        waiting.delete(provider);
+        provider.destroy();
+      },
     };
   };
+}
+
+function isRefusal(code: number): boolean {
+  return code >= 4400 && code <= 4499;
 }

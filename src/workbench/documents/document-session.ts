@@ -335,6 +335,7 @@ export class DocumentSession {
         if (code === closeOutdated) this.state.value = { name: 'closed', error: outdated };
         else void this.open();
       },
+      isAway: this.#deps.isAway,
     });
   }
 
