@@ -41,6 +41,36 @@ test('the keys that end a word of an input method end no name, and open nothing'
   }),
 );
 
+test('nor do those that a browser sends once the word is there, as Safari does', { skip: noBrowser }, () =>
+  withWorkbench({ 'a.txt': 'a\n', 'b.txt': 'b\n' }, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada' });
+    const press = (field: Locator, key: string): Promise<void> =>
+      field.evaluate(
+        (element, pressed) =>
+          void element.dispatchEvent(new KeyboardEvent('keydown', { key: pressed, keyCode: 229, bubbles: true, cancelable: true })),
+        key,
+      );
+    await ada.getByRole('treeitem', { name: /^a\.txt/ }).click();
+    await ada.keyboard.press('F2');
+    const field = ada.getByRole('textbox', { name: /New name/ });
+    await field.fill('に');
+    for (const key of ['Escape', 'Enter']) await press(field, key);
+    assert.equal(await field.inputValue(), 'に');
+    assert.ok(existsSync(path.join(root, 'a.txt')));
+    await ada.keyboard.press('Enter');
+    await ada.getByRole('treeitem', { name: /^に/ }).waitFor();
+
+    await ada.keyboard.press('Control+p');
+    const finder = ada.getByRole('combobox');
+    await finder.fill('b');
+    await ada.getByRole('option', { name: /b\.txt/ }).waitFor();
+    for (const key of ['Enter', 'Escape']) await press(finder, key);
+    assert.equal(await finder.inputValue(), 'b');
+    await ada.keyboard.press('Enter');
+    await ada.getByRole('tablist', { name: 'Open documents' }).getByRole('tab', { name: 'b.txt' }).waitFor();
+  }),
+);
+
 test('a name that is left as it was is left alone, whatever is in it', { skip: noBrowser }, () =>
   withWorkbench({ ' lead.txt ': 'a\n', 'line\nfeed.txt': 'b\n', 'z.txt': 'z\n' }, async ({ page, root }) => {
     const ada = await page({ name: 'Ada' });

@@ -7,6 +7,7 @@ import { useWorkbench } from '../use-workbench.ts';
 import { count, shortAge } from '../words.ts';
 import type { Branch } from './branch-actions.ts';
 import { type BranchChoice, branchChoices, localName, sayApart } from './branch-choices.ts';
+import { isForInputMethod } from '../shell/keys.ts';
 
 const most = 200;
 
@@ -59,7 +60,7 @@ export function BranchList() {
   const branch = choice?.kind === 'branch' ? choice.branch : undefined;
   const actions = branch === undefined || !canWrite ? [] : actionsOf(branch, status?.branch ?? null, { branches, close });
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.isComposing) return;
+    if (isForInputMethod(event)) return;
     const field = event.currentTarget as HTMLInputElement;
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     const action = actions.find(({ key }) => key === event.key);

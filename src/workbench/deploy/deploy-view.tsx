@@ -15,6 +15,7 @@ import { longTime, shortAge, spentTime } from '../words.ts';
 import { type Fields, fieldProblem, type FieldValue, firstFields, isNeeded, valuesOf } from './deploy-form.ts';
 import type { DeployProfileInfo } from './deploy-store.ts';
 import { canGoBackTo, deploymentTitle, deploymentTone, isUnderWay, outcome } from './deploy-words.ts';
+import { isForInputMethod } from '../shell/keys.ts';
 
 const tickMs = 500;
 const beforeWords = {
@@ -304,7 +305,7 @@ function One({ deployment }: { deployment: Deployment }) {
     <div
       class="bot-pane"
       onKeyDown={(event) => {
-        if (event.isComposing || event.key !== 'Escape' || event.defaultPrevented) return;
+        if (isForInputMethod(event) || event.key !== 'Escape' || event.defaultPrevented) return;
         event.preventDefault();
         back();
       }}

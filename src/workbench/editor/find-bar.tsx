@@ -14,6 +14,7 @@ import { render } from 'preact';
 import { Icon } from '../shell/icon.tsx';
 import { Toggle } from '../shell/toggle.tsx';
 import { expressionProblem, type Matches, matchesOf, sayMatches } from './find-matches.ts';
+import { isForInputMethod } from '../shell/keys.ts';
 
 /** After the last key. */
 const pauseMs = 80;
@@ -124,7 +125,7 @@ function FindBar({ find }: { find: Find }) {
   const { value: readOnly } = find.readOnly;
   const problem = expressionProblem(query);
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.isComposing) return;
+    if (isForInputMethod(event)) return;
     if (runScopeHandlers(view, event, 'search-panel')) event.preventDefault();
   };
   return (
@@ -210,7 +211,7 @@ function Replacement({ find }: { find: Find }) {
 }
 
 function onEnter(event: KeyboardEvent, act: () => unknown): void {
-  if (event.key !== 'Enter' || event.isComposing) return;
+  if (event.key !== 'Enter' || isForInputMethod(event)) return;
   event.preventDefault();
   act();
 }

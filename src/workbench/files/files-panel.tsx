@@ -14,6 +14,7 @@ import { scrollToShow, virtualWindow } from '../virtual-window.ts';
 import { count } from '../words.ts';
 import { TreeKeys } from './tree-keys.ts';
 import type { TreeNode } from './tree-model.ts';
+import { isForInputMethod } from '../shell/keys.ts';
 
 const pathsType = 'application/x-outrigger-paths';
 const ids = new WeakMap<TreeNode, string>();
@@ -378,7 +379,7 @@ function NameField({ node }: { node: TreeNode }) {
         onKeyDown={(event) => {
           event.stopPropagation();
           // It ends a word of an input method, and no name.
-          if (event.isComposing) return;
+          if (isForInputMethod(event)) return;
           if (event.key === 'Enter') {
             event.preventDefault();
             void finish();

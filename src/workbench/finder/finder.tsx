@@ -9,7 +9,7 @@ import { shownName } from '../shown-name.ts';
 import { Dots } from '../shell/avatar.tsx';
 import { Dialog } from '../shell/dialog.tsx';
 import { Icon } from '../shell/icon.tsx';
-import { sayKey } from '../shell/keys.ts';
+import { isForInputMethod, sayKey } from '../shell/keys.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { candidate, type Found, rank } from './fuzzy.ts';
 import { parseQuery } from './query.ts';
@@ -74,7 +74,7 @@ export function Finder({ initial }: { initial: string }) {
   }, [isComing, choices]);
   const onKeyDown = (event: KeyboardEvent): void => {
     // Of an input method's own list, and the end of its word.
-    if (event.isComposing) return;
+    if (isForInputMethod(event)) return;
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     if (step !== 0 && choices.length > 0) at.value = (chosen + step + choices.length) % choices.length;
     else if (event.key === 'Home' && event.ctrlKey) at.value = 0;

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { Icon } from '../shell/icon.tsx';
 import { type Shortcut, shortcutOf, withState } from './fleet-filter.ts';
+import { isForInputMethod } from '../shell/keys.ts';
 
 export interface FilterBarProps {
   title: string;
@@ -32,7 +33,7 @@ export function FilterBar({ title, id, label, placeholder, text, onText, shortcu
           data-filter
           onInput={(event) => onText(event.currentTarget.value)}
           onKeyDown={(event) => {
-            if (event.isComposing) return;
+            if (isForInputMethod(event)) return;
             if (event.key === 'Escape' && text !== '') {
               event.preventDefault();
               event.stopPropagation();

@@ -9,6 +9,7 @@ import { endSentence, isRunning, portUrl, stateWords } from './process-words.ts'
 import { SignalMenu } from './signal-menu.tsx';
 import { sayStarter } from './started-by.ts';
 import { joinCommand } from './split-command.ts';
+import { isForInputMethod } from '../shell/keys.ts';
 
 export function ProcessesView() {
   const { bottom, processes } = useWorkbench();
@@ -267,7 +268,7 @@ function ProcessLogView({ process }: { process: ProcessInfo }) {
   const back = (): void => bottom.showTable();
   useWantedFocus('bottom', () => box.current?.querySelector<HTMLElement>('.log')?.focus());
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.isComposing || event.key !== 'Escape' || event.defaultPrevented) return;
+    if (isForInputMethod(event) || event.key !== 'Escape' || event.defaultPrevented) return;
     event.preventDefault();
     back();
   };

@@ -6,6 +6,7 @@ import { Icon } from '../shell/icon.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
 import { argumentsOf, limitNames, limitProblem, type RunForm, sayLimits } from './run-form.ts';
+import { isForInputMethod } from '../shell/keys.ts';
 
 /** What is given to a run: its arguments and input, limits, files beside it, and its session. */
 export function RunOptions({ path, form, language }: { path: string; form: RunForm; language: LanguageInfo | undefined }) {
@@ -170,7 +171,7 @@ function FilesAlong({ path, form, set }: { path: string; form: RunForm; set: (ch
           value={text.value}
           onInput={(event) => (text.value = event.currentTarget.value)}
           onKeyDown={(event) => {
-            if (event.isComposing || event.key !== 'Enter') return;
+            if (isForInputMethod(event) || event.key !== 'Enter') return;
             event.preventDefault();
             add();
           }}

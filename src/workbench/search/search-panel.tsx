@@ -15,6 +15,7 @@ import { scrollToShow, virtualWindow } from '../virtual-window.ts';
 import { count } from '../words.ts';
 import type { SearchRow } from './search-rows.ts';
 import { cutWords, replaceProblem } from './search-store.ts';
+import { isForInputMethod } from '../shell/keys.ts';
 
 const switchNames = {
   word: 'Turn off whole word',
@@ -88,7 +89,7 @@ function Question() {
             search.asked();
           }}
           onKeyDown={(event) => {
-            if (event.isComposing || event.key !== 'ArrowDown') return;
+            if (isForInputMethod(event) || event.key !== 'ArrowDown') return;
             event.preventDefault();
             document.querySelector<HTMLElement>('.results')?.focus();
           }}

@@ -2,7 +2,7 @@ import { isInTerminal, isTerminalKey } from '../bottom/terminal-keys.ts';
 import { canDo, commands } from '../commands.ts';
 import { apple } from '../use-workbench.ts';
 import type { Workbench } from '../workbench.ts';
-import { isKey } from './keys.ts';
+import { isForInputMethod, isKey } from './keys.ts';
 import { leaveRight } from './right-actions.ts';
 
 /** In the order in which F6 walks them. */
@@ -11,7 +11,7 @@ const remembered = new WeakMap<Element, HTMLElement>();
 
 /** Chords are the page's own wherever they are pressed, so they are taken before an editor or field sees them. */
 export function handleChord(workbench: Workbench, event: KeyboardEvent): void {
-  if (event.isComposing || workbench.overlay.value !== undefined) return;
+  if (isForInputMethod(event) || workbench.overlay.value !== undefined) return;
   // What is typed there is for the program in it.
   if (isInTerminal(event.target) && !isTerminalKey(event, apple)) return;
   if (event.key === 'Escape' && workbench.follow.who.value !== undefined) {
@@ -24,7 +24,7 @@ export function handleChord(workbench: Workbench, event: KeyboardEvent): void {
 
 /** Keys without a modifier: an editor or field that takes one itself has done so before. */
 export function handleKey(workbench: Workbench, event: KeyboardEvent): void {
-  if (event.defaultPrevented || event.isComposing) return;
+  if (event.defaultPrevented || isForInputMethod(event)) return;
   if (event.key === 'Escape') return escape(workbench, event);
   if (workbench.overlay.value !== undefined) return;
   if (isKey('F6', event, apple) || isKey('Shift F6', event, apple)) {

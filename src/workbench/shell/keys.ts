@@ -29,6 +29,13 @@ export function isKey(name: KeyName, pressed: PressedKey, apple: boolean): boole
   return same && (!shiftMatters || pressed.shiftKey === parts.includes('Shift'));
 }
 
+const inputMethodCode = 229;
+
+/** Whether an input method has the key. Safari sends the one that ends a word after the word, and tells it apart by its code alone. */
+export function isForInputMethod({ isComposing, keyCode }: Pick<KeyboardEvent, 'isComposing' | 'keyCode'>): boolean {
+  return isComposing || keyCode === inputMethodCode;
+}
+
 const appleSigns: Record<string, string> = { Ctrl: '⌘', Alt: '⌥', Shift: '⇧' };
 
 /** As shown on this system. */
