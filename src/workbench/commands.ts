@@ -6,6 +6,7 @@ import { taskName, taskTitle } from './tasks/task-text.ts';
 import type { Actor } from './actor.ts';
 import { bottomParts, type Part } from './parts.ts';
 import type { KeyName } from './shell/keys.ts';
+import { keysOfCommands } from './use-workbench.ts';
 import type { Workbench } from './workbench.ts';
 
 export interface Command {
@@ -50,7 +51,7 @@ export const commands: readonly Command[] = [
     id: 'go.command',
     title: 'All commands',
     icon: 'cmd',
-    keys: ['Ctrl Shift P', 'F1'],
+    keys: keysOfCommands,
     group: 'Go',
     run: (workbench) => (workbench.overlay.value = { name: 'find', text: '>' }),
   },

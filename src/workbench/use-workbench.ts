@@ -1,5 +1,6 @@
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
+import { commandsKeys } from './shell/keys.ts';
 import type { Workbench } from './workbench.ts';
 
 export const WorkbenchContext = createContext<Workbench | undefined>(undefined);
@@ -12,3 +13,6 @@ export function useWorkbench(): Workbench {
 
 /** Command keys are written and read as this system does. */
 export const apple = /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? '');
+
+/** As this browser leaves them to the page. */
+export const keysOfCommands = commandsKeys(globalThis.navigator?.userAgent ?? '');

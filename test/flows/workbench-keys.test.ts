@@ -664,3 +664,18 @@ test('who takes another name in one tab of a browser has it in the others too', 
     assert.equal(await name(other).inputValue(), 'Grace');
   }),
 );
+
+test('in Firefox, which opens a private window by the other key, the commands are told to be behind F1', { skip: noBrowser }, () =>
+  withWorkbench(files, async ({ page }) => {
+    const ada = await page({ name: 'Ada' });
+    const told = (name: string): Locator => ada.getByRole('button', { name: new RegExp(`^${name}`) });
+    for (const name of ['Commands', 'All commands']) await told(`${name} ?Ctrl Shift P$`).waitFor();
+    await ada.addInitScript(() => Object.defineProperty(navigator, 'userAgent', { value: 'Gecko/20100101 Firefox/153.0' }));
+    await ada.reload();
+    await ada.locator('[data-known=true]').waitFor();
+    for (const name of ['Commands', 'All commands']) await told(`${name} ?F1$`).waitFor();
+    await ada.keyboard.press('F1');
+    const list = ada.getByRole('listbox', { name: 'Commands' });
+    await list.getByRole('option', { name: /^All commands ?F1$/ }).waitFor();
+  }),
+);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isKey, sayKey } from './keys.ts';
+import { commandsKeys, isKey, sayKey } from './keys.ts';
 
 const press = (key: string, modifiers: string[] = [], code = '') => ({
   key,
@@ -40,4 +40,11 @@ test('the question mark needs no Shift of its own', () => {
 test('keys are shown as the system writes them', () => {
   assert.equal(sayKey('Ctrl Shift P', true), '⌘⇧P');
   assert.equal(sayKey('Ctrl Shift P', false), 'Ctrl Shift P');
+});
+
+test('no key is told of that the browser keeps for itself', () => {
+  const linux = 'Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0';
+  const safari = 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/605.1.15';
+  assert.deepEqual(commandsKeys(linux), ['F1']);
+  assert.deepEqual(commandsKeys(safari), ['Ctrl Shift P', 'F1']);
 });

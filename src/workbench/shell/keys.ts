@@ -29,6 +29,11 @@ export function isKey(name: KeyName, pressed: PressedKey, apple: boolean): boole
   return same && (!shiftMatters || pressed.shiftKey === parts.includes('Shift'));
 }
 
+/** Of the list of all commands, the one that is shown first. Firefox opens a private window by the other, and no page hears of it. */
+export function commandsKeys(userAgent: string): readonly [KeyName, ...KeyName[]] {
+  return /\bFirefox\//.test(userAgent) ? ['F1'] : ['Ctrl Shift P', 'F1'];
+}
+
 const inputMethodCode = 229;
 
 /** Whether an input method has the key. Safari sends the one that ends a word after the word, and tells it apart by its code alone. */

@@ -2,7 +2,7 @@ import { sayActor } from '../actor.ts';
 import { toggleBottom } from '../bottom/terminal-actions.ts';
 import { bottomParts } from '../parts.ts';
 import { count } from '../words.ts';
-import { apple, useWorkbench } from '../use-workbench.ts';
+import { apple, keysOfCommands, useWorkbench } from '../use-workbench.ts';
 import { Avatar } from './avatar.tsx';
 import { doingName } from '../changes/git-store.ts';
 import { Icon } from './icon.tsx';
@@ -43,7 +43,7 @@ export function TopBar() {
         </button>
         <button type="button" class="row" title="All commands" onClick={() => (workbench.overlay.value = { name: 'find', text: '>' })}>
           <span class="ell">Commands</span>
-          <span class="kbd">{sayKey('Ctrl Shift P', apple)}</span>
+          <span class="kbd">{sayKey(keysOfCommands[0], apple)}</span>
         </button>
       </div>
       <div class="row end">

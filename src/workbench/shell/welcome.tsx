@@ -4,7 +4,7 @@ import { nameOf } from '../file-paths.ts';
 import { addSample } from '../files/add-sample.ts';
 import { useFileDrop } from '../files/file-drop.ts';
 import { shownName } from '../shown-name.ts';
-import { apple, useWorkbench } from '../use-workbench.ts';
+import { apple, keysOfCommands, useWorkbench } from '../use-workbench.ts';
 import { count, longTime } from '../words.ts';
 import { Icon } from './icon.tsx';
 import { sayKey } from './keys.ts';
@@ -42,7 +42,7 @@ export function Welcome() {
           <button type="button" onClick={() => (workbench.overlay.value = { name: 'find', text: '>' })}>
             <Icon name="cmd" />
             <span class="grow">All commands</span>
-            <span class="kbd">{sayKey('Ctrl Shift P', apple)}</span>
+            <span class="kbd">{sayKey(keysOfCommands[0], apple)}</span>
           </button>
           {recent !== undefined && (
             <button type="button" onClick={() => workbench.openFile(recent)}>
