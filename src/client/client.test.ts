@@ -358,7 +358,7 @@ test('a connection that is given up for what is queued is replaced, and a feed g
 });
 
 /** A connection whose sockets, timers and clock are in the hands of the test. */
-function connectionByHand(backoff: ClientOptions['backoff'] & object, random = 0.5) {
+function connectionByHand(backoff: ClientOptions['backoff'] & object, random = 0.5, sameWay = true) {
   const timers = new Set<{ run: () => void; ms: number }>();
   const sockets: ClientWebSocket[] = [];
   const obstacles: ((error?: OutriggerError) => void)[] = [];
@@ -372,6 +372,7 @@ function connectionByHand(backoff: ClientOptions['backoff'] & object, random = 0
         return socket;
       },
       obstacle: () => new Promise((resolve) => obstacles.push(resolve)),
+      sameWay,
       timers: {
         set: (run, ms) => {
           const timer = { run, ms };
@@ -426,6 +427,19 @@ test('while not even HTTP answers no WebSocket is tried, of which browsers let t
   }
   await answer();
   assert.equal(sockets.length, 2);
+  sockets[1]?.onopen?.({} as never);
+  await live;
+  connection.close();
+});
+
+test('WebSockets of the host’s own may get through where HTTP does not, and are tried', async () => {
+  const { connection, timers, sockets, obstacles } = connectionByHand({ baseMs: 100, maxMs: 1000 }, 0.5, false);
+  const live = connection.whenLive({ patient: true });
+  sockets[0]?.onclose?.({ code: 1006, reason: '' } as never);
+  obstacles.shift()?.(new OutriggerError('CONNECTION_LOST', 'Nobody is there.'));
+  await new Promise(setImmediate);
+  for (const timer of [...timers]) timer.run();
+  assert.deepEqual([sockets.length, obstacles.length], [2, 0]);
   sockets[1]?.onopen?.({} as never);
   await live;
   connection.close();

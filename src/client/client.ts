@@ -86,6 +86,7 @@ export function createClient<T extends Table = Operations>(options: ClientOption
       },
       name: () => name,
       obstacle: () => http.call('system.info', {}, new CallBounds({ timeoutMs: connectTimeoutMs })).then(() => undefined, asError),
+      sameWay: !('webSocket' in options) && options.fetch === undefined,
       timers,
       now,
       random,

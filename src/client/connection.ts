@@ -28,6 +28,8 @@ export interface ConnectionDependencies {
   name: () => string | undefined;
   /** What is in the way, over HTTP; undefined when that answers: nothing tells why a WebSocket failed. */
   obstacle: () => Promise<OutriggerError | undefined>;
+  /** Both go the same way: where HTTP does not get through, no WebSocket does. */
+  sameWay: boolean;
   timers: PeerTimers;
   now: () => number;
   random: () => number;
@@ -329,7 +331,7 @@ export class Connection {
     timers.clear(this.#retry);
     this.#retry = timers.set(() => {
       const attempt: ConnectionState = { name: name(), since, retryAt: undefined };
-      if (isUnreachable(cause)) void this.#ask(attempt);
+      if (this.#deps.sameWay && isUnreachable(cause)) void this.#ask(attempt);
       else this.#connect(attempt);
     }, delay);
     this.#failWaiting(new OutriggerError('CONNECTION_LOST', `The ${this.#options.server} does not answer.`, { cause }));
