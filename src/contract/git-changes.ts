@@ -115,7 +115,9 @@ export const gitChanges = {
       }),
     output: () =>
       z.object({
-        outcome: z.enum(['done', 'nothing', 'conflicts']).describe('conflicts: the stash was applied, and is kept.'),
+        outcome: z
+          .enum(['done', 'nothing', 'conflicts'])
+          .describe('conflicts: the stash was applied, and is kept. Without any, git settled all as they were settled before.'),
         stashes: z.int().describe('So many there are now.'),
         conflicts: z.array(gitConflict()),
       }),

@@ -245,7 +245,7 @@ async function join(
 }
 
 /** It stopped at what it settled by itself, for people to look at. https://git-scm.com/docs/git-config#Documentation/git-config.txt-rerereautoUpdate */
-function saysSettled({ stdout, stderr }: RunResult): boolean {
+export function saysSettled({ stdout, stderr }: RunResult): boolean {
   return /^Staged '.*' using previous resolution\.$/m.test(`${stdout.toString()}\n${stderr.toString()}`);
 }
 

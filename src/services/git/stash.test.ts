@@ -97,6 +97,26 @@ describe('stashes', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('conflicts that git settles as they were settled before are an answer, and the stash is kept', async () => {
+    await withRepository(async ({ git, put, save, run, file }) => {
+      run('config', 'rerere.enabled', 'true');
+      run('config', 'rerere.autoUpdate', 'true');
+      put('a', 'base\n');
+      save('base');
+      put('a', 'aside\n');
+      await stash(git, push);
+      put('a', 'here\n');
+      const here = save('here');
+      const settled = { outcome: 'conflicts', stashes: 1, conflicts: [] };
+      assert.equal((await stash(git, { ...bring, action: 'apply' })).conflicts.length, 1);
+      put('a', 'both\n');
+      save('both');
+      run('reset', '-q', '--hard', here);
+      assert.deepEqual(await stash(git, { ...bring, action: 'pop' }), settled);
+      assert.equal(file('a'), 'both\n');
+    });
+  });
+
   test('a stash that is refused for a file that changed here brings none of its new files', async () => {
     await withRepository(async ({ git, put, save, run, file, root }) => {
       for (const name of ['a', 'b', 'c']) put(name, 'one\n');

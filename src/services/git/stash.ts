@@ -11,7 +11,7 @@ import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { changeError, inConflict, lockedError, overwriting, withMore, wouldOverwrite } from './git-error.ts';
 import { nulEnded } from './git-path.ts';
 import { identity } from './identity.ts';
-import { conflictsOf } from './integrating.ts';
+import { conflictsOf, saysSettled } from './integrating.ts';
 import { SecretGuard } from './secrets.ts';
 import { unstagedFiles } from './status.ts';
 import { lockAgeMs } from './under-way.ts';
@@ -70,7 +70,7 @@ export async function stash(git: Git, request: StashRequest, signal?: AbortSigna
     const result = await git.change('stash', repository, ['stash', action, '--quiet', ...index, name], { settings: guard.settings });
     if (result.exitCode === 0) return answer('done');
     const conflicted = await answer('conflicts');
-    if (conflicted.conflicts.length > 0) return conflicted;
+    if (conflicted.conflicts.length > 0 || saysSettled(result)) return conflicted;
     throw orLocked(repository, wouldOverwrite('stash', result));
   });
 }

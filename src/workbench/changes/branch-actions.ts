@@ -1,10 +1,9 @@
 import { AskedOnce } from '../asked-once.ts';
 import { errorFacts, type WorkbenchClient } from '../client-port.ts';
-import { nameOf } from '../file-paths.ts';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import type { Toasts } from '../shell/toasts.ts';
-import { count, list } from '../words.ts';
+import { count } from '../words.ts';
 import type { GitDialog } from './git-dialog.ts';
 import type { GitStore, Stash } from './git-store.ts';
 import { stoppedAt } from './stopped-at.ts';
@@ -169,10 +168,8 @@ export class BranchActions {
         ...(stash === undefined ? {} : { hash: stash.hash }),
         ...(message.trim() === '' ? {} : { message: message.trim() }),
       });
-      if (outcome === 'conflicts')
-        toasts.say(`Brought back with ${count(conflicts.length, 'conflict')}`, {
-          text: `${list(conflicts.map(({ path }) => nameOf(path)))}. What was put aside is kept.`,
-        });
+      const { at, text } = stoppedAt(conflicts);
+      if (outcome === 'conflicts') toasts.say(`Brought back with ${at}`, { text: `${text}. What was put aside is kept.` });
       else if (outcome === 'nothing') toasts.say(action === 'push' ? 'There is nothing to put aside' : 'Nothing is put aside');
       else if (action === 'push')
         toasts.say('Put your changes aside', { actions: [{ label: 'Bring them back', run: () => void this.stash('pop') }] });
