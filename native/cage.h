@@ -76,7 +76,16 @@ static int take_mount(struct mounts *mounts, const char *kind, const char *what,
   return -1;
 }
 
+// Where memory runs out, the kernel is to end what we start before the sidecar.
+static void yield_memory_first(int score) {
+  if (score < 0) return;
+  (void)!write(score, "1000", 4);
+  close(score);
+}
+
 static int cage_main(char **argv) {
+  // Before anything is forked, and while we may.
+  yield_memory_first(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
   struct cage cage = {.control = -1, .pass = -1, .uid = -1, .gid = -1, .users_from = -1, .users_to = -1};
   unsigned long long number;
   for (; *argv != NULL && strcmp(*argv, "--") != 0; argv++) {

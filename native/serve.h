@@ -45,13 +45,6 @@ struct ahead {
 static struct ahead pipes_ahead[MOST_AHEAD];
 static int ahead_count;
 
-// Where memory runs out, the kernel is to end what we start before the sidecar.
-static void yield_memory_first(int score) {
-  if (score < 0) return;
-  (void)!write(score, "1000", 4);
-  close(score);
-}
-
 // Connects and says which stream of which cage this is.
 static int open_stream(const char *token, char stream) {
   char hello[TOKEN + 1];

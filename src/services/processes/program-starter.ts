@@ -30,12 +30,6 @@ export class ProgramStarter {
 
   /** Resolves when it runs. Throws the system's error: ENOENT for a folder that is not there, too. */
   async start(request: ProgramRequest): Promise<StartedProgram> {
-    const program = await this.#start(request);
-    yieldMemoryFirst(program.pid);
-    return program;
-  }
-
-  async #start(request: ProgramRequest): Promise<StartedProgram> {
     const server = await this.#ready();
     const pipes = await server?.programs.pipes().catch((error: NodeJS.ErrnoException) => {
       // It can't do what it is for.
@@ -91,6 +85,7 @@ async function spawned({ file, argv, cwd, env }: ProgramRequest): Promise<Starte
   const [argv0, ...args] = argv;
   const { child, exit } = await spawnGroup(file, args, { cwd, env: { ...env }, argv0, stdio: ['pipe', 'pipe', 'pipe'] });
   const pid = child.pid as number;
+  yieldMemoryFirst(pid);
   const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
   return {
     pid,

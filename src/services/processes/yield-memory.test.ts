@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
@@ -45,7 +46,15 @@ describe('where memory runs out, the kernel ends before us', { skip }, () => {
     }
   });
 
-  test('a cage', async () => {
+  test('a cage that is started as a program of its own, from its first moment on', () =>
+    withScratchFolder('yield-memory', async (folder) => {
+      const launcher = path.join(folder, 'launcher');
+      assert.equal(buildLauncher(launcher), false);
+      const { stdout } = spawnSync(launcher, ['--cage', '--', 'cat', '/proc/self/oom_score_adj'], { encoding: 'utf8' });
+      assert.equal(stdout, '1000\n');
+    }));
+
+  test('a cage of another program', async () => {
     const argv = ['/bin/sh', '-c', script] as const;
     const child = await startCaged({ argv: [...argv], env: { PATH: '/usr/bin:/bin' }, cwd: '/', keepStdinOpen: true, reports: false });
     let text = '';
