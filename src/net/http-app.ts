@@ -124,7 +124,6 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
   return app;
 }
 
-/** Why a query would be taken for what it does not say: what can't be decoded would be left as it is, percent signs and all. */
 /** Ends the connection when what is left of the body takes too long. */
 function linger(request: IncomingMessage): void {
   const { socket } = request;
@@ -138,6 +137,7 @@ function linger(request: IncomingMessage): void {
   }, silentMs).unref();
 }
 
+/** Why a query would be taken for what it does not say: what can't be decoded would be left as it is, percent signs and all. */
 function queryProblem(url: string): string | undefined {
   const cut = url.indexOf('?');
   try {

@@ -99,11 +99,17 @@ test('a body that stops coming ends the connection; an answer that takes its tim
 
 test('an answer that goes out before its body has come closes the connection; others keep it', async () => {
   await withListener({}, async (listener, port) => {
+    const asked: (string | undefined)[] = [];
     listener.onRequest((request, response) => {
+      asked.push(request.url);
       if (request.url === '/read') request.resume().once('end', () => response.end('read'));
       else response.end('refused');
     });
     const next = 'GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    // What was sent behind it is not answered, and so not done.
+    const behind = await rawSocket(port, `PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody${next}`);
+    await behind.closed;
+    assert.deepEqual([behind.received.split('HTTP/1.1 200').length, asked], [2, ['/']]);
     for (const framing of ['Content-Length: 100', 'Transfer-Encoding: chunked']) {
       const early = await rawSocket(port, `PUT / HTTP/1.1\r\nHost: localhost\r\n${framing}\r\n\r\n`, true);
       await eventually(() => assert.match(early.received, /^HTTP\/1\.1 200 [\s\S]*\r\nConnection: close\r\n[\s\S]*refused$/));

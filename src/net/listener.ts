@@ -32,6 +32,8 @@ export class Listener {
   readonly #sockets = new Set<Socket>();
   readonly #requestOf = new WeakMap<Socket, IncomingMessage>();
   readonly #upgraded = new WeakSet<Duplex>();
+  /** Those whose last answer went out. */
+  readonly #ending = new WeakSet<Socket>();
   #requests: RequestListener = (_request, response) => response.writeHead(503).end();
   #upgrades: UpgradeListener | undefined;
   #closing: Promise<void> | undefined;
@@ -126,7 +128,9 @@ export class Listener {
     toOneAddress(request);
     const { socket } = request;
     this.#requestOf.set(socket, request);
-    if (announcesBody(request)) closeIfEarly(request, response);
+    // Whoever sent it was told that nothing more is answered, and sends it again (RFC 9112 section 9.6).
+    if (this.#ending.has(socket)) return;
+    if (announcesBody(request)) closeIfEarly(request, response, () => this.#ending.add(socket));
     // Before Node's own listener, which closes the connection that is to be closed.
     response.prependOnceListener('finish', () => {
       if (!request.complete) closeAfterBody(request, socket);
@@ -209,10 +213,13 @@ function announcesBody({ headers }: IncomingMessage): boolean {
  * An answer that goes out before the body has come says that it is the last one of its connection. There are proxies (HAProxy 2.6) that give up such a body with its
  * client and keep the connection: of the request that they send next, of somebody else, as much would be taken for the rest of that body.
  */
-function closeIfEarly(request: IncomingMessage, response: ServerResponse): void {
+function closeIfEarly(request: IncomingMessage, response: ServerResponse, onClosing: () => void): void {
   const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => typeof response;
   response.writeHead = (...head: unknown[]) => {
-    if (!request.complete) response.shouldKeepAlive = false;
+    if (!request.complete) {
+      response.shouldKeepAlive = false;
+      onClosing();
+    }
     return writeHead(...head);
   };
 }
