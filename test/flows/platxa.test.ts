@@ -301,6 +301,7 @@ describe('REST of the Platxa sidecar', () => {
       const etag = first.headers.get('etag') ?? '';
       const again = await ask('GET', '/files/a', undefined, { 'if-none-match': etag });
       assert.deepEqual([again.status, again.body, again.headers.get('etag')], [304, {}, etag]);
+      assert.equal(first.headers.get('cache-control'), 'no-store, no-transform');
       assert.equal((await ask('PUT', '/files/a', { content: 'two' }, { 'if-match': etag })).status, 200);
       assert.equal((await ask('PUT', '/files/a', { content: 'three' }, { 'if-match': etag })).status, 412);
       assert.equal((await ask('DELETE', '/files/a', undefined, { 'if-match': etag })).status, 412);

@@ -10,7 +10,7 @@ import { isoTime } from '../../core/iso-time.ts';
 import { answerGet } from '../../net/answer-get.ts';
 import { askBeforeLongBodies } from '../../net/authenticate.ts';
 import { refuseOtherMethods } from '../../net/http-app.ts';
-import { callerSignal } from '../../net/response-flow.ts';
+import { asItIs, callerSignal } from '../../net/response-flow.ts';
 import { registerOdooRoutes } from './odoo.ts';
 import { type PlatxaCallerDependencies, type PlatxaCallerOptions, requestingCaller } from './platxa-caller.ts';
 
@@ -61,7 +61,7 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
     scope.setErrorHandler((error: FastifyError | OutriggerError, request, reply) => sendError(error, request, reply, onError));
     askBeforeLongBodies(scope, (request) => requestingCaller(request, dependencies, options));
     scope.addHook('onSend', (_request, reply, _payload, done) => {
-      reply.header('cache-control', 'no-store');
+      reply.header('cache-control', asItIs);
       done();
     });
 
