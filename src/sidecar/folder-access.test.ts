@@ -8,7 +8,7 @@ const refused = (code: string) => () => {
 };
 
 test('a folder in which nothing can be made is told of, and why', () => {
-  const user = process.getuid?.() ?? '';
+  const user = process.getuid?.() ?? 'its own';
   assert.equal(whyUnwritable(os.tmpdir()), undefined);
   assert.equal(whyUnwritable('/', refused('EACCES')), `the folder may not be written by the user that the sidecar runs as (${user}).`);
   assert.equal(whyUnwritable('/', refused('EROFS')), 'the folder is on a read-only file system.');

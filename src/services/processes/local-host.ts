@@ -254,10 +254,20 @@ function startProblem({ argv: [program], cwd }: HostRequest, file: string, error
     return new OutriggerError('BAD_INPUT', `The arguments and variables of ${program} are more than the system takes.`, cause);
   if (['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE', 'ETIMEDOUT'].includes(code))
     return new OutriggerError('TOO_MANY_PROCESSES', `The system has no room for ${program}: ${code}.`, cause);
-  // node-pty does not say why; what can be is that there may be no process more, or no terminal.
-  if (message === NO_TERMINAL) return new OutriggerError('TOO_MANY_PROCESSES', `The system has no room for ${program}: ${message}`, cause);
+  // node-pty does not say why: where terminals are to be had there may be no more of them, or of processes.
+  if (message === NO_TERMINAL && hasTerminals())
+    return new OutriggerError('TOO_MANY_PROCESSES', `The system has no room for ${program}: ${message}`, cause);
   const reason = code === 'EACCES' || code === 'EPERM' ? 'FILE_PERMISSION' : 'TOOL_MISSING';
   return new OutriggerError(reason, `${program} can't be started: ${message}`, cause);
+}
+
+function hasTerminals(): boolean {
+  try {
+    fs.accessSync('/dev/ptmx', fs.constants.R_OK | fs.constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function statOf(file: string): fs.Stats | undefined {

@@ -64,9 +64,11 @@ export function checkConditions(
 ): void {
   const etag = current === undefined ? null : etagOf(current);
   if (conditions.ifMatch !== undefined && !etagListHas(conditions.ifMatch, current)) {
+    const details = { etag };
+    if (current !== undefined && isMarked(conditions.ifMatch, current))
+      throw new OutriggerError('ETAG_MISMATCH', `The ETag of ${path} was changed on its way.`, { details, hint: markedHint });
     throw new OutriggerError('ETAG_MISMATCH', current === undefined ? `${path} is not there.` : `${path} is not as you last read it.`, {
-      details: { etag },
-      ...(current !== undefined && isMarked(conditions.ifMatch, current) ? { hint: markedHint } : {}),
+      details,
     });
   }
   if (conditions.ifNoneMatch !== undefined && etagListHas(conditions.ifNoneMatch, current, 'weak')) {

@@ -277,6 +277,7 @@ describe('a write', () => {
         (await fails('ETAG_MISMATCH', () => workspace.write('a', bytes('two'), { cause, ifMatch }))).hint;
       const marked = [`W/${etag('one')}`, `"x", W/${etag('one')}`, `${etag('one').slice(0, -1)}-gzip"`, `${etag('one').slice(0, -1)}-br"`];
       for (const ifMatch of marked) assert.match((await hintFor(ifMatch)) ?? '', /compresses/);
+      await fails('ETAG_MISMATCH', () => workspace.write('a', bytes('two'), { cause, ifMatch: `W/${etag('one')}` }), /changed on its way/);
       for (const ifMatch of [etag('other'), `W/${etag('other')}`]) assert.doesNotMatch((await hintFor(ifMatch)) ?? '', /compresses/);
     }));
 
