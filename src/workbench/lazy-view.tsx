@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren, ComponentType } from 'preact';
 import { useEffect } from 'preact/hooks';
+import { loadCode } from './late-code.ts';
 
 export interface LazyView<P> {
   /** Begins to load it, if that was not done. */
@@ -13,7 +14,7 @@ export function lazyView<P extends object>(load: () => Promise<ComponentType<P>>
   let loaded: ComponentType<P> | undefined;
   let loading: Promise<ComponentType<P>> | undefined;
   const begin = (): Promise<ComponentType<P>> => {
-    loading ??= load().then(
+    loading ??= loadCode(load).then(
       (view) => (loaded = view),
       (error: unknown) => {
         // The next look tries again: the sidecar may have been away.

@@ -2,6 +2,7 @@ import type { EditorView } from '@codemirror/view';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import type { WorkbenchClient } from '../client-port.ts';
+import { loadCode } from '../late-code.ts';
 import { longTime } from '../words.ts';
 
 /** The caret rests in this line of a file that git knows. */
@@ -49,7 +50,7 @@ export class LineBlame {
       const { doc } = view.state;
       const [found, { showBlame }] = await Promise.all([
         this.#client.call('git.blame', { path, start: line, end: line }, { signal }),
-        import('./blame-mark.ts'),
+        loadCode(() => import('./blame-mark.ts')),
       ]);
       // What was typed meanwhile is another line.
       if (signal.aborted || view.state.doc !== doc) return;
