@@ -337,6 +337,21 @@ test('what is noticed while no descriptor is left is told all the same', () =>
     }
   }));
 
+test('a file of which nothing was told yet, and that was gone for a moment, is told to have changed', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at, told } = harness;
+    put('swapped', 'new');
+    put('gone', 'new');
+    workspace.noticed([removed('swapped'), removed('gone')]);
+    fs.rmSync(at('gone'));
+    workspace.noticed([removed('gone')]);
+    put('gone', 'newer');
+    workspace.noticed([report(harness, 'swapped', 'created'), report(harness, 'gone', 'created')]);
+    put('swapped', 'newer');
+    workspace.noticed([report(harness, 'swapped', 'created')]);
+    assert.deepEqual(told(), ['removed gone', 'changed swapped', 'created gone', 'changed swapped']);
+  }));
+
 test('of a file of which nothing was told yet, what was read there is what it held before', () =>
   withWorkspace(async (harness) => {
     const { workspace, put, changes } = harness;

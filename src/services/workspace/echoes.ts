@@ -15,6 +15,8 @@ import { Meetings } from './meetings.ts';
 const MOVED_TREE_MS = 10_000;
 /** What was touched so long before its folder was moved was told by then. */
 const TOLD_MS = 2_000;
+/** Beyond that all are told as what the watch saw. */
+const MOST_GONE = 1000;
 
 /** What the watch saw at a path. */
 export interface Noticed {
@@ -61,6 +63,8 @@ export class Echoes {
   /** Folders that came from outside a moment ago, and when by the monotonic clock: what is in them may not have been told yet. */
   readonly #newFolders = new Map<string, number>();
   readonly #doubtful = new Set<string>();
+  /** Files of which nothing was told, and that were gone for a moment: what comes there next is a change to who has seen them. */
+  readonly #goneForAMoment = new Set<string>();
   readonly #meetings: Meetings;
 
   constructor(
@@ -149,17 +153,18 @@ export class Echoes {
       // Whatever there is to tell of its new place, what was moved is no longer at its old one.
       return report.from === undefined ? undefined : this.#removalOf(report.from, report.kind, known);
     }
+    const stoodThere = this.#goneForAMoment.delete(report.path) && report.kind !== 'directory';
     const draft: ChangeDraft = {
       path: report.path,
       kind: report.kind,
-      what: report.what,
+      what: stoodThere ? 'changed' : report.what,
       before: hashOrNull(before),
       after: hashOrNull(content),
       cause: { kind: 'outside' },
       content,
     };
     if (report.kind === 'file') draft.size = report.size;
-    if (before === undefined && report.what === 'changed') draft.before = this.#lastRead(report.path, content);
+    if (before === undefined && draft.what === 'changed') draft.before = this.#lastRead(report.path, content);
     const from = this.#originOf(report, known);
     if (from !== undefined) {
       draft.what = 'moved';
@@ -243,8 +248,11 @@ export class Echoes {
     const isReplaced = gone === undefined && there !== undefined && there.isDirectory() !== (kind === 'directory');
     if (there !== undefined && !isReplaced) {
       this.#doubtful.add(reported);
+      if (this.#goneForAMoment.size >= MOST_GONE) this.#goneForAMoment.clear();
+      if (gone === undefined && kind !== 'directory') this.#goneForAMoment.add(path);
       return undefined;
     }
+    this.#goneForAMoment.delete(path);
     return { path, kind: kindTold(gone, kind), what: 'removed', before: hashOrNull(gone), after: null, cause: { kind: 'outside' } };
   }
 
