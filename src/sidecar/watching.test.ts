@@ -206,6 +206,27 @@ test('of thousands of files that come, change and go at once is told while other
   });
 });
 
+test('a folder that another took away and put back, over one that we made in its place meanwhile, is told with what is in it', async () => {
+  await withWatchedWorkspace(async ({ workspace, root, put, at, changes }, watching) => {
+    for (const [name, other] of [
+      ['dir', 'away'],
+      ['b/a', 'a/a/a'],
+    ] as const) {
+      put(`${name}/file`, 'text');
+      fs.mkdirSync(path.dirname(at(other)), { recursive: true });
+      await watching.barrier();
+      // As it was told at first, it is known.
+      await workspace.write(`${name}/file`, bytes('ours'), { cause });
+      await watching.barrier();
+      fs.renameSync(at(name), at(other));
+      workspace.mkdir(name, true, cause);
+      fs.renameSync(at(other), at(name));
+      await watching.barrier();
+    }
+    assertSame(toldState(changes, scan(root)), scan(root), 'put back');
+  });
+});
+
 /** Of all that was told, what still stands at the path or below it. */
 function left(told: readonly string[], folder: string): string[] {
   const there = new Set<string>();

@@ -55,7 +55,10 @@ export function startWatch(
     const ours = changes.filter(({ cause }) => cause.kind !== 'outside');
     // What is about to be removed is no other's that came there.
     const moved = pathsMoved(ours).filter((at) => !workspace.isLeaving(at));
-    if (ours.length > 0) watch.ownChanges(pathsPut(ours), moved);
+    if (ours.length === 0) return;
+    watch.ownChanges(pathsPut(ours), moved);
+    // They met another's, of whom the watch may have nothing to report.
+    if (ours.length < changes.length) compareSoon();
   });
   let rechecks = 0;
   const recheck = (paths: readonly string[]): void => {
@@ -70,6 +73,9 @@ export function startWatch(
     recheck(workspace.takeDifferences());
     sure = workspace.journal.revision;
   };
+  const compareSoon = (): void => {
+    comparing ??= setTimeout(compare, COMPARE_MS).unref();
+  };
   watch.onStarted(({ mark }) => {
     const touched = mark === null ? undefined : workspace.journal.touchedSince(mark);
     // At the first start of all, too: who looked at the folder before it may have seen what was no more when it was listed.
@@ -79,7 +85,7 @@ export function startWatch(
   watch.onReports((reports) => {
     workspace.noticed(reports.map(toNoticed));
     recheck(workspace.takeDoubtful());
-    comparing ??= setTimeout(compare, COMPARE_MS).unref();
+    compareSoon();
   });
   watch.onGitChanged(() => pulse.beat());
   watch.onRootGone((gone) => log('warn', gone ? 'workspace.gone' : 'workspace.back', {}));

@@ -51,6 +51,8 @@ export class Meetings {
     for (const { what, path, from } of folders) {
       this.#ours.push({ at: now, places: from === undefined ? [path] : [from, path] });
       if (isMeeting && what === 'moved') this.arrived(path);
+      // What was there may be put back over it, which for the watch is no change.
+      else if (isMeeting) this.#met.add(path);
     }
     this.#ours = this.#ours.filter(({ at }) => now - at < MET_MS).slice(-MOST_PLACES);
     this.#places = new Set(this.#ours.flatMap(({ places }) => places));
