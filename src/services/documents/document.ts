@@ -787,6 +787,7 @@ export class Document {
     const before = this.dirty ? undefined : this.#textNow();
     // A file that was deleted stays so until somebody types; the text of before is that of those who come back, and then it is whole.
     const isGone = this.#deleted && before === '';
+    const isOutdated = this.#isOfClients && this.#deleted && before !== undefined && !this.#bases.has(hashText(before));
     this.#isOfClients ||= isGone;
     const { strangers, saved } = heal({
       ydoc: this.#ydoc,
@@ -794,6 +795,7 @@ export class Document {
       state,
       bases,
       isGone,
+      isOutdated,
       isOfClients: this.#isOfClients,
       isAwaited: this.#isAwaited,
       origin: FROM_HEALING,

@@ -14,6 +14,8 @@ export interface Healing {
   bases: ReadonlyMap<string, string>;
   /** There is no file, and nothing here: what the client has is all there is. */
   isGone: boolean;
+  /** There is no file, and who had what stands here may have been away since before those texts: what one has who goes on from such a text stands there last. */
+  isOutdated: boolean;
   /** There was none when the first came back: what stands here under ids of theirs is what they had. */
   isOfClients: boolean;
   /** Ours is not of this start: others may come back to it. */
@@ -27,7 +29,7 @@ export interface Healing {
  * no history in common, and of two whole copies ours went; `saved`: the client had nothing that was not in the file. Throws what Yjs throws at a malformed
  * update, INPUT_TOO_LARGE where too much of it waits or it is nested too deep, and BAD_INPUT where the text holds what is none.
  */
-export function heal({ ydoc, textName, state, bases, isGone, isOfClients, isAwaited, origin }: Healing): {
+export function heal({ ydoc, textName, state, bases, isGone, isOutdated, isOfClients, isAwaited, origin }: Healing): {
   strangers: boolean;
   saved: boolean;
 } {
@@ -48,6 +50,8 @@ export function heal({ ydoc, textName, state, bases, isGone, isOfClients, isAwai
   theirs.destroy();
   const weKnow = clocksOf(ydoc);
   const weShow = ownIdsIn(text);
+  const isNews = [...clientKnows].some(([client, clock]) => clock > (weKnow.get(client) ?? 0));
+  const isAll = isGone || (isOutdated && isNews && Boolean(clientBase !== undefined && bases.get(clientBase)));
   const strangers = ![...clientKnows.keys()].some((client) => weKnow.has(client));
   const sameIds =
     !strangers &&
@@ -68,7 +72,7 @@ export function heal({ ydoc, textName, state, bases, isGone, isOfClients, isAwai
         runsOf(text, (client) => weKnow.has(client) !== isAwaited),
       );
     const joined = sameIds ? text.toString() : undefined;
-    const healed = isGone ? clientText : healText({ clientText, clientBase, serverText, joined, isOfClients, bases, hashOf: hashText });
+    const healed = isAll ? clientText : healText({ clientText, clientBase, serverText, joined, isOfClients, bases, hashOf: hashText });
     change(text, diffText(text.toString(), healed));
   }, origin);
   // Yjs takes edits beside an applied update for those of another with our id, and gives itself a new one.

@@ -295,6 +295,40 @@ for (const { who, hasTyped, isMade } of [
       }
     }));
 
+for (const { hasTyped, comesFirst } of [
+  { hasTyped: false, comesFirst: 'of another that it replaced' },
+  { hasTyped: true, comesFirst: 'of another that it replaced' },
+  { hasTyped: false, comesFirst: 'of its own' },
+])
+  test(`a file that is gone after a restart is what was last saved of it, whoever comes back first: one ${comesFirst}${hasTyped ? ', and its own have typed' : ''}`, () =>
+    withWorkspace(async ({ workspace, state, put, at, read }) => {
+      put('a.txt', 'of a, one two three\n');
+      put('b.txt', 'of b, more of b\n');
+      const before = documentsOf({ workspace, state });
+      await before.start();
+      const [own, replaced] = [await personIn(before, 'a.txt'), await personIn(before, 'b.txt')];
+      await workspace.move('a.txt', 'b.txt', { overwrite: true, parents: false, cause });
+      await before.stop();
+      fs.rmSync(at('b.txt'));
+      if (hasTyped) own.ydoc.getText('content').insert(0, 'typed ');
+      const documents = documentsOf({ workspace, state }, 'content', () => {});
+      await documents.start();
+      try {
+        const all = [own.ydoc, replaced.ydoc];
+        for (const ydoc of comesFirst === 'of its own' ? all : all.reverse()) await comeBack(documents, ydoc, 'b.txt');
+        await documents.flush('');
+        assert.equal(fs.existsSync(at('b.txt')), hasTyped);
+        const { ydoc, channel } = await personIn(documents, 'b.txt');
+        assert.equal(ydoc.getText('content').toString(), `${hasTyped ? 'typed ' : ''}of a, one two three\n`);
+        ydoc.getText('content').insert(0, 'now ');
+        channel.say(step1Message(Y.encodeStateVector(ydoc)));
+        await documents.flush('');
+        assert.equal(read('b.txt'), `now ${hasTyped ? 'typed ' : ''}of a, one two three\n`);
+      } finally {
+        await documents.stop();
+      }
+    }));
+
 test('what is typed into a file that was emptied, or brought to one line, has the line ends that it had', () =>
   withWorkspace(async ({ workspace, state, put, read }) => {
     const documents = documentsOf({ workspace, state });
