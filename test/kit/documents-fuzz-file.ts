@@ -142,6 +142,19 @@ export class FuzzFile {
     if (this.isAdrift) this.#doubtAll();
   }
 
+  /**
+   * The sidecar was killed. Who had just come may have what stood there a while ago and not what came since, as that is sent in two parts: to those who have
+   * forgotten it they are one with unsaved edits, who never had what was taken out since.
+   */
+  cutShort(): void {
+    for (const { ydoc, text, isOld } of this.clients) {
+      if (isOld || text.length === 0 || savedMark(ydoc) === hashText(text.toString())) continue;
+      for (const word of wordsOf(text.toString())) if (this.absent.delete(word)) this.unsure.add(word);
+      if (this.place === 'nothing') this.place = 'unsure';
+      this.isTouched = true;
+    }
+  }
+
   /** The link at its path is about to be taken away. What goes with that is not the same document any more. */
   unlinked(): void {
     this.#wasLink = true;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { hashText, savedMark } from '../../src/services/documents/lineage.ts';
 import type { Faults } from '../../src/sidecar/sidecar.ts';
 import { type Client, destroy, type FuzzFile } from './documents-fuzz-file.ts';
@@ -76,6 +77,9 @@ export class FuzzWorld {
 
   async kill({ lose }: { lose: boolean }): Promise<void> {
     await this.#sidecar?.kill();
+    // What it had sent is read.
+    await nextTurn();
+    for (const file of this.files) file.cutShort();
     if (!lose) return;
     this.isLost = true;
     for (const file of this.files) file.stateLost();
