@@ -720,11 +720,17 @@ export class TerminalFuzz {
   #checkTyped(one: Started, info: ProcessInfo): void {
     if (one.kind !== 'echo' || one.lives > 1 || info.output.stdout.lost > 0) return;
     const text = one.ledgers.stdout.upTo(info.output.stdout.end).toString();
-    const got = text
-      .split(/\r?\n/)
+    const said = text.split(/\r?\n/);
+    const name = `echo ${one.id}`;
+    // Cut short by a kill, or on its way.
+    const begun = (/^got \d+:(.*)$/.exec(said.pop() ?? '')?.[1] ?? '').replace(/\uFFFD$/, '');
+    assert.ok(
+      begun === '' || one.typed.some(({ line }) => line.startsWith(begun)),
+      `${name}: nobody typed what begins with ${begun.slice(0, 50)}`,
+    );
+    const got = said
       .flatMap((line) => /^got (\d+):(.*)$/.exec(line)?.slice(1) ?? [])
       .reduce<string[][]>((all, part, index) => (index % 2 === 0 ? [...all, [part]] : (all.at(-1)?.push(part), all)), []);
-    const name = `echo ${one.id}`;
     assert.deepEqual(
       got.map(([number]) => Number(number)),
       got.map((_, index) => index + 1),
