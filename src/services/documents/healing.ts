@@ -14,7 +14,7 @@ export interface Healing {
   bases: ReadonlyMap<string, string>;
   /** There is no file, and nothing here: what the client has is all there is. */
   isGone: boolean;
-  /** There is no file, and who had what stands here may have been away since before those texts: what one has who goes on from such a text stands there last. */
+  /** There is no file, and what stands here is of one who went on from none of `bases`, and had nothing unsaved: the copy of one who did takes its place. */
   isOutdated: boolean;
   /** There was none when the first came back: what stands here under ids of theirs is what they had. */
   isOfClients: boolean;
@@ -51,7 +51,7 @@ export function heal({ ydoc, textName, state, bases, isGone, isOutdated, isOfCli
   const weKnow = clocksOf(ydoc);
   const weShow = ownIdsIn(text);
   const isNews = [...clientKnows].some(([client, clock]) => clock > (weKnow.get(client) ?? 0));
-  const isAll = isGone || (isOutdated && isNews && Boolean(clientBase !== undefined && bases.get(clientBase)));
+  const isAll = isGone || (isOutdated && isNews && Boolean(bases.get(clientBase ?? '')));
   const strangers = ![...clientKnows.keys()].some((client) => weKnow.has(client));
   const sameIds =
     !strangers &&

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 
 /**
- * In a container with a small limit a helper of 30 MB would else outlive us, who hold most. No less than the most will do: half of it adds half of the
+ * In a container with a small limit a parser of 30 MB would else outlive us, who hold most. No less than the most will do: half of it adds half of the
  * limit to what a program holds. A pod that is not given all it may take is at nearly as much itself, and there the largest still goes first.
  */
 const OOM_SCORE = '1000';
