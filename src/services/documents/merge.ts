@@ -41,8 +41,10 @@ export function healText({ clientText, clientBase, serverText, joined, isOfClien
 
 /** Whether each word that both sides have once stands in the merged text once, and none has grown together with another. */
 function keepsWords(merged: string, ours: string, theirs: string): boolean {
-  const counts = countWords(tokensOf(merged));
-  const [inOurs, inTheirs] = [countWords(tokensOf(ours)), countWords(tokensOf(theirs))];
+  // Most who come back find what they know, or bring nothing.
+  if (merged === ours || merged === theirs) return true;
+  const counts = countOf(wordsOf(merged));
+  const [inOurs, inTheirs] = [countOf(wordsOf(ours)), countOf(wordsOf(theirs))];
   const isShared = (word: string): boolean => inOurs.get(word) === 1 && inTheirs.get(word) === 1;
   const isTheirsOrOurs = (word: string): boolean => inOurs.has(word) || inTheirs.has(word);
   for (const word of inOurs.keys()) if (isShared(word) && counts.get(word) !== 1) return false;
@@ -62,9 +64,9 @@ function edgesOf(word: string): [edge: string, rest: string][] {
   ]);
 }
 
-function countWords(tokens: readonly string[]): Map<string, number> {
+function countOf(words: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const token of tokens) if (isWord(token)) counts.set(token, (counts.get(token) ?? 0) + 1);
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
   return counts;
 }
 
@@ -95,7 +97,7 @@ export function unionTexts(ours: string, theirs: string): string {
 /** Words that stand in both texts once, and at places that don't match: one that was put elsewhere, not two. Ours stays. */
 function movedWords(a: readonly string[], b: readonly string[], matched: ReadonlySet<string>): Set<string> {
   const once = (tokens: readonly string[]): Set<string> =>
-    new Set([...countWords(tokens)].flatMap(([word, count]) => (count === 1 ? [word] : [])));
+    new Set([...countOf(tokens.filter(isWord))].flatMap(([word, count]) => (count === 1 ? [word] : [])));
   const inB = once(b);
   return new Set([...once(a)].filter((token) => inB.has(token) && !matched.has(token)));
 }
@@ -162,6 +164,11 @@ function diffTokens(a: readonly string[], b: readonly string[], work: Work): Hun
 
 function tokensOf(text: string): string[] {
   return text.match(/[\p{L}\p{N}_]+|\s|[^\p{L}\p{N}_\s]/gu) ?? [];
+}
+
+/** Of two letters and more: those of its tokens that are words. */
+function wordsOf(text: string): string[] {
+  return text.match(/[\p{L}\p{N}_]{2,}/gu) ?? [];
 }
 
 function placesOfWords(tokens: readonly string[]): number[] {
