@@ -3,6 +3,7 @@ import type { EndReason } from '../../contract/processes.ts';
 import type { HostedProcess, HostExit, HostRequest, ProcessHost, TerminalSize } from './host.ts';
 import { InputQueue } from './input-queue.ts';
 import type { OutputLog } from './output-log.ts';
+import { timeLimit } from './time-limit.ts';
 
 /** Between SIGTERM and SIGKILL at a limit, and for what a program leaves behind in its group. */
 const LIMIT_GRACE_MS = 150;
@@ -293,8 +294,8 @@ export class ManagedProcess {
     // A program that ends before it has read all of it ended all the same.
     if (stdin !== undefined) input.write(Buffer.from(stdin)).catch(() => {});
     if (!keepStdinOpen && request.terminal === undefined) input.end().catch(() => {});
-    const limit = timeoutMs === undefined ? undefined : setTimeout(() => void this.#stop(LIMIT_GRACE_MS, 'timeout'), timeoutMs);
-    void this.#follow(run, output, limit);
+    const unlimit = timeoutMs === undefined ? undefined : timeLimit(timeoutMs, () => void this.#stop(LIMIT_GRACE_MS, 'timeout'));
+    void this.#follow(run, output, unlimit);
   }
 
   #read(name: 'stdout' | 'stderr', stream: HostedProcess['stderr']): Promise<void> {
@@ -340,9 +341,9 @@ export class ManagedProcess {
     this.#kill = { timer: setTimeout(() => hosted.signal('SIGKILL'), graceMs), at };
   }
 
-  async #follow({ hosted, input }: Run, output: Promise<unknown>, limit: NodeJS.Timeout | undefined): Promise<void> {
+  async #follow({ hosted, input }: Run, output: Promise<unknown>, unlimit: (() => void) | undefined): Promise<void> {
     const exit = await hosted.exit;
-    clearTimeout(limit);
+    unlimit?.();
     input.close();
     // As an init does: the end of the program is the end of what it started, or nobody would ever end that.
     hosted.signal(this.#ending === undefined ? 'SIGTERM' : 'SIGKILL');

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { threadMs } from '../../../test/kit/loop-hold.ts';
 import { fails, isAlive, sh, textOf, withTable } from '../../../test/kit/process-harness.ts';
+import { standStill } from '../../../test/kit/stand-still.ts';
 import { code } from '../../contract/code.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Item } from '../../contract/operation.ts';
@@ -112,6 +113,14 @@ test('one waits a while, and the process lives on; another limit ends it', () =>
     assert.ok(performance.now() - started < 3000);
     const stopped = await ask('processes.stop', { id: first.end.process.id });
     assert.deepEqual([stopped.state, stopped.reason], ['ended', 'stopped']);
+  }));
+
+test('a program that ended in its time while this process stood still has not met its limit', () =>
+  withTable(async ({ ask }) => {
+    const { process: started } = await ask('processes.start', { argv: sh('sleep 0.1'), timeoutMs: 600 });
+    standStill(900);
+    const { process: ended } = await ask('processes.wait', { id: started.id, until: 'exit' });
+    assert.deepEqual([ended.reason, ended.exitCode], ['exit', 0]);
   }));
 
 test('a program that ignores SIGTERM, and its children that hold the output, are gone soon after the limit', () =>

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { fails, isAlive, sh } from '../../../test/kit/process-harness.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
+import { standStill } from '../../../test/kit/stand-still.ts';
 import { withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { Processes, type RunRequest } from './processes.ts';
 import { RunGroups } from './run-groups.ts';
@@ -64,6 +65,12 @@ test('the limit and a cancellation hold also when the program has ended and othe
   const writing = sh('setsid sh -c "while sleep 0.1; do echo x || exit; done" & exit 0');
   await soon(() => fails('PROCESS_TIMEOUT', processes.run(request(writing, { timeoutMs: 700 }))));
   await soon(() => fails('CANCELED', processes.run(request(writing, { signal: AbortSignal.timeout(700) }))));
+});
+
+test('a program that ended in its time while this process stood still is not told to have taken longer', async () => {
+  const program = sh('echo begun >&2; sleep 0.1; echo done');
+  const { stdout } = await processes.run(request(program, { timeoutMs: 1000, onStderr: () => standStill(1300) }));
+  assert.equal(stdout.toString(), 'done\n');
 });
 
 test('an open program that has ended is let go at its limit, when it is canceled and when it is ended', async () => {

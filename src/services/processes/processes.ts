@@ -8,6 +8,7 @@ import { ProgramStarter } from './program-starter.ts';
 import type { RunGroups } from './run-groups.ts';
 import { shortageOf } from './shortage.ts';
 import type { ProgramRequest, StartedProgram } from './started-program.ts';
+import { timeLimit } from './time-limit.ts';
 
 const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 const MAX_STDERR_BYTES = 1024 * 1024;
@@ -190,9 +191,8 @@ export class Processes {
       if (program !== undefined) endGroup(program);
       givenUp.resolve(undefined);
     };
-    const timer = setTimeout(
-      () => end(new OutriggerError('PROCESS_TIMEOUT', `${request.argv[0]} took longer than ${request.timeoutMs} ms and was ended.`)),
-      request.timeoutMs,
+    const unlimit = timeLimit(request.timeoutMs, () =>
+      end(new OutriggerError('PROCESS_TIMEOUT', `${request.argv[0]} took longer than ${request.timeoutMs} ms and was ended.`)),
     );
     const aborted = (): void =>
       end(
@@ -227,7 +227,7 @@ export class Processes {
         if (ended !== undefined) throw ended;
         return { exitCode, exitSignal: exitSignal as NodeJS.Signals | null, stderr: stderr.bytes() };
       } finally {
-        clearTimeout(timer);
+        unlimit();
         request.signal?.removeEventListener('abort', aborted);
         if (program !== undefined) this.#running.delete(program);
         this.#remember();

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { isAlive } from '../../../test/kit/process-harness.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
+import { standStill } from '../../../test/kit/stand-still.ts';
 import { answers, withTasks } from '../../../test/kit/task-harness.ts';
 import type { TaskAssignment, VerificationReport, VerificationStep } from '../../contract/hub.ts';
 import { LocalHost } from '../processes/local-host.ts';
@@ -119,6 +120,17 @@ test('the limit holds: 500 ms end a step of six seconds with all that it started
   assert.deepEqual([report.status, report.checks.map(({ status }) => status)], ['timeout', ['timeout', 'skip']]);
   assert.equal(pids.length, 2);
   await eventually(() => assert.equal(pids.some(isAlive), false));
+});
+
+test('a step that ended in its time while this process stood still has not met its limit', async () => {
+  const begun = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-begun-')), 'begun');
+  const program = ['sh', '-c', `touch ${begun}; sleep 0.5`];
+  const checking = check([{ type: 'command_succeeds', target: program, description: undefined }], { timeoutMs: 1500 });
+  await eventually(() => assert.ok(fs.existsSync(begun)));
+  // It is known to run by then. After what reads, timers come first.
+  setTimeout(() => fs.stat(begun, () => standStill(1800)), 200);
+  assert.equal((await checking).status, 'pass');
+  fs.rmSync(path.dirname(begun), { recursive: true });
 });
 
 test('of what a step wrote the newest ten thousand characters are in the report', async () => {

@@ -5,6 +5,7 @@ import { StringDecoder } from 'node:string_decoder';
 import type { TaskAssignment, VerificationReport, VerificationStep } from '../../contract/hub.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { maxTimerMs } from '../../core/peer.ts';
+import { timeLimit } from '../processes/time-limit.ts';
 import { posixWords } from './posix-words.ts';
 import type { TaskProgram, TaskPrograms } from './task-program.ts';
 
@@ -169,7 +170,7 @@ async function runStep(
   const onOutput = (stream: 'stdout' | 'stderr', bytes: Buffer): void => add(decoders[stream].write(bytes));
   const program: TaskProgram = await programs.start({ argv, cwd: folder, env, mark, onOutput });
   const stop = Promise.withResolvers<'late' | 'aborted'>();
-  const timer = setTimeout(() => stop.resolve('late'), Math.min(leftMs, maxTimerMs));
+  const unlimit = timeLimit(Math.min(leftMs, maxTimerMs), () => stop.resolve('late'));
   const abort = (): void => stop.resolve('aborted');
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
@@ -183,7 +184,7 @@ async function runStep(
     if (exit === 'late') return { status: 'timeout', output: text };
     return { status: judge(exit.exitCode, output) ? 'pass' : 'fail', output: text };
   } finally {
-    clearTimeout(timer);
+    unlimit();
     signal.removeEventListener('abort', abort);
   }
 }

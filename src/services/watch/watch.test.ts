@@ -18,12 +18,9 @@ import {
 } from '../../../test/kit/watch-harness.ts';
 import { Watch } from './watch.ts';
 import { testSeed } from '../../../test/kit/seed.ts';
+import { standStill } from '../../../test/kit/stand-still.ts';
 
 const seed = testSeed();
-
-function sleepBusy(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-}
 
 test('a file is reported once when it is made, changed and removed, with the hash of what it holds', async () => {
   // A writer that is kept waiting between the creation and the text for longer makes two of one.
@@ -401,7 +398,7 @@ test('a main thread that is blocked for two seconds loses nothing (long form)', 
         if (i % 23 === 0 && fs.existsSync(d)) fs.renameSync(d, root + '/moved' + i);
       }`;
     const running = child(script, root);
-    sleepBusy(2000);
+    standStill(2000);
     await running;
     await exact();
     fs.writeFileSync(at('after'), 'after');
