@@ -9,6 +9,7 @@ import { bytesOf, named, needsPython, runOn, withCode } from '../kit/code-runs.t
 import { eventually } from '../kit/eventually.ts';
 import { withScratchFolder } from '../kit/scratch-folder.ts';
 import { withSidecar } from '../kit/sidecar.ts';
+import { standStill } from '../kit/stand-still.ts';
 
 test('files come with a call, stay in the session, and those that a run wrote come back with an id', needsPython, () =>
   withCode(async (running) => {
@@ -207,6 +208,24 @@ test('a limit may be any number: it is made a whole one within its bounds, and t
     assert.equal(end.notes.length, 4);
     for (const wallMs of ['10', null, Number.NaN])
       await assert.rejects(client.call('code.run', { language: 'py', code: '1', limits: { wallMs } } as never), { reason: 'BAD_INPUT' });
+  }),
+);
+
+test('a run that ended in its time while the sidecar stood still has not met its limit', needsPython, () =>
+  withCode(async ({ client }) => {
+    const code = 'import time\nprint("begun", flush=True)\ntime.sleep(0.2)\nprint("done")';
+    await client.call('code.run', { language: 'py', code: '1' });
+    for (const keepState of [false, true]) {
+      const stream = client.stream('code.run', { language: 'py', code, limits: { wallMs: 1500 }, keepState });
+      let out = '';
+      for await (const item of stream) {
+        if (item.type !== 'output') continue;
+        out += item.text;
+        if (out === 'begun\n') standStill(2500);
+      }
+      const { reason, exitCode } = await stream.end;
+      assert.deepEqual([out, reason, exitCode], ['begun\ndone\n', 'exit', 0], `state kept: ${keepState}`);
+    }
   }),
 );
 

@@ -9,6 +9,7 @@ import type { ManagedProcess } from './managed-process.ts';
 import type { OutputLog, OutputPiece, OutputPositions, OutputStream } from './output-log.ts';
 import type { ProcessSpec } from './process-spec.ts';
 import type { ProcessTable, ProcessView } from './process-table.ts';
+import { timeLimit } from './time-limit.ts';
 
 type Processes = typeof table;
 type Reading = Pick<Input<Processes['processes.output']>, 'streams' | 'encoding'>;
@@ -26,12 +27,12 @@ export function processOperations(processes: ProcessTable): Implementations<Proc
       const { process } = view;
       const next = { stdout: 0, stderr: 0 };
       const late = new AbortController();
-      const timer = setTimeout(() => late.abort(), waitMs);
+      const unlimit = timeLimit(waitMs, () => late.abort());
       const flow = holdOf(process, AbortSignal.any([late.signal, call.signal]));
       try {
         await follow(process.log, next, { streams, encoding }, call, { until: late.signal, maxBytes: Number.POSITIVE_INFINITY, flow });
       } finally {
-        clearTimeout(timer);
+        unlimit();
       }
       return endOf(view, next, streams);
     },
@@ -207,10 +208,10 @@ async function met(
   };
   const bell = createBell(signal);
   let isLate = false;
-  const late = setTimeout(() => {
+  const unlimit = timeLimit(timeoutMs, () => {
     isLate = true;
     bell.ring();
-  }, timeoutMs);
+  });
   const stops = [process.log.onGrowth(bell.ring), processes.onNews(bell.ring)];
   const timer = until === 'port' ? setInterval(bell.ring, PORT_EVERY_MS) : undefined;
   try {
@@ -222,7 +223,7 @@ async function met(
       await bell.rung();
     }
   } finally {
-    clearTimeout(late);
+    unlimit();
     clearInterval(timer);
     for (const stop of stops) stop();
   }

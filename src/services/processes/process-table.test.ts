@@ -123,6 +123,18 @@ test('a program that ended in its time while this process stood still has not me
     assert.deepEqual([ended.reason, ended.exitCode], ['exit', 0]);
   }));
 
+test('what was waited for, and came in time while this process stood still, has come', () =>
+  withTable(async ({ ask, stream }) => {
+    const { process: started } = await ask('processes.start', { argv: sh('echo begun; sleep 0.1; echo done') });
+    const waiting = ask('processes.wait', { id: started.id, until: 'text', text: 'done', timeoutMs: 600 });
+    standStill(900);
+    assert.equal((await waiting).met, true);
+    const running = stream('processes.run', { argv: sh('sleep 0.1'), waitMs: 600, tag: 'run' });
+    await eventually(() => ask('processes.wait', { id: 'run', until: 'exit', timeoutMs: 1 }));
+    standStill(900);
+    assert.equal((await running).end.ended, true);
+  }));
+
 test('a program that ignores SIGTERM, and its children that hold the output, are gone soon after the limit', () =>
   withTable(async ({ stream, at }) => {
     const script = `trap '' TERM INT HUP; (trap '' TERM; echo $$ > child; exec sleep 300) & setsid sh -c 'trap "" TERM; echo $$ > far; sleep 300' & sleep 0.2; cat far; wait; sleep 300`;

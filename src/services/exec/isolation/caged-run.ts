@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CagedChild } from '../../processes/caged-child.ts';
 import type { HostExit } from '../../processes/host.ts';
+import { timeLimit } from '../../processes/time-limit.ts';
 import { afterwards } from '../afterwards.ts';
 import type { Cgroup } from './cgroup.ts';
 import { type CageReport, type Ending, endOf, reportOf, restOf, useOf } from './ending.ts';
@@ -49,7 +50,7 @@ export class CagedRun implements SandboxedProgram {
   /** Look whether all of it is there that somebody waits for. */
   readonly #lookers = new Set<() => void>();
   readonly #timers = new Set<NodeJS.Timeout>();
-  #clock: NodeJS.Timeout | undefined;
+  #unlimit = (): void => {};
   #looking: NodeJS.Timeout | undefined;
   #hasEnded = false;
   #begunAt: number;
@@ -72,7 +73,7 @@ export class CagedRun implements SandboxedProgram {
     this.#onOutput = request.onOutput;
     const drained = [this.#read('stdout'), this.#read('stderr')];
     const spare = supervised ? WALL_SPARE_MS : 0;
-    if (request.waits !== true) this.#after(request.limits.wallMs + spare, () => this.#stop('timeout'));
+    if (request.waits !== true) this.#limit(request.limits.wallMs + spare);
     if (request.waits !== true) this.#watchMemory();
     const onAbort = (): void => this.#stop('canceled');
     request.signal.addEventListener('abort', onAbort, { once: true });
@@ -82,7 +83,7 @@ export class CagedRun implements SandboxedProgram {
       request.signal.removeEventListener('abort', onAbort);
       clearInterval(this.#looking);
       this.#hasEnded = true;
-      clearTimeout(this.#clock);
+      this.rest();
     });
     this.gone = this.#leave();
     if (request.signal.aborted) onAbort();
@@ -128,11 +129,11 @@ export class CagedRun implements SandboxedProgram {
     }
     this.rest();
     this.#watchMemory();
-    this.#clock = setTimeout(() => this.#stop('timeout'), wallMs).unref();
+    this.#limit(wallMs);
   }
 
   rest(): void {
-    clearTimeout(this.#clock);
+    this.#unlimit();
   }
 
   async settle(): Promise<SandboxUse | undefined> {
@@ -165,7 +166,7 @@ export class CagedRun implements SandboxedProgram {
     const said = await (supervised ? Promise.race([child.report, child.exit]) : child.exit);
     const wallMs = now() - this.#begunAt;
     // From here on there is nothing but output to be read, at its reader's pace.
-    clearTimeout(this.#clock);
+    this.rest();
     for (const timer of this.#timers) clearTimeout(timer);
     const report = reportOf(
       typeof said === 'string' ? said : await Promise.race([child.report, wait(DRAIN_WITHIN_MS, '', { ref: false })]),
@@ -277,6 +278,10 @@ export class CagedRun implements SandboxedProgram {
     const { cgroup } = this.#options;
     if (cgroup !== undefined && !this.#hasEnded)
       this.#looking ??= setInterval(() => cgroup.ranOut() && this.#stop('memory'), MEMORY_LOOK_MS).unref();
+  }
+
+  #limit(wallMs: number): void {
+    this.#unlimit = timeLimit(wallMs, () => this.#stop('timeout'));
   }
 
   #after(ms: number, what: () => void): void {
