@@ -16,20 +16,16 @@ export type Phase = 'starting' | 'ready' | 'stopping';
 export class Health {
   phase: Phase = 'starting';
   readonly #checks: (() => Check | undefined)[] = [];
-  readonly #startedAt: number;
-  readonly #now: () => number;
+  readonly startedAt: number;
+  /** By the monotonic clock. */
+  readonly #begun = performance.now();
 
   constructor(now: () => number) {
-    this.#now = now;
-    this.#startedAt = now();
-  }
-
-  get startedAt(): number {
-    return this.#startedAt;
+    this.startedAt = now();
   }
 
   get uptimeMs(): number {
-    return this.#now() - this.#startedAt;
+    return Math.round(performance.now() - this.#begun);
   }
 
   /** A check gives undefined when there is nothing to say. */
