@@ -15,14 +15,17 @@ interface Kept {
   keep(text: string, path?: string): Promise<string>;
   says(hash: string, visible?: (path: string) => boolean): Promise<string | undefined>;
   pass(ms: number): void;
+  /** The clock, ahead or back. */
+  set(ms: number): void;
 }
 
 const withTexts = (run: (kept: Kept) => Promise<void>, options: Partial<KeptTextsOptions> = {}): Promise<void> =>
   withWorkspace(async ({ state }) => {
     let now = 1_000 * day;
+    let sinceBoot = 0;
     const failures: unknown[] = [];
     const texts = new KeptTexts(
-      { state, now: () => now, failed: (error) => failures.push(error) },
+      { state, now: () => now, sinceBoot: () => sinceBoot, failed: (error) => failures.push(error) },
       { maxBytes: 1024 * 1024, keepDays: 30, ...options },
     );
     await run({
@@ -38,7 +41,11 @@ const withTexts = (run: (kept: Kept) => Promise<void>, options: Partial<KeptText
         const bytes = await texts.get(hash, visible);
         return bytes === undefined ? undefined : Buffer.from(bytes).toString();
       },
-      pass: (ms) => (now += ms),
+      pass: (ms) => {
+        now += ms;
+        sinceBoot += ms;
+      },
+      set: (ms) => (now += ms),
     });
   });
 
@@ -117,11 +124,11 @@ test('the oldest go when there are too many, and when they are too old; what is 
   ));
 
 test('where the clock is set back, what comes then is the youngest, and what was there is kept no longer than what comes', () =>
-  withTexts(async ({ keep, texts, pass }) => {
+  withTexts(async ({ keep, texts, pass, set }) => {
     const noise = (): string => randomBytes(24 * 1024).toString('hex');
     const before: string[] = [];
     for (let n = 0; n < 60; n++) before.push(await keep(noise()));
-    pass(-100 * day);
+    set(-100 * day);
     const since: string[] = [];
     for (let n = 0; n < 20; n++) since.push(await keep(noise()));
     assert.ok(since.every((hash) => texts.has(hash)));
@@ -132,6 +139,27 @@ test('where the clock is set back, what comes then is the youngest, and what was
     assert.deepEqual(
       [...before, ...since].filter((hash) => texts.has(hash)),
       [],
+    );
+  }));
+
+test('a clock that is set, ahead or back and right again, makes no text older', () =>
+  withTexts(async ({ keep, texts, pass, set }) => {
+    const kept = [await keep('a')];
+    for (const ms of [3650 * day, -3650 * day, -990 * day, 990 * day]) {
+      set(ms);
+      kept.push(await keep(`at ${ms}`));
+      pass(day);
+      texts.keepTidy()();
+    }
+    assert.deepEqual(
+      kept.map((hash) => texts.has(hash)),
+      kept.map(() => true),
+    );
+    pass(30 * day);
+    texts.keepTidy()();
+    assert.deepEqual(
+      kept.map((hash) => texts.has(hash)),
+      kept.map(() => false),
     );
   }));
 

@@ -1,3 +1,4 @@
+import os from 'node:os';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import type { State } from '../state/state.ts';
@@ -25,6 +26,8 @@ export interface KeptTextsDependencies {
   state: State;
   /** Milliseconds since 1970. */
   now: () => number;
+  /** Milliseconds of a clock that nobody sets, and that goes on while the machine sleeps. */
+  sinceBoot?: () => number;
   /** Told once when they can't be stored, until they can again. */
   failed: (error: unknown) => void;
 }
@@ -44,6 +47,7 @@ interface Stored {
 export class KeptTexts {
   readonly #state: State;
   readonly #now: () => number;
+  readonly #sinceBoot: () => number;
   readonly #failed: KeptTextsDependencies['failed'];
   readonly #options: KeptTextsOptions;
   readonly #waiting = new Map<string, TextKey & { bytes: Uint8Array }>();
@@ -52,12 +56,16 @@ export class KeptTexts {
   #ofTurn = 0;
   #storing: Promise<void> | undefined;
   #failing = false;
+  /** How far the clock by which texts have their ages is ahead of the other one. */
+  #ahead: number;
   /** Taken by all that is stored; counted when first asked for. */
   #bytes: number | undefined;
 
-  constructor({ state, now, failed }: KeptTextsDependencies, options: KeptTextsOptions) {
+  constructor({ state, now, sinceBoot = () => os.uptime() * 1000, failed }: KeptTextsDependencies, options: KeptTextsOptions) {
     this.#state = state;
     this.#now = now;
+    this.#sinceBoot = sinceBoot;
+    this.#ahead = now() - sinceBoot();
     this.#failed = failed;
     this.#options = options;
   }
@@ -66,6 +74,7 @@ export class KeptTexts {
   keepTidy(): () => void {
     const tidy = (): void => {
       try {
+        this.#followClock();
         this.#change(() => this.#prune());
       } catch (error) {
         this.#failed(error);
@@ -159,6 +168,7 @@ export class KeptTexts {
   }
 
   #store({ hash, path }: TextKey, content: Uint8Array): void {
+    this.#followClock();
     this.#change(() => {
       const before = this.#bytesNow();
       const { changes } = this.#state.statement('UPDATE kept_texts SET at = ? WHERE hash = ? AND path = ?').run(this.#now(), hash, path);
@@ -167,6 +177,14 @@ export class KeptTexts {
       this.#bytes = before + content.length;
       this.#prune();
     });
+  }
+
+  /** A clock that is set, as when a machine without one of its own has found a network, makes nothing older. */
+  #followClock(): void {
+    const ahead = this.#now() - this.#sinceBoot();
+    if (Math.abs(ahead - this.#ahead) < DAY_MS) return;
+    this.#state.statement('UPDATE kept_texts SET at = at + ?').run(Math.round(ahead - this.#ahead));
+    this.#ahead = ahead;
   }
 
   /** All of it, or nothing. */
@@ -211,7 +229,7 @@ export class KeptTexts {
     const { maxBytes, keepDays } = this.#options;
     const now = this.#now();
     const oldest = now - keepDays * DAY_MS;
-    // The clock was set back: what is kept from now on is younger.
+    // The clock was set back while nobody ran: what is kept from now on is younger.
     this.#state.statement('UPDATE kept_texts SET at = ? WHERE at > ?').run(now, now);
     const most = this.#bytesNow() > maxBytes ? maxBytes * (1 - DROPPED_SHARE) : maxBytes;
     for (;;) {
