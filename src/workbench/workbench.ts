@@ -189,7 +189,7 @@ export class Workbench {
       client,
       openLink: ports.openLink,
       user,
-      now,
+      now: monotonic,
       isAway: () => /^(reconnecting|offline)$/.test(this.link.state.peek().name),
       onSent: (edits) => {
         this.link.sent(edits);
@@ -252,7 +252,7 @@ export class Workbench {
       open: (path) => this.openFile(path, { preview: true }),
     });
     this.bottom = new BottomStore(this.layout, this.phone);
-    this.processes = new ProcessStore({ client, now });
+    this.processes = new ProcessStore({ client, now: monotonic });
     this.programs = new ProcessActions({ client, processes: this.processes, toasts: this.toasts });
     this.terminals = new TerminalStore({ client, processes: this.processes, toasts: this.toasts });
     this.deploys = new DeployStore({
@@ -705,6 +705,11 @@ export class Workbench {
 
 /** Long enough to be read. */
 const savedMs = 1_500;
+
+/** For what lies between two moments: the time of day may be set. */
+function monotonic(): number {
+  return performance.now();
+}
 
 function documentPath(tab: Tab | undefined): string | undefined {
   return tab?.kind === 'document' ? tab.path : undefined;

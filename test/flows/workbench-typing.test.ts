@@ -39,6 +39,26 @@ test('who types in a file goes on in it while it is renamed', { skip: noBrowser 
   }),
 );
 
+test('what was typed before the clock was set back is told to be saved when it is', { skip: noBrowser }, () =>
+  withWorkbench({ 'a.txt': 'alpha\n' }, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada' });
+    await ada.addInitScript(() => {
+      const { now } = Date;
+      Date.now = () => now() - Number(document.body?.dataset['setBack'] ?? 0);
+    });
+    await ada.reload();
+    await ada.locator('[data-known=true]').waitFor();
+    await openFile(ada, 'a.txt');
+    await ada.keyboard.type('typed ');
+    await ada.evaluate(() => void (document.body.dataset['setBack'] = '3600000'));
+    await eventually(() => assert.match(readFileSync(path.join(root, 'a.txt'), 'utf8'), /^typed /));
+    await ada
+      .getByTestId('saved')
+      .filter({ hasText: /^Saved/ })
+      .waitFor({ timeout: 10_000 });
+  }),
+);
+
 test('who types in a file that is deleted meanwhile goes on in it where they were, and can undo', { skip: noBrowser }, () =>
   withWorkbench({ 'a.txt': 'alpha\n' }, async ({ page, root }) => {
     const file = path.join(root, 'a.txt');

@@ -31,6 +31,7 @@ export interface SessionDependencies {
   client: WorkbenchClient;
   openLink: OpenDocumentLink;
   user: ReadonlySignal<PresenceUser>;
+  /** Milliseconds, monotonic. */
   now: () => number;
   /** The page's own link is lost, and not back: when it is, `tryNow` is called. */
   isAway: () => boolean;
