@@ -184,8 +184,11 @@ export class FuzzFile {
     if (this.#hasNoLineEnd) this.#isFormatInDoubt = true;
   }
 
+  /** In the file, or in what is not saved yet, or not made yet. */
   get #hasNoLineEnd(): boolean {
-    return this.isThere && !this.read().includes('\n');
+    const texts = this.clients.map(({ text }) => text.toString());
+    if (this.isThere) texts.push(this.read());
+    return texts.some((text) => !text.includes('\n'));
   }
 
   /** Its file is not there any more. */
