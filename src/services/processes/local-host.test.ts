@@ -46,6 +46,20 @@ test('a file that can not be run is told from one that is not there, and why', {
 );
 
 describe('a program in a terminal', () => {
+  test('reads and writes UTF-8, as its terminal does, unless somebody says otherwise', { skip: process.platform !== 'linux' }, async () => {
+    const says = async (env: Record<string, string>): Promise<string> => {
+      const program = await host.start({ argv: ['sh', '-c', 'echo "[$LANG $LC_ALL]"'], cwd: '/', env, terminal });
+      let text = '';
+      program.stdout.on('data', (bytes: Buffer) => (text += bytes.toString()));
+      await eventually(() => assert.match(text, /\]/));
+      return text.trim();
+    };
+    assert.equal(await says({}), '[C.UTF-8 ]');
+    assert.equal(await says({ LANG: '' }), '[C.UTF-8 ]');
+    assert.equal(await says({ LANG: 'de_DE.ISO-8859-1' }), '[de_DE.ISO-8859-1 ]');
+    assert.equal(await says({ LC_ALL: 'C' }), '[ C]');
+  });
+
   test('takes 300 arguments and variables together; one more is refused, and it is not started', async () => {
     const args = Array.from({ length: 100 }, (_, at) => `an argument ${at}`);
     const start = (count: number) => host.start({ argv: ['true', ...args], cwd: '/', env: variables(count), terminal });

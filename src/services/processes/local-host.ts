@@ -79,7 +79,7 @@ export class LocalHost implements ProcessHost {
         cols: terminal.columns,
         rows: terminal.rows,
         cwd,
-        env: { ...env },
+        env: inUtf8(env),
         name: env['TERM'] ?? 'xterm-256color',
         encoding: null,
       });
@@ -89,6 +89,12 @@ export class LocalHost implements ProcessHost {
       throw startProblem(request, file, error);
     }
   }
+}
+
+/** A terminal of ours is one of UTF-8; programs take it for one of bytes where nobody says so, as in most containers, and erase half of a character. */
+function inUtf8(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+  const isSaid = [env['LC_ALL'], env['LC_CTYPE'], env['LANG']].some(Boolean);
+  return isSaid || process.platform !== 'linux' ? { ...env } : { ...env, LANG: 'C.UTF-8' };
 }
 
 class PipedProcess implements HostedProcess {
