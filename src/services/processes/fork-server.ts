@@ -18,6 +18,7 @@ import {
 import { ForkedPrograms } from './forked-programs.ts';
 import type { HostExit, ProgramOutput } from './host.ts';
 import { readPipe } from './pipe-output.ts';
+import { timeLimit } from './time-limit.ts';
 
 /** A path of a unix socket, with its end. */
 const MOST_PATH_BYTES = 108;
@@ -206,8 +207,8 @@ export class ForkServer {
 
   async #meet(socketPath: string): Promise<void> {
     this.#order('P', `${socketPath}\0`);
-    const late = setTimeout(() => this.#ready.reject(tooLate()), READY_WITHIN_MS);
-    await this.#ready.promise.finally(() => clearTimeout(late));
+    const unlimit = timeLimit(READY_WITHIN_MS, () => this.#ready.reject(tooLate()));
+    await this.#ready.promise.finally(unlimit);
   }
 
   /** Orders a cage, and waits for all of its streams. */
@@ -227,7 +228,7 @@ export class ForkServer {
     };
     this.#ordered.set(token, ordered);
     this.#changed();
-    const late = setTimeout(() => complete.reject(tooLate()), STREAMS_WITHIN_MS).unref();
+    const unlimit = timeLimit(STREAMS_WITHIN_MS, () => complete.reject(tooLate()));
     try {
       this.#order('S', token, bytes);
       await complete.promise;
@@ -238,7 +239,7 @@ export class ForkServer {
       for (const { socket } of ordered.streams.values()) socket.destroy();
       throw error;
     } finally {
-      clearTimeout(late);
+      unlimit();
     }
     return { token, ordered, exit: exit.promise };
   }

@@ -3,6 +3,7 @@ import { exitOf, type OrderKind, type ServerWord, stringBytes, systemError, tooL
 import type { HostExit } from './host.ts';
 import { type Pipes, PipesAhead } from './pipes-ahead.ts';
 import { type ProgramRequest, type StartedProgram, signalGroup } from './started-program.ts';
+import { timeLimit } from './time-limit.ts';
 
 const BEGIN_WITHIN_MS = 5000;
 /** Between signalling a program by its server and by ourselves, where it is not told meanwhile that it ended. */
@@ -57,7 +58,7 @@ export class ForkedPrograms {
     const began = Promise.withResolvers<void>();
     const exit = Promise.withResolvers<HostExit>();
     const ordered: Ordered = { pid: 0, began: began.resolve, refused: began.reject, exited: exit.resolve, hasEnded: false };
-    const late = setTimeout(() => began.reject(tooLate()), BEGIN_WITHIN_MS).unref();
+    const unlimit = timeLimit(BEGIN_WITHIN_MS, () => began.reject(tooLate()));
     try {
       const strings = stringBytes([cwd, file, String(argv.length), ...argv, ...variables(env)]);
       this.#ordered.set(token, ordered);
@@ -71,7 +72,7 @@ export class ForkedPrograms {
       for (const output of [stdout, stderr]) output.destroy();
       throw error;
     } finally {
-      clearTimeout(late);
+      unlimit();
     }
     void exit.promise.then(() => stdin.destroy());
     return {

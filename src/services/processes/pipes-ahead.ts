@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { newToken, systemError } from './fork-wire.ts';
 import type { ProgramOutput } from './host.ts';
 import { readPipe } from './pipe-output.ts';
+import { timeLimit } from './time-limit.ts';
 
 /** Programs that can be started without waiting for pipes. */
 const AHEAD = 8;
@@ -108,11 +109,11 @@ export class PipesAhead {
     const asked = Promise.withResolvers<Held>();
     this.#askers.push(asked);
     this.make();
-    const late = setTimeout(() => {
+    const unlimit = timeLimit(WITHIN_MS, () => {
       this.#askers = this.#askers.filter((asker) => asker !== asked);
       asked.reject(Object.assign(new Error('No pipes were made in time.'), { code: 'ETIMEDOUT' }));
-    }, WITHIN_MS);
-    return await asked.promise.finally(() => clearTimeout(late));
+    });
+    return await asked.promise.finally(unlimit);
   }
 }
 

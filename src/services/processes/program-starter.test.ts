@@ -8,6 +8,7 @@ import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { buildLauncher } from '../../../test/kit/native-programs.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
+import { standStill } from '../../../test/kit/stand-still.ts';
 import type { OutriggerError } from '../../contract/errors.ts';
 import { Processes, type RunRequest } from './processes.ts';
 import { ProgramStarter } from './program-starter.ts';
@@ -313,6 +314,24 @@ describe('what starts programs', { skip }, () => {
     } finally {
       child.kill('SIGKILL');
     }
+  });
+
+  test('is not taken for one that hangs where this process stood still', async () => {
+    const processes = new Processes({ env: process.env, launcher });
+    await eventually(async () => (await serverOf(processes.starter)) !== 0);
+    const running: Promise<string>[] = [];
+    // Each as far as so many turns bring it.
+    for (let turn = 0; turn < 6; turn++) {
+      const program = processes.run({ argv: ['echo', 'ran'], cwd: '/', timeoutMs: 20_000 });
+      running.push(program.then(({ stdout }) => stdout.toString(), String));
+      await new Promise(setImmediate);
+    }
+    standStill(5300);
+    assert.deepEqual(
+      await Promise.all(running),
+      running.map(() => 'ran\n'),
+    );
+    await processes.stop();
   });
 
   test('that hangs keeps no limit, no cancellation and no stop from being kept', async () => {
