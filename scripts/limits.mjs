@@ -540,6 +540,18 @@ export const limitParts = [
         ['src/services/documents/presence.test.ts', 'of 1,000 who left it is remembered'],
       ),
       constant(
+        'refusals of documents that are remembered, for who asks again within a second',
+        'src/adapters/y-websocket/refusals.ts',
+        'MAX_REMEMBERED',
+        'count',
+        'the first of them are forgotten',
+        ['src/adapters/y-websocket/refusals.test.ts', 'a thousand refusals are remembered, the last ones'],
+      ),
+      constant('how much later such a one is told', 'src/adapters/y-websocket/refusals.ts', 'HOLD_MS', 'ms', '–', [
+        'src/adapters/y-websocket/refusals.test.ts',
+        'who asks at once again for what is refused for good, as providers before y-websocket 3.1 do without end, is told so later each time',
+      ]),
+      constant(
         'documents on one socket of Hocuspocus',
         'src/adapters/hocuspocus/hocuspocus.ts',
         'MAX_CHANNELS',

@@ -32,7 +32,7 @@ export interface ByteChannel {
   stored?(isStored: boolean): void;
 }
 
-/** WebSocket close codes. y-websocket 3 never reconnects after 4400–4499, so those are for final refusals only. */
+/** WebSocket close codes. y-websocket never reconnects after 4400–4499, from 3.1 on, so those are for final refusals only. */
 export const closeCodes = {
   goingAway: 1001,
   protocolError: 1002,

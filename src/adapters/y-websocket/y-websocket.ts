@@ -5,6 +5,7 @@ import { type ByteChannel, closeCodes } from '../../contract/wire.ts';
 import { type AuthenticateDependencies, type AuthenticateOptions, upgradeCaller } from '../../net/authenticate.ts';
 import type { Upgrade, UpgradeRouter } from '../../net/upgrade.ts';
 import type { WebSockets } from '../../net/websocket.ts';
+import { Refusals } from './refusals.ts';
 
 export interface YWebsocketDependencies extends AuthenticateDependencies {
   dispatch: Dispatch;
@@ -23,10 +24,11 @@ const prefixes = ['/ws/doc/', '/yjs/'];
  * y-protocols messages, which documents understand by themselves.
  */
 export function routeYWebsocket(router: UpgradeRouter, dependencies: YWebsocketDependencies, options: YWebsocketOptions): void {
+  const refusals = new Refusals();
   const join = async (upgrade: Upgrade, room: string): Promise<void> => {
     const { caller, protocol } = await upgradeCaller(upgrade, dependencies, options);
     const channel = dependencies.sockets.acceptBytes(upgrade, { maxPayload: options.maxMessageBytes, protocol });
-    await openDocument(dependencies.dispatch, channel, { caller, requestId: upgrade.requestId, path: decodeRoom(room) });
+    await openDocument(dependencies.dispatch, channel, { caller, requestId: upgrade.requestId, path: decodeRoom(room), refusals });
   };
   for (const prefix of prefixes) router.prefix(prefix, (upgrade) => join(upgrade, upgrade.path.slice(prefix.length)));
   router.fallback((upgrade) => join(upgrade, upgrade.path.slice(1)));
@@ -36,7 +38,7 @@ export function routeYWebsocket(router: UpgradeRouter, dependencies: YWebsocketD
 async function openDocument(
   dispatch: Dispatch,
   channel: ByteChannel,
-  { caller, requestId, path }: { caller: Caller; requestId: string; path: string },
+  { caller, requestId, path, refusals }: { caller: Caller; requestId: string; path: string; refusals: Refusals },
 ): Promise<void> {
   const controller = new AbortController();
   channel.onClose(() => controller.abort(new OutriggerError('CANCELED', 'The socket closed.')));
@@ -52,7 +54,9 @@ async function openDocument(
     });
   } catch (error) {
     const known = error instanceof OutriggerError ? error : new OutriggerError('INTERNAL', 'Something failed inside.');
-    channel.close(closeCodeOf(known), known.message.slice(0, 100));
+    const code = closeCodeOf(known);
+    if (code < 4500) await refusals.due(`${caller.id} ${path}`, controller.signal);
+    channel.close(code, known.message.slice(0, 100));
   }
 }
 
