@@ -324,8 +324,8 @@ export class TerminalFuzz {
     if (one === undefined || one.logs.length + one.screens.length > 8) return;
     const { url } = this.#sidecar as SidecarProcess;
     const token = this.#random.below(2) === 0 ? processToken : this.#readOnlyToken;
-    // Some are where no WebSocket is passed on.
-    const client = cuttableClient(url, token, this.#random.below(5) === 0 ? { webSocket: undefined } : {});
+    // Some are where no WebSocket is passed on: what a fault of fetch leaves hanging is soon given up.
+    const client = cuttableClient(url, token, this.#random.below(5) === 0 ? { webSocket: undefined, pongMs: 3000 } : {});
     const number = ++this.#number;
     if (one.isTerminal && this.#random.below(2) === 0) {
       this.#say(`viewer ${number} looks at ${one.id}`);
